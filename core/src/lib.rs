@@ -1,1 +1,14 @@
-//! Remuda.
+//! Remuda keeps coding-agent processes warm for a host application and gives back one ordered
+//! stream of events, the same for every agent.
+
+pub mod config;
+mod error;
+pub mod event;
+mod ids;
+mod process;
+mod provider;
+
+pub use error::{Error, ErrorKind};
+pub use event::{Body, Event, EventKind};
+pub use ids::{ProcessId, RequestId, SessionId, TurnId};
+pub use process::Containment;

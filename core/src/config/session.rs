@@ -1,0 +1,267 @@
+//! A session's options.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::millis;
+use crate::error::Error;
+
+/// What a session is: which agent, where, and how.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionOptions {
+    /// The provider's name: `claude`, `codex`.
+    pub provider: String,
+    /// The directory the agent works in. Must exist. Relative paths are taken from the host's
+    /// directory at the time of `open`.
+    pub cwd: PathBuf,
+    /// The agent's program, by path or by name. Default: the provider's name for it, looked for in
+    /// `PATH`.
+    pub program: Option<PathBuf>,
+    /// The model, in the agent's word. Default: the agent's.
+    pub model: Option<String>,
+    /// Appended to the agent's system prompt.
+    pub append_system_prompt: Option<String>,
+    /// What the agent may do without asking. Default: the agent's own default.
+    pub permission_mode: PermissionMode,
+    /// The agent's environment.
+    pub environment: Environment,
+    /// MCP servers that the agent starts or calls, by name, beside those it is configured with.
+    pub mcp_servers: BTreeMap<String, McpServer>,
+    /// Further arguments for the agent's program, as they are. They may break the session.
+    pub extra_args: Vec<String>,
+    /// The provider's id of an earlier conversation to go on with.
+    pub resume: Option<String>,
+    /// The host's own words about the session; carried, never looked at.
+    pub labels: BTreeMap<String, String>,
+    /// Whether a warm process is used. Default: auto.
+    pub persistent: Persistent,
+    /// Deadlines. Default: the pool's.
+    pub timeouts: Option<Timeouts>,
+}
+
+impl SessionOptions {
+    /// Options for a provider in a directory; everything else is default.
+    pub fn new(provider: impl Into<String>, cwd: impl Into<PathBuf>) -> Self {
+        Self {
+            provider: provider.into(),
+            cwd: cwd.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidArgument`], naming the option.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.provider.is_empty() {
+            return Err(Error::invalid("provider", "it is missing"));
+        }
+        if self.cwd.as_os_str().is_empty() {
+            return Err(Error::invalid("cwd", "it is missing"));
+        }
+        let texts = [
+            ("model", self.model.as_deref()),
+            ("resume", self.resume.as_deref()),
+            ("append_system_prompt", self.append_system_prompt.as_deref()),
+        ];
+        for (name, text) in texts {
+            check_text(name, text.unwrap_or("x"))?;
+        }
+        for argument in &self.extra_args {
+            if argument.contains('\0') {
+                return Err(Error::invalid(
+                    "extra_args",
+                    "an argument has a NUL character",
+                ));
+            }
+        }
+        self.environment.check()
+    }
+}
+
+fn check_text(name: &str, text: &str) -> Result<(), Error> {
+    if text.is_empty() {
+        return Err(Error::invalid(name, "it is empty"));
+    }
+    if text.contains('\0') {
+        return Err(Error::invalid(name, "it has a NUL character"));
+    }
+    Ok(())
+}
+
+/// An agent's environment: an allowlist from the host's, plus what the session adds.
+///
+/// Values are never logged and never stand in an error.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Environment {
+    /// Variables taken from the host, beside the built-in list and the provider's; `*` at the end
+    /// of a name stands for any rest.
+    pub inherit: Vec<String>,
+    /// Variables set for the agent. They win over inherited ones.
+    pub set: BTreeMap<String, String>,
+    /// Takes nothing from the host but what `inherit` names.
+    pub clear: bool,
+}
+
+impl Environment {
+    fn check(&self) -> Result<(), Error> {
+        for (name, value) in &self.set {
+            if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+                return Err(Error::invalid(
+                    "environment",
+                    format!("{name:?} cannot be a variable"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Environment")
+            .field("inherit", &self.inherit)
+            .field("set", &self.set.keys())
+            .field("clear", &self.clear)
+            .finish()
+    }
+}
+
+/// An MCP server for the agent.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum McpServer {
+    /// A program that the agent starts and speaks to over stdio.
+    Stdio {
+        /// The program.
+        command: String,
+        /// Its arguments.
+        #[serde(default)]
+        args: Vec<String>,
+        /// Its environment, beside what the agent gives it.
+        #[serde(default)]
+        env: BTreeMap<String, String>,
+    },
+    /// A server that the agent speaks to over streamable HTTP.
+    Http {
+        /// Its address.
+        url: String,
+        /// Headers of every request.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+    },
+}
+
+impl std::fmt::Debug for McpServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stdio { command, args, env } => f
+                .debug_struct("Stdio")
+                .field("command", command)
+                .field("args", &args.len())
+                .field("env", &env.keys())
+                .finish(),
+            Self::Http { url, headers } => f
+                .debug_struct("Http")
+                .field("url", url)
+                .field("headers", &headers.keys())
+                .finish(),
+        }
+    }
+}
+
+/// What the agent may do without asking, the same words for every agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PermissionMode {
+    /// What the agent is configured to.
+    #[default]
+    Default,
+    /// Only read.
+    ReadOnly,
+    /// Make a plan, change nothing.
+    Plan,
+    /// Change files in `cwd`; ask for the rest.
+    AcceptEdits,
+    /// Everything. The agent's sandbox, if it has one, is off.
+    BypassPermissions,
+}
+
+/// Whether a session uses a warm process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Persistent {
+    /// Where the agent can, until it misbehaves.
+    #[default]
+    Auto,
+    /// One process per turn.
+    Never,
+}
+
+/// How a process serves a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// It stays for later turns.
+    Warm,
+    /// It serves one turn.
+    OneShot,
+}
+
+/// Deadlines of a session. All of them are monotonic: a clock that jumps changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timeouts {
+    /// From the start of a process until it is ready. Default 30 s.
+    #[serde(rename = "start_ms", with = "millis")]
+    #[schemars(with = "u64")]
+    pub start: Duration,
+    /// From the sending of a turn until the agent shows any sign of it, where it does so at once.
+    /// Default 10 s.
+    #[serde(rename = "first_sign_ms", with = "millis")]
+    #[schemars(with = "u64")]
+    pub first_sign: Duration,
+    /// From the sending of a turn until its first output. Default 90 s.
+    #[serde(rename = "first_output_ms", with = "millis")]
+    #[schemars(with = "u64")]
+    pub first_output: Duration,
+    /// Silence in a turn while no tool runs. Default 180 s.
+    #[serde(rename = "silence_ms", with = "millis")]
+    #[schemars(with = "u64")]
+    pub silence: Duration,
+    /// Silence in a turn while a tool runs. Default 30 min.
+    #[serde(rename = "tool_silence_ms", with = "millis")]
+    #[schemars(with = "u64")]
+    pub tool_silence: Duration,
+    /// Writing to the agent without any progress. Default 30 s.
+    #[serde(rename = "write_ms", with = "millis")]
+    #[schemars(with = "u64")]
+    pub write: Duration,
+    /// From an interrupt until the agent must have ended the turn; then the process is replaced.
+    /// Default 5 s.
+    #[serde(rename = "interrupt_grace_ms", with = "millis")]
+    #[schemars(with = "u64")]
+    pub interrupt_grace: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            start: Duration::from_secs(30),
+            first_sign: Duration::from_secs(10),
+            first_output: Duration::from_secs(90),
+            silence: Duration::from_secs(180),
+            tool_silence: Duration::from_secs(30 * 60),
+            write: Duration::from_secs(30),
+            interrupt_grace: Duration::from_secs(5),
+        }
+    }
+}

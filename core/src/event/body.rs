@@ -1,0 +1,566 @@
+//! What happened: the bodies of events.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::config::{Mode, millis};
+use crate::error::ErrorKind;
+use crate::event::kind::EventKind;
+use crate::event::outcome::{Exit, Failure, TurnResult, Usage};
+use crate::ids::{ProcessId, RequestId};
+use crate::process::Containment;
+
+/// JSON as the agent sent it: forwarded whole, not looked into.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct RawJson(Box<RawValue>);
+
+// By way of a value: raw text cannot be had out of a tagged, flattened object.
+impl<'de> Deserialize<'de> for RawJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        serde_json::value::to_raw_value(&value)
+            .map(Self)
+            .map_err(D::Error::custom)
+    }
+}
+
+impl RawJson {
+    /// Wraps JSON text. Text that is not JSON becomes a JSON string.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        serde_json::from_str::<Box<RawValue>>(text)
+            .or_else(|_| serde_json::value::to_raw_value(text))
+            .map_or_else(|_| Self(RawValue::NULL.to_owned()), Self)
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn get(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl From<Box<RawValue>> for RawJson {
+    fn from(raw: Box<RawValue>) -> Self {
+        Self(raw)
+    }
+}
+
+impl PartialEq for RawJson {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl JsonSchema for RawJson {
+    fn schema_name() -> Cow<'static, str> {
+        "RawJson".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        true.into()
+    }
+}
+
+/// What happened.
+///
+/// Fields named `parent` carry the id of the tool call within which a sub-agent said this;
+/// `None` is the agent itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Body {
+    /// The session exists.
+    SessionOpened {
+        /// The provider's name.
+        provider: String,
+    },
+    /// The session has, or changed, its conversation at the agent.
+    SessionBound {
+        /// The agent's own id of the conversation; resumes it in any pool.
+        provider_session_id: String,
+        /// The model, where the agent tells.
+        model: Option<String>,
+        /// Whether an earlier conversation goes on.
+        resumed: bool,
+    },
+    /// The session is over.
+    SessionClosed {
+        /// Who ended it.
+        reason: CloseReason,
+        /// Processes that could not be ended, by pid. Empty: the whole tree is proved gone.
+        left: Vec<u32>,
+    },
+    /// A process became ready.
+    ProcessStarted {
+        /// Its generation.
+        process: ProcessId,
+        /// The operating system's number.
+        pid: u32,
+        /// The agent's version, where it tells.
+        version: Option<String>,
+        /// Whether it stays for later turns.
+        mode: Mode,
+        /// Whether it goes on with an earlier conversation.
+        resumed: bool,
+        /// What ends its tree when the host dies.
+        containment: Containment,
+        /// From the decision to start it until it was ready.
+        #[serde(rename = "start_ms", with = "millis")]
+        #[schemars(with = "u64")]
+        start: Duration,
+    },
+    /// A process and its whole tree ended.
+    ProcessStopped {
+        /// Its generation.
+        process: ProcessId,
+        /// Why.
+        reason: StopReason,
+        /// How, where it could be seen.
+        exit: Option<Exit>,
+        /// Processes of its tree that could not be ended, by pid.
+        left: Vec<u32>,
+    },
+    /// The idle session gave its process back.
+    Evicted {
+        /// Why.
+        reason: EvictionReason,
+    },
+    /// The process is replaced at a turn boundary.
+    Recycled {
+        /// Why, for people.
+        reason: String,
+    },
+    /// From now on one process per turn.
+    Downgraded {
+        /// What the warm process did.
+        reason: ErrorKind,
+        /// The same for people.
+        message: String,
+    },
+    /// This turn runs in a process of its own because all slots are busy.
+    Spilled {},
+    /// The session uses a warm process again.
+    Restored {},
+    /// A turn was accepted.
+    TurnStarted {
+        /// Who started it.
+        origin: TurnOrigin,
+        /// The host's own mark, from `send`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tag: Option<u64>,
+    },
+    /// The turn ended well.
+    TurnCompleted {
+        /// What it gave.
+        result: TurnResult,
+    },
+    /// The turn ended with a failure.
+    TurnFailed {
+        /// Why.
+        failure: Failure,
+        /// What it gave until then.
+        result: TurnResult,
+    },
+    /// The turn was interrupted.
+    TurnInterrupted {
+        /// What it gave until then.
+        result: TurnResult,
+    },
+    /// A piece of the answer. Pieces may be merged, never lost.
+    TextDelta {
+        /// The text.
+        text: String,
+        /// The sub-agent's tool call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Box<str>>,
+    },
+    /// A piece of the model's reasoning. Pieces may be merged, never lost.
+    ReasoningDelta {
+        /// The text.
+        text: String,
+        /// The sub-agent's tool call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Box<str>>,
+    },
+    /// A whole message. Replaces the deltas since the last message or tool use.
+    Message {
+        /// The text.
+        text: String,
+        /// The sub-agent's tool call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Box<str>>,
+    },
+    /// The agent calls a tool.
+    ToolUse {
+        /// The agent's id of the call; unique within the turn.
+        id: String,
+        /// The agent's name of the tool.
+        name: String,
+        /// What kind of tool it is.
+        kind: ToolKind,
+        /// One line for people: the command, the path, the query.
+        title: String,
+        /// The input, whole, as the agent sent it.
+        input: RawJson,
+        /// The sub-agent's tool call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Box<str>>,
+    },
+    /// A piece of a running tool's output. May be incomplete; the result is whole.
+    ToolOutputDelta {
+        /// The call.
+        id: String,
+        /// The text.
+        text: String,
+    },
+    /// A tool ended.
+    ToolResult {
+        /// The call.
+        id: String,
+        /// Whether it failed or was refused.
+        is_error: bool,
+        /// The output as text, whole.
+        text: String,
+        /// The agent's structured output, whole, where there is more than text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<RawJson>,
+        /// The sub-agent's tool call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Box<str>>,
+    },
+    /// The agent's plan, whole; replaces the one before.
+    Plan {
+        /// Its steps, in order.
+        entries: Vec<PlanEntry>,
+        /// Prose around it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        explanation: Option<String>,
+    },
+    /// Files changed by a tool.
+    FileChange {
+        /// The tool call that changed them.
+        id: String,
+        /// The files.
+        changes: Vec<FileChange>,
+    },
+    /// Tokens of this turn so far.
+    Usage {
+        /// The count.
+        usage: Usage,
+    },
+    /// A rate limit's state.
+    RateLimit {
+        /// Which limit, in the agent's word.
+        limit: Option<String>,
+        /// Its state, in the agent's word.
+        status: Option<String>,
+        /// How much of it is used, 0 to 100.
+        used_percent: Option<f64>,
+        /// When it starts anew, in seconds since the Unix epoch.
+        resets_at: Option<i64>,
+        /// All that the agent said.
+        raw: RawJson,
+    },
+    /// How full the model's context is.
+    ContextUsage {
+        /// Tokens in it.
+        used_tokens: u64,
+        /// Tokens it can hold.
+        window_tokens: Option<u64>,
+    },
+    /// The conversation is, or was, compacted.
+    Compaction {
+        /// How far.
+        phase: CompactionPhase,
+        /// Tokens before.
+        tokens_before: Option<u64>,
+        /// Tokens after.
+        tokens_after: Option<u64>,
+    },
+    /// What the agent is busy with.
+    Status {
+        /// In the agent's word: `requesting`, `retrying`, …
+        state: String,
+        /// One line for people.
+        message: String,
+    },
+    /// Something the host may want to know.
+    Warning {
+        /// What to act on.
+        code: WarningCode,
+        /// What to read.
+        message: String,
+    },
+    /// The agent asks something.
+    RequestOpened {
+        /// The id to answer.
+        request: RequestId,
+        /// What it asks.
+        kind: RequestKind,
+        /// The tool call it is about.
+        tool: Option<String>,
+        /// One line for people.
+        title: String,
+        /// All that the agent said.
+        raw: RawJson,
+    },
+    /// The question is answered, or gone.
+    RequestResolved {
+        /// The id.
+        request: RequestId,
+        /// How.
+        resolution: Resolution,
+        /// By whom.
+        by: ResolvedBy,
+    },
+    /// Events `first` to `last` are no longer in the log. Only in a reader's stream.
+    Gap {
+        /// The first missing `seq`.
+        first: u64,
+        /// The last missing `seq`.
+        last: u64,
+    },
+    /// Something the agent said that this version does not know.
+    Unknown {
+        /// All of it.
+        raw: RawJson,
+    },
+}
+
+impl Body {
+    /// The stable kind.
+    #[must_use]
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::SessionOpened { .. } => EventKind::SessionOpened,
+            Self::SessionBound { .. } => EventKind::SessionBound,
+            Self::SessionClosed { .. } => EventKind::SessionClosed,
+            Self::ProcessStarted { .. } => EventKind::ProcessStarted,
+            Self::ProcessStopped { .. } => EventKind::ProcessStopped,
+            Self::Evicted { .. } => EventKind::Evicted,
+            Self::Recycled { .. } => EventKind::Recycled,
+            Self::Downgraded { .. } => EventKind::Downgraded,
+            Self::Spilled {} => EventKind::Spilled,
+            Self::Restored {} => EventKind::Restored,
+            Self::TurnStarted { .. } => EventKind::TurnStarted,
+            Self::TurnCompleted { .. } => EventKind::TurnCompleted,
+            Self::TurnFailed { .. } => EventKind::TurnFailed,
+            Self::TurnInterrupted { .. } => EventKind::TurnInterrupted,
+            Self::TextDelta { .. } => EventKind::TextDelta,
+            Self::ReasoningDelta { .. } => EventKind::ReasoningDelta,
+            Self::Message { .. } => EventKind::Message,
+            Self::ToolUse { .. } => EventKind::ToolUse,
+            Self::ToolOutputDelta { .. } => EventKind::ToolOutputDelta,
+            Self::ToolResult { .. } => EventKind::ToolResult,
+            Self::Plan { .. } => EventKind::Plan,
+            Self::FileChange { .. } => EventKind::FileChange,
+            Self::Usage { .. } => EventKind::Usage,
+            Self::RateLimit { .. } => EventKind::RateLimit,
+            Self::ContextUsage { .. } => EventKind::ContextUsage,
+            Self::Compaction { .. } => EventKind::Compaction,
+            Self::Status { .. } => EventKind::Status,
+            Self::Warning { .. } => EventKind::Warning,
+            Self::RequestOpened { .. } => EventKind::RequestOpened,
+            Self::RequestResolved { .. } => EventKind::RequestResolved,
+            Self::Gap { .. } => EventKind::Gap,
+            Self::Unknown { .. } => EventKind::Unknown,
+        }
+    }
+}
+
+/// A small enum of words, the same in JSON as in Rust.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+    )*};
+}
+
+words! {
+    /// Who ended a session.
+    CloseReason {
+        /// The host closed it.
+        Host,
+        /// The pool was shut down.
+        Shutdown,
+    }
+    /// Why a process ended.
+    StopReason {
+        /// Its session was evicted.
+        Evicted,
+        /// Its session was closed.
+        Closed,
+        /// It is replaced at a turn boundary.
+        Recycled,
+        /// It failed its session.
+        Failed,
+        /// It did not end an interrupted turn in time.
+        Interrupted,
+        /// It did its one turn.
+        TurnDone,
+        /// It ended by itself.
+        Exited,
+    }
+    /// Why a session lost its process.
+    EvictionReason {
+        /// Another session needed the slot, and this one was idle longest.
+        LeastRecentlyUsed,
+        /// It was idle for `idle_timeout`.
+        IdleTimeout,
+    }
+    /// Who started a turn.
+    TurnOrigin {
+        /// The host, by `send`.
+        Host,
+        /// The agent, by itself: background work ended, a goal goes on.
+        Agent,
+    }
+    /// What kind of tool it is, the same for every agent.
+    ToolKind {
+        /// Runs a command.
+        Shell,
+        /// Reads a file.
+        Read,
+        /// Changes files.
+        Edit,
+        /// Looks for files or text.
+        Search,
+        /// Goes to the network.
+        Fetch,
+        /// Starts a sub-agent.
+        Agent,
+        /// Keeps a plan or a list of things to do.
+        Plan,
+        /// A tool of an MCP server.
+        Mcp,
+        /// A tool that the host registered.
+        Host,
+        /// Anything else.
+        Other,
+    }
+    /// How far a step of a plan is.
+    PlanStatus {
+        /// Not begun.
+        Pending,
+        /// Under way.
+        InProgress,
+        /// Done.
+        Completed,
+    }
+    /// What happened to a file.
+    FileChangeKind {
+        /// It is new.
+        Add,
+        /// It has other content.
+        Update,
+        /// It is gone.
+        Delete,
+        /// It has another name.
+        Move,
+    }
+    /// How far a compaction is.
+    CompactionPhase {
+        /// It began.
+        Started,
+        /// It is done.
+        Completed,
+        /// It failed; the conversation is as before.
+        Failed,
+    }
+    /// What a warning is about.
+    WarningCode {
+        /// The agent said it.
+        Agent,
+        /// The agent printed something that is not its protocol.
+        Noise,
+        /// A line was longer than `max_line` and was skipped.
+        LineTooLong,
+        /// The last line ended before it was whole.
+        TruncatedLine,
+        /// Output for a turn that is over, or that never was.
+        LateOutput,
+        /// A lower level of containment is in force than a guard.
+        Containment,
+        /// The agent could not resume, and goes on as a new conversation.
+        NotResumed,
+        /// Processes could not be ended.
+        Stuck,
+        /// A descendant held the agent's output open after its end.
+        LeakedOutput,
+    }
+    /// What the agent asks.
+    RequestKind {
+        /// May this command run?
+        CommandApproval,
+        /// May these files be changed?
+        FileChangeApproval,
+        /// May this tool be used?
+        ToolApproval,
+        /// May the agent do more than its mode allows?
+        PermissionEscalation,
+        /// Is this plan good?
+        PlanApproval,
+        /// What does the user say?
+        UserQuestion,
+        /// What does the user give an MCP server?
+        Elicitation,
+        /// What does the host's tool give?
+        HostTool,
+    }
+    /// How a question was settled.
+    Resolution {
+        /// Yes.
+        Allowed,
+        /// No.
+        Denied,
+        /// With content.
+        Answered,
+        /// The agent took it back, or its turn or process ended.
+        Withdrawn,
+    }
+    /// Who settled a question.
+    ResolvedBy {
+        /// The host.
+        Host,
+        /// Nobody: no handler is registered, and that means no.
+        NoHandler,
+        /// The agent itself.
+        Agent,
+        /// The end of the turn or of the process.
+        TurnEnd,
+    }
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanEntry {
+    /// What is to be done.
+    pub text: String,
+    /// How far it is.
+    pub status: PlanStatus,
+}
+
+/// One changed file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileChange {
+    /// Its path, as the agent names it.
+    pub path: String,
+    /// What happened to it.
+    pub kind: FileChangeKind,
+    /// The change: unified hunks, or the whole content of a new or deleted file. Empty where the
+    /// agent does not tell.
+    pub diff: String,
+    /// Its new path, if it was moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<String>,
+}

@@ -1,0 +1,197 @@
+//! The boundary between core and a protocol: requests become bytes, lines become signals.
+//!
+//! A codec has no clock, no task and no pipe. The process actor calls it, writes what it gives and
+//! hands the signals to the sessions. It must not panic on any input, and what it does not
+//! understand it passes on as [`Body::Unknown`] or a warning.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::SessionOptions;
+use crate::error::ErrorKind;
+use crate::event::{Body, RawJson, RequestKind, Usage};
+use crate::ids::TurnId;
+
+/// Reads and writes one process's protocol.
+pub(crate) trait Codec: Send {
+    /// The process runs: writes what opens the protocol. Comes first, once.
+    fn start(&mut self, out: &mut Output);
+
+    /// The host wants something.
+    fn request(&mut self, request: Request, out: &mut Output);
+
+    /// The agent wrote a line, here without its line end. May be any bytes.
+    fn line(&mut self, line: &[u8], out: &mut Output);
+
+    /// The agent's output is at its end. What a one-shot process leaves unsaid by then is said here.
+    fn end_of_output(&mut self, out: &mut Output);
+}
+
+/// What a codec wants done after a call: bytes first, then signals, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    /// Bytes for the agent's stdin: whole lines.
+    pub bytes: Vec<u8>,
+    /// Whether stdin ends after these bytes.
+    pub close_stdin: bool,
+    /// A signal for the agent's process, where that is how the protocol says it.
+    pub kill: Option<AgentSignal>,
+    /// Facts for the sessions.
+    pub signals: Vec<Signal>,
+}
+
+impl Output {
+    /// Adds a fact.
+    pub(crate) fn signal(&mut self, conversation: Conversation, turn: TurnRef, body: SignalBody) {
+        self.signals.push(Signal {
+            conversation,
+            turn,
+            body,
+        });
+    }
+
+    /// Adds an event to show as it is.
+    pub(crate) fn show(&mut self, conversation: Conversation, turn: TurnRef, body: Body) {
+        self.signal(conversation, turn, SignalBody::Show(body));
+    }
+}
+
+/// A signal of the operating system that an agent understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AgentSignal {
+    /// SIGINT.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+/// A session's place in a process. Chosen by core, unique within the process. A process of one
+/// session has only number 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Conversation(pub u32);
+
+/// A question of the agent, numbered by the codec within the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct AgentRequest(pub u64);
+
+/// What the host wants of the agent.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Begin a conversation, or go on with one. Answered by [`SignalBody::Ready`] or
+    /// [`SignalBody::Refused`]. Comes before every other request of that conversation.
+    Open {
+        conversation: Conversation,
+        options: Arc<SessionOptions>,
+        resume: Option<String>,
+        /// What the session has cost so far, in US dollars: some agents go on counting from there.
+        cost_usd: f64,
+    },
+    /// Run a turn. Sent only after `Ready`, and only when no other host turn runs in that conversation.
+    Turn {
+        conversation: Conversation,
+        turn: TurnId,
+        text: Arc<str>,
+    },
+    /// End the running turn, which may be the agent's own. Held by the codec until the agent can
+    /// take it. Nothing running: nothing is written.
+    Interrupt { conversation: Conversation },
+    /// Answer a question. Unknown or settled ones are ignored.
+    Answer {
+        conversation: Conversation,
+        request: AgentRequest,
+        answer: Answer,
+    },
+}
+
+/// An answer to a question of the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// No, and why.
+    Deny { message: String },
+}
+
+/// A fact about a conversation.
+#[derive(Debug)]
+pub(crate) struct Signal {
+    pub conversation: Conversation,
+    pub turn: TurnRef,
+    pub body: SignalBody,
+}
+
+/// Which turn a fact belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TurnRef {
+    /// None: it is about the conversation.
+    None,
+    /// The host's turn of that id, even if it is over.
+    Host(TurnId),
+    /// A turn that the agent started by itself, numbered by the codec: 1, 2, 3 …
+    Agent(u32),
+}
+
+/// What a codec can say.
+#[derive(Debug)]
+pub(crate) enum SignalBody {
+    /// The conversation takes turns. Agents that print nothing before the first turn are ready as
+    /// soon as they answered the handshake, or, without a handshake, at once.
+    Ready { version: Option<String> },
+    /// The conversation cannot be opened, or resumed.
+    Refused { code: ErrorKind, message: String },
+    /// The agent's own id of the conversation, whenever it is new or other than before.
+    Bound {
+        provider_session_id: String,
+        model: Option<String>,
+        resumed: bool,
+    },
+    /// The agent's version, where it comes later than `Ready`.
+    Version(String),
+    /// The agent has this turn: its first sign. Anything else of a turn is a sign too.
+    Taken,
+    /// The agent started a turn by itself. Comes before anything else of it.
+    AgentTurn,
+    /// An event for the host, as it is. Tool uses and results are counted by core.
+    Show(Body),
+    /// The agent asks something.
+    Asked {
+        request: AgentRequest,
+        kind: RequestKind,
+        tool: Option<String>,
+        title: String,
+        raw: RawJson,
+    },
+    /// The agent took its question back.
+    Withdrawn { request: AgentRequest },
+    /// The agent's background work in this conversation: how many tasks run on after the turn.
+    Background { tasks: u32 },
+    /// The agent says that the turn is over.
+    Ended(Box<TurnEnd>),
+    /// The agent broke its protocol in a way that leaves the process useless.
+    Broken { message: String },
+}
+
+/// How the agent says a turn ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct TurnEnd {
+    pub outcome: Outcome,
+    /// The final text, where the agent repeats it at the end.
+    pub text: Option<String>,
+    pub stop_reason: Option<String>,
+    pub usage: Option<Usage>,
+    /// What this turn cost, in US dollars.
+    pub cost_usd: Option<f64>,
+    pub model: Option<String>,
+    pub agent_turns: Option<u32>,
+    pub duration: Option<Duration>,
+}
+
+/// The three ends, as the agent sees them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    #[default]
+    Completed,
+    Interrupted,
+    Failed {
+        code: ErrorKind,
+        message: String,
+    },
+}

@@ -1,0 +1,112 @@
+//! Adapters for agents. A provider says how to start its agent and what it can do; its codec reads
+//! and writes the protocol. Neither does any I/O.
+//!
+//! Adding an agent: a folder here, one line in [`find`], a page in `docs/providers/`, captures.
+
+mod codec;
+
+pub(crate) use codec::{
+    AgentRequest, AgentSignal, Answer, Codec, Conversation, Outcome, Output, Request, Signal,
+    SignalBody, TurnEnd, TurnRef,
+};
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::{Mode, SessionOptions};
+use crate::error::{Error, ErrorKind};
+
+/// One kind of agent.
+pub(crate) trait Provider: Send + Sync + 'static {
+    /// The name that options use.
+    fn name(&self) -> &'static str;
+
+    /// The name of the agent's program in `PATH`.
+    fn program(&self) -> &'static str;
+
+    /// What it can do. Core branches on this and on nothing else.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Names of environment variables that the agent takes its login and settings from; `*` at the
+    /// end stands for any rest.
+    fn environment(&self) -> &'static [&'static str];
+
+    /// Follows wrappers and launcher scripts to the native program. `found` is absolute; the answer
+    /// is `found` itself where there is nothing to follow. May look at the file system, briefly.
+    fn native_program(&self, found: &Path) -> PathBuf;
+
+    /// How to start the agent.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidArgument`] for options the agent cannot
+    /// take, naming them.
+    fn launch(&self, plan: &LaunchPlan<'_>) -> Result<Launch, Error>;
+
+    /// A fresh codec for one process started by that plan.
+    fn codec(&self, plan: &LaunchPlan<'_>) -> Box<dyn Codec>;
+}
+
+/// What an agent can do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capabilities {
+    /// It stays alive between turns.
+    pub warm: bool,
+    /// It goes on with an earlier conversation in a new process.
+    pub resume: bool,
+    /// A warm process answers a sent turn at once with some line, before the model does.
+    pub first_sign: bool,
+    /// A one-shot process shows its output as it comes. Without it, the turn may stay silent until
+    /// its end.
+    pub one_shot_deltas: bool,
+    /// The most text it takes in one message, in Unicode scalar values.
+    pub max_prompt_chars: Option<usize>,
+    /// How it is stopped.
+    pub stop: StopLadder,
+}
+
+/// The steps by which an idle or failed agent is stopped, before its tree is killed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StopLadder {
+    /// How long it may take to end by itself after its stdin was closed.
+    pub half_close: Duration,
+    /// The signal that follows, and how long it may take. `None`: it ignores signals.
+    pub signal: Option<(AgentSignal, Duration)>,
+}
+
+/// What a process is to be started for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LaunchPlan<'a> {
+    /// Whether it stays.
+    pub mode: Mode,
+    /// The session's options; the first session's, where several share the process.
+    pub options: &'a SessionOptions,
+    /// The conversation to go on with.
+    pub resume: Option<&'a str>,
+}
+
+/// How to start it.
+#[derive(Debug, Default)]
+pub(crate) struct Launch {
+    /// Arguments, without the program's name.
+    pub args: Vec<OsString>,
+    /// Variables that the provider sets. The session's own win over them.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+/// Finds a provider by the name that options use.
+pub(crate) fn find(name: &str) -> Result<&'static dyn Provider, Error> {
+    let known: &[&'static dyn Provider] = &[];
+    known
+        .iter()
+        .copied()
+        .find(|p| p.name() == name)
+        .ok_or_else(|| {
+            let names: Vec<_> = known.iter().map(|p| p.name()).collect();
+            Error::new(
+                ErrorKind::InvalidArgument,
+                format!("provider: {name:?} is none of {}", names.join(", ")),
+            )
+        })
+}
