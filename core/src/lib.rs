@@ -2,12 +2,14 @@
 //! stream of events, the same for every agent.
 
 pub mod config;
+mod delivery;
 mod error;
 pub mod event;
 mod ids;
 mod process;
 mod provider;
 
+pub use delivery::Events;
 pub use error::{Error, ErrorKind};
 pub use event::{Body, Event, EventKind};
 pub use ids::{ProcessId, RequestId, SessionId, TurnId};

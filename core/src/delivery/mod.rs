@@ -1,0 +1,7 @@
+//! From session actors to hosts: ordered, bounded, merging, with replay.
+
+mod events;
+mod log;
+
+pub use events::Events;
+pub(crate) use log::Log;
