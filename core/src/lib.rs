@@ -6,11 +6,14 @@ mod delivery;
 mod error;
 pub mod event;
 mod ids;
+mod pool;
 mod process;
 mod provider;
+mod session;
 
 pub use delivery::Events;
 pub use error::{Error, ErrorKind};
 pub use event::{Body, Event, EventKind};
 pub use ids::{ProcessId, RequestId, SessionId, TurnId};
 pub use process::Containment;
+pub use session::Receipt;

@@ -1,0 +1,130 @@
+//! What a session does not wait for any longer.
+//!
+//! Deadlines follow from the state; none is set or cancelled. While the agent is not listened to,
+//! because the host is behind, it cannot be silent.
+
+use std::time::Instant;
+
+use super::{Effect, Machine, Stage};
+use crate::config::Mode;
+use crate::error::ErrorKind;
+use crate::event::{Failure, StopReason};
+use crate::process::Stop;
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Start,
+    Grace,
+    FirstSign,
+    FirstOutput,
+    Silence,
+}
+
+impl Machine {
+    /// When `Tick` has something to do at the latest.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.due().map(|(at, _)| at)
+    }
+
+    pub(super) fn tick(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        while let Some((at, due)) = self.due()
+            && at <= now
+        {
+            self.expire(now, due, out);
+        }
+    }
+
+    /// The agent is listened to again, or works on the host's turn from now on.
+    pub(super) fn restart_clocks(&mut self, now: Instant) {
+        self.active = now;
+        if let Some(host) = &mut self.host
+            && let Stage::Sent { at, signed: false } = &mut host.stage
+        {
+            *at = now;
+        }
+    }
+
+    fn due(&self) -> Option<(Instant, Due)> {
+        let process = self.process.as_ref()?;
+        let limits = self.policy.timeouts;
+        if !process.ready {
+            return Some((process.since + limits.start, Due::Start));
+        }
+        let interrupted = self.host.as_ref().and_then(|h| h.interrupted);
+        let interrupted = interrupted.or(self.agent.as_ref().and_then(|a| a.tally.interrupted));
+        let grace = interrupted.map(|at| (at + limits.interrupt_grace, Due::Grace));
+        let patience = if self.paused { None } else { self.patience() };
+        grace.into_iter().chain(patience).min()
+    }
+
+    /// How long the running turn may give no sign of life.
+    fn patience(&self) -> Option<(Instant, Due)> {
+        let limits = self.policy.timeouts;
+        let process = self.process.as_ref()?;
+        let slow = process.mode == Mode::OneShot && !self.policy.one_shot_deltas;
+        let in_tool = |tally: &super::Tally| slow || tally.awaits_tool();
+        let silence = |long: bool| {
+            let limit = if long {
+                limits.tool_silence
+            } else {
+                limits.silence
+            };
+            (self.active + limit, Due::Silence)
+        };
+        if let Some(agent) = &self.agent {
+            let host = self.host.as_ref().is_some_and(|h| in_tool(&h.tally));
+            return Some(silence(host || in_tool(&agent.tally)));
+        }
+        let host = self.host.as_ref()?;
+        let Stage::Sent { at, signed } = host.stage else {
+            return None;
+        };
+        if host.tally.shown || slow {
+            return Some(silence(in_tool(&host.tally)));
+        }
+        let output = (at + limits.first_output, Due::FirstOutput);
+        let must_sign = !signed && self.policy.first_sign && process.mode == Mode::Warm;
+        let sign = must_sign.then_some((at + limits.first_sign, Due::FirstSign));
+        sign.into_iter().chain([output]).min()
+    }
+
+    fn expire(&mut self, now: Instant, due: Due, out: &mut Vec<Effect>) {
+        let limits = self.policy.timeouts;
+        let quiet = now.saturating_duration_since(self.active).as_secs();
+        let (code, message) = match due {
+            Due::Start => {
+                let pid = self.process.as_ref().map_or(0, |p| p.pid);
+                let phase = if pid == 0 { "spawn" } else { "handshake" };
+                let limit = limits.start.as_millis();
+                let message =
+                    format!("the process was not ready after {limit} ms (phase: {phase})");
+                (ErrorKind::StartTimeout, message)
+            }
+            Due::Grace => return self.expire_grace(now, out),
+            Due::FirstSign => {
+                let limit = limits.first_sign.as_millis();
+                let message = format!("the agent gave no sign of the turn within {limit} ms");
+                (ErrorKind::FirstOutputTimeout, message)
+            }
+            Due::FirstOutput => {
+                let limit = limits.first_output.as_millis();
+                let message = format!("the agent gave no output within {limit} ms");
+                (ErrorKind::FirstOutputTimeout, message)
+            }
+            Due::Silence => {
+                let message = format!("the agent was silent for {quiet} s in the middle of a turn");
+                (ErrorKind::SilenceTimeout, message)
+            }
+        };
+        self.process_failed(now, Failure::new(code, message), out);
+    }
+
+    /// The agent did not end the turn after the interrupt: it ends without the agent, and the
+    /// process, which cannot be trusted with another turn, goes.
+    fn expire_grace(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        self.end_host_interrupted(now, out);
+        self.end_agent_interrupted(now, out);
+        self.release(StopReason::Interrupted, Stop::Kill, out);
+    }
+}

@@ -1,0 +1,176 @@
+//! How processes and turns leave a session.
+
+use std::time::Instant;
+
+use super::{Effect, Machine, Probation, Process, show};
+use crate::config::Mode;
+use crate::event::{Body, Exit, Failure, StopReason, WarningCode};
+use crate::ids::ProcessId;
+use crate::process::Stop;
+use crate::provider::{Outcome, TurnEnd};
+
+/// A process that the session no longer uses, until its tree is gone.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub(super) id: ProcessId,
+    pub(super) spawned: bool,
+    pub(super) reason: StopReason,
+    pub(super) exit: Option<Exit>,
+}
+
+impl Machine {
+    /// Lets go of the current process.
+    pub(super) fn release(&mut self, reason: StopReason, stop: Stop, out: &mut Vec<Effect>) {
+        let Some(process) = self.process.take() else {
+            return;
+        };
+        if !process.ready {
+            out.push(Effect::StartDone);
+        }
+        out.push(Effect::Stop(process.id, stop));
+        self.free_slot(out);
+        let Process { id, pid, exit, .. } = process;
+        self.ending.push(Ending {
+            id,
+            spawned: pid != 0,
+            reason,
+            exit: exit.map(|(exit, _)| exit),
+        });
+    }
+
+    fn free_slot(&mut self, out: &mut Vec<Effect>) {
+        if std::mem::take(&mut self.slot) {
+            self.told_idle = false;
+            out.push(Effect::FreeSlot);
+        }
+    }
+
+    /// The tree of a process is gone, but for these.
+    pub(super) fn gone(&mut self, id: ProcessId, left: Vec<u32>, out: &mut Vec<Effect>) {
+        let Some(place) = self.ending.iter().position(|e| e.id == id) else {
+            return;
+        };
+        let ending = self.ending.swap_remove(place);
+        if !left.is_empty() {
+            let pids: Vec<_> = left.iter().map(u32::to_string).collect();
+            let message = format!("processes could not be ended: {}", pids.join(", "));
+            self.warn(out, WarningCode::Stuck, message);
+        }
+        self.left.extend_from_slice(&left);
+        if ending.spawned {
+            show(
+                out,
+                None,
+                Body::ProcessStopped {
+                    process: id,
+                    reason: ending.reason,
+                    exit: ending.exit,
+                    left,
+                },
+            );
+        }
+    }
+
+    /// The agent says that the host's turn is over.
+    pub(super) fn end_host(&mut self, now: Instant, end: TurnEnd, out: &mut Vec<Effect>) {
+        let Some(mut host) = self.host.take() else {
+            return;
+        };
+        self.kept = true;
+        let outcome = end.outcome.clone();
+        let good = outcome == Outcome::Completed;
+        let result = host.tally.result(now, Some(end), &mut self.cost_usd);
+        show(out, Some(host.tally.id), end_body(outcome, result));
+        if good {
+            self.serve_probation(out);
+        }
+        if self
+            .process
+            .as_ref()
+            .is_some_and(|p| p.mode == Mode::OneShot)
+        {
+            self.release(StopReason::TurnDone, Stop::Gently { by: None }, out);
+        }
+    }
+
+    /// The agent says that its own turn is over.
+    pub(super) fn end_agent(&mut self, now: Instant, end: TurnEnd, out: &mut Vec<Effect>) {
+        let Some(mut agent) = self.agent.take() else {
+            return;
+        };
+        let outcome = end.outcome.clone();
+        let result = agent.tally.result(now, Some(end), &mut self.cost_usd);
+        show(out, Some(agent.tally.id), end_body(outcome, result));
+        // The agent turns to the host's turn only now.
+        self.restart_clocks(now);
+    }
+
+    pub(super) fn end_host_failed(
+        &mut self,
+        now: Instant,
+        failure: Failure,
+        out: &mut Vec<Effect>,
+    ) {
+        if let Some(mut host) = self.host.take() {
+            let result = host.tally.result(now, None, &mut self.cost_usd);
+            show(
+                out,
+                Some(host.tally.id),
+                Body::TurnFailed { failure, result },
+            );
+        }
+    }
+
+    pub(super) fn end_host_interrupted(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        if let Some(mut host) = self.host.take() {
+            let result = host.tally.result(now, None, &mut self.cost_usd);
+            show(out, Some(host.tally.id), Body::TurnInterrupted { result });
+        }
+    }
+
+    pub(super) fn end_agent_failed(
+        &mut self,
+        now: Instant,
+        failure: Failure,
+        out: &mut Vec<Effect>,
+    ) {
+        if let Some(mut agent) = self.agent.take() {
+            let result = agent.tally.result(now, None, &mut self.cost_usd);
+            show(
+                out,
+                Some(agent.tally.id),
+                Body::TurnFailed { failure, result },
+            );
+        }
+    }
+
+    pub(super) fn end_agent_interrupted(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        if let Some(mut agent) = self.agent.take() {
+            let result = agent.tally.result(now, None, &mut self.cost_usd);
+            show(out, Some(agent.tally.id), Body::TurnInterrupted { result });
+        }
+    }
+
+    fn serve_probation(&mut self, out: &mut Vec<Effect>) {
+        if let Probation::Serving(missing) = self.probation {
+            if missing > 1 {
+                self.probation = Probation::Serving(missing - 1);
+            } else {
+                self.probation = Probation::Used;
+                self.mode = Mode::Warm;
+                show(out, None, Body::Restored {});
+            }
+        }
+    }
+}
+
+fn end_body(outcome: Outcome, result: crate::event::TurnResult) -> Body {
+    match outcome {
+        Outcome::Completed => Body::TurnCompleted { result },
+        Outcome::Interrupted => Body::TurnInterrupted { result },
+        Outcome::Failed { code, message } => Body::TurnFailed {
+            failure: Failure::new(code, message),
+            result,
+        },
+    }
+}

@@ -1,0 +1,545 @@
+//! The life of one session, as a value.
+//!
+//! Nothing here waits, reads a clock or talks to a process. The actor feeds inputs in and carries
+//! effects out, in order; the tests do the same without it.
+//!
+//! ```text
+//!            Send               Granted            Ready             
+//!  dormant ────────► acquiring ─────────► starting ──────► running ──┐
+//!     ▲ ▲                                                  │  ▲      │ Ended
+//!     │ └────────────────── process fails ─────────────────┘  │ Send ▼
+//!     └───────────────────── Evict, exit ──────────────────── idle ──┘      any ── Close ──► closed
+//! ```
+//!
+//! The process is current or ending. What an ending one says no longer matters, except that it is
+//! gone: the session is closed only when every process of it is.
+
+mod deadline;
+mod ending;
+mod failure;
+mod signal;
+mod tally;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::config::{Downgrade, Mode, Timeouts};
+use crate::error::Error;
+use crate::event::{
+    Body, CloseReason, EvictionReason, Exit, Failure, StopReason, TurnOrigin, WarningCode,
+};
+use crate::ids::{ProcessId, TurnId};
+use crate::pool::slots::{Given, Want};
+use crate::process::{Containment, Report, Stop};
+use crate::provider::{Conversation, Request, Signal};
+use crate::session::Receipt;
+use ending::Ending;
+use tally::Tally;
+
+/// The one conversation of a process that serves one session.
+pub(crate) const ONLY: Conversation = Conversation(0);
+
+/// What the machine decides by. Never changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    pub timeouts: Timeouts,
+    pub downgrade: Downgrade,
+    /// The agent stays alive between turns, and the host wants it to.
+    pub warm: bool,
+    /// The agent goes on with a conversation in a new process.
+    pub resume: bool,
+    /// A warm process shows a sign of each turn at once.
+    pub first_sign: bool,
+    /// A one-shot process shows its output as it comes.
+    pub one_shot_deltas: bool,
+}
+
+/// What can happen to a session.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// The host sent a turn; the last one is over.
+    Send {
+        turn: TurnId,
+        tag: Option<u64>,
+        text: Arc<str>,
+    },
+    /// The host wants the turn to end.
+    Interrupt(TurnId),
+    /// The pool grants what was acquired.
+    Granted(Given),
+    /// The pool does not.
+    Denied(Error),
+    /// The pool wants the process back.
+    Evict(EvictionReason),
+    /// A process says something about itself. Its signals come as `Signal`.
+    Report(ProcessId, Report),
+    /// The agent says something.
+    Signal(ProcessId, Signal),
+    /// The host is behind, and the agent is not listened to; or that is over.
+    Paused(bool),
+    /// The host wants the session to keep its process, or no longer does. They are counted.
+    Hold(bool),
+    /// The host is done with the session. A process that still runs ends by `by`.
+    Close {
+        reason: CloseReason,
+        by: Option<Instant>,
+    },
+    /// Time went by.
+    Tick,
+}
+
+/// What the actor has to do next.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Ask the pool.
+    Acquire(Want),
+    /// Take the question to the pool back, or the grant that came for it.
+    Abandon,
+    /// Start a process with what was granted.
+    Start {
+        process: ProcessId,
+        mode: Mode,
+        resume: Option<String>,
+        cost_usd: f64,
+    },
+    /// The process is ready or given up: let others start.
+    StartDone,
+    /// Tell the process.
+    Ask(ProcessId, Request),
+    /// End the process.
+    Stop(ProcessId, Stop),
+    /// Give the slot back.
+    FreeSlot,
+    /// Tell the pool that the session has nothing to do.
+    Idle,
+    /// Tell the pool that it has.
+    Busy,
+    /// Tell the pool that the session is not evicted.
+    RefuseEviction,
+    /// Answer the interrupt.
+    Receipt(Receipt),
+    /// Tell the host.
+    Show(Option<TurnId>, Body),
+    /// It is over. Comes after `SessionClosed` was shown.
+    Closed,
+}
+
+/// A process that the session uses.
+#[derive(Debug)]
+struct Process {
+    id: ProcessId,
+    mode: Mode,
+    since: Instant,
+    ready: bool,
+    resumed: bool,
+    pid: u32,
+    containment: Containment,
+    background: u32,
+    output_closed: bool,
+    exit: Option<(Exit, String)>,
+}
+
+/// A turn that the host sent.
+#[derive(Debug)]
+struct HostTurn {
+    tally: Tally,
+    text: Arc<str>,
+    stage: Stage,
+    retried: bool,
+    /// When it was interrupted.
+    interrupted: Option<Instant>,
+}
+
+/// How far a turn came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It waits for a process.
+    Acquiring,
+    /// Its process is not ready.
+    Starting,
+    /// The process has it, since then.
+    Sent { at: Instant, signed: bool },
+}
+
+/// A turn that the agent started.
+#[derive(Debug)]
+struct AgentTurn {
+    number: u32,
+    tally: Tally,
+}
+
+/// The way back from a downgrade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probation {
+    /// None was served.
+    Unused,
+    /// So many good turns are missing.
+    Serving(u32),
+    /// The one try was made.
+    Used,
+}
+
+/// A session.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    policy: Policy,
+    mode: Mode,
+    probation: Probation,
+    conversation: Option<String>,
+    /// Whether the agent has proved that it keeps the conversation.
+    kept: bool,
+    cost_usd: f64,
+    host: Option<HostTurn>,
+    agent: Option<AgentTurn>,
+    process: Option<Process>,
+    ending: Vec<Ending>,
+    slot: bool,
+    told_idle: bool,
+    paused: bool,
+    holds: usize,
+    /// When the process last said anything.
+    active: Instant,
+    /// The last turn whose late output was noted.
+    late: Option<TurnId>,
+    closing: Option<CloseReason>,
+    closed: bool,
+    left: Vec<u32>,
+}
+
+impl Machine {
+    /// A session that has not had a turn.
+    pub(crate) fn new(policy: Policy, resume: Option<String>, now: Instant) -> Self {
+        Self {
+            policy,
+            mode: if policy.warm {
+                Mode::Warm
+            } else {
+                Mode::OneShot
+            },
+            probation: Probation::Unused,
+            kept: resume.is_some(),
+            conversation: resume,
+            cost_usd: 0.0,
+            host: None,
+            agent: None,
+            process: None,
+            ending: Vec::new(),
+            slot: false,
+            told_idle: false,
+            paused: false,
+            holds: 0,
+            active: now,
+            late: None,
+            closing: None,
+            closed: false,
+            left: Vec::new(),
+        }
+    }
+
+    /// Advances by one input. Effects are added to `out`, in order.
+    pub(crate) fn step(&mut self, now: Instant, input: Input, out: &mut Vec<Effect>) {
+        if self.closed {
+            match input {
+                Input::Interrupt(_) => out.push(Effect::Receipt(Receipt::TooLate)),
+                Input::Granted(_) => out.push(Effect::Abandon),
+                Input::Evict(_) => out.push(Effect::RefuseEviction),
+                Input::Send { .. }
+                | Input::Denied(_)
+                | Input::Report(..)
+                | Input::Signal(..)
+                | Input::Paused(_)
+                | Input::Hold(_)
+                | Input::Close { .. }
+                | Input::Tick => {}
+            }
+            return;
+        }
+        match input {
+            Input::Signal(process, signal) => self.signal(now, process, signal, out),
+            Input::Send { turn, tag, text } => self.send(now, turn, tag, text, out),
+            Input::Interrupt(turn) => self.interrupt(now, turn, out),
+            Input::Granted(given) => self.granted(now, given, out),
+            Input::Denied(error) => self.denied(now, &error, out),
+            Input::Evict(reason) => self.evict(reason, out),
+            Input::Report(process, report) => self.report(now, process, report, out),
+            Input::Paused(paused) => self.pause(now, paused),
+            Input::Hold(true) => self.holds += 1,
+            Input::Hold(false) => self.holds = self.holds.saturating_sub(1),
+            Input::Close { reason, by } => self.close(now, reason, by, out),
+            Input::Tick => self.tick(now, out),
+        }
+        self.settle(out);
+    }
+
+    /// Whether nothing that processes say matters any more, so that it may be dropped unread.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.process.is_none()
+    }
+
+    /// The agent's id of the conversation.
+    pub(crate) fn conversation(&self) -> Option<&str> {
+        self.conversation.as_deref()
+    }
+
+    /// How the next process, or the current one, serves the session.
+    pub(crate) const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        turn: TurnId,
+        tag: Option<u64>,
+        text: Arc<str>,
+        out: &mut Vec<Effect>,
+    ) {
+        show(
+            out,
+            Some(turn),
+            Body::TurnStarted {
+                origin: TurnOrigin::Host,
+                tag,
+            },
+        );
+        self.host = Some(HostTurn {
+            tally: Tally::new(turn, now),
+            text,
+            stage: Stage::Starting,
+            retried: false,
+            interrupted: None,
+        });
+        if self.closing.is_some() {
+            // The gate refuses these; a turn that slipped through still has its end.
+            return self.end_host_failed(now, closed_failure(), out);
+        }
+        match &self.process {
+            Some(process) if process.ready => self.ask(now, out),
+            Some(_) => {}
+            None => self.acquire(self.mode, out),
+        }
+    }
+
+    /// Gives the turn to the process, which is ready.
+    fn ask(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let (Some(process), Some(host)) = (&self.process, &mut self.host) else {
+            return;
+        };
+        host.stage = Stage::Sent {
+            at: now,
+            signed: false,
+        };
+        self.active = now;
+        out.push(Effect::Ask(
+            process.id,
+            Request::Turn {
+                conversation: ONLY,
+                turn: host.tally.id,
+                text: Arc::clone(&host.text),
+            },
+        ));
+    }
+
+    fn acquire(&mut self, mode: Mode, out: &mut Vec<Effect>) {
+        if let Some(host) = &mut self.host {
+            host.stage = Stage::Acquiring;
+            out.push(Effect::Acquire(match mode {
+                Mode::Warm => Want::Warm,
+                Mode::OneShot => Want::OneShot,
+            }));
+        }
+    }
+
+    fn granted(&mut self, now: Instant, given: Given, out: &mut Vec<Effect>) {
+        let Some(host) = &mut self.host else {
+            return out.push(Effect::Abandon);
+        };
+        if host.stage != Stage::Acquiring {
+            return out.push(Effect::Abandon);
+        }
+        host.stage = Stage::Starting;
+        let turn = host.tally.id;
+        let mode = match given {
+            Given::Slot => Mode::Warm,
+            Given::OneShot | Given::Spill => Mode::OneShot,
+        };
+        if given == Given::Spill {
+            show(out, Some(turn), Body::Spilled {});
+        }
+        let resume = self.conversation.clone().filter(|_| self.policy.resume);
+        if resume.is_none() && self.conversation.is_some() {
+            self.warn(
+                out,
+                WarningCode::NotResumed,
+                "the agent cannot resume: the conversation begins anew",
+            );
+        }
+        let id = ProcessId::next();
+        self.slot = given == Given::Slot;
+        self.process = Some(Process {
+            id,
+            mode,
+            since: now,
+            ready: false,
+            resumed: resume.is_some(),
+            pid: 0,
+            containment: Containment::ProcessGroup,
+            background: 0,
+            output_closed: false,
+            exit: None,
+        });
+        self.active = now;
+        out.push(Effect::Start {
+            process: id,
+            mode,
+            resume,
+            cost_usd: self.cost_usd,
+        });
+    }
+
+    fn denied(&mut self, now: Instant, error: &Error, out: &mut Vec<Effect>) {
+        if self
+            .host
+            .as_ref()
+            .is_some_and(|h| h.stage == Stage::Acquiring)
+        {
+            let failure = Failure::new(error.kind(), error.message());
+            self.end_host_failed(now, failure, out);
+        }
+    }
+
+    fn interrupt(&mut self, now: Instant, turn: TurnId, out: &mut Vec<Effect>) {
+        if let Some(host) = &mut self.host
+            && host.tally.id == turn
+        {
+            out.push(Effect::Receipt(Receipt::Delivered));
+            match host.stage {
+                Stage::Acquiring => {
+                    out.push(Effect::Abandon);
+                    self.end_host_interrupted(now, out);
+                }
+                // The agent never heard of it. The process goes on starting for the next turn.
+                Stage::Starting => self.end_host_interrupted(now, out),
+                Stage::Sent { .. } if host.interrupted.is_some() => {}
+                Stage::Sent { .. } => {
+                    host.interrupted = Some(now);
+                    self.ask_interrupt(out);
+                }
+            }
+            return;
+        }
+        if let Some(agent) = &mut self.agent
+            && agent.tally.id == turn
+        {
+            agent.tally.interrupted.get_or_insert(now);
+            out.push(Effect::Receipt(Receipt::Delivered));
+            return self.ask_interrupt(out);
+        }
+        out.push(Effect::Receipt(Receipt::TooLate));
+    }
+
+    fn ask_interrupt(&self, out: &mut Vec<Effect>) {
+        if let Some(process) = &self.process {
+            out.push(Effect::Ask(
+                process.id,
+                Request::Interrupt { conversation: ONLY },
+            ));
+        }
+    }
+
+    fn evict(&mut self, reason: EvictionReason, out: &mut Vec<Effect>) {
+        if !self.is_idle() {
+            return out.push(Effect::RefuseEviction);
+        }
+        show(out, None, Body::Evicted { reason });
+        self.release(StopReason::Evicted, Stop::Gently { by: None }, out);
+    }
+
+    fn close(
+        &mut self,
+        now: Instant,
+        reason: CloseReason,
+        by: Option<Instant>,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.closing.is_some() {
+            // A second close may only be faster.
+            for ending in &self.ending {
+                out.push(Effect::Stop(ending.id, Stop::Gently { by }));
+            }
+            return;
+        }
+        self.closing = Some(reason);
+        if let Some(host) = &self.host {
+            match host.stage {
+                Stage::Acquiring => out.push(Effect::Abandon),
+                Stage::Starting => {}
+                // Agents that ignore the end of their input while a tool runs listen to this.
+                Stage::Sent { .. } => self.ask_interrupt(out),
+            }
+            self.end_host_failed(now, closed_failure(), out);
+        } else if self.agent.is_some() {
+            self.ask_interrupt(out);
+        }
+        self.end_agent_failed(now, closed_failure(), out);
+        self.release(StopReason::Closed, Stop::Gently { by }, out);
+    }
+
+    fn pause(&mut self, now: Instant, paused: bool) {
+        self.paused = paused;
+        if !paused {
+            self.restart_clocks(now);
+        }
+    }
+
+    /// The agent has nothing to do in this session, and a process is there to do it.
+    fn is_idle(&self) -> bool {
+        self.host.is_none()
+            && self.agent.is_none()
+            && self.holds == 0
+            && self
+                .process
+                .as_ref()
+                .is_some_and(|p| p.ready && p.mode == Mode::Warm && p.background == 0)
+    }
+
+    /// What follows from every input: the pool knows whether the session is idle, a session that
+    /// has nothing left is closed.
+    fn settle(&mut self, out: &mut Vec<Effect>) {
+        let idle = self.slot && self.closing.is_none() && self.is_idle();
+        if idle != self.told_idle {
+            self.told_idle = idle;
+            if self.slot {
+                out.push(if idle { Effect::Idle } else { Effect::Busy });
+            }
+        }
+        if let Some(reason) = self.closing
+            && self.process.is_none()
+            && self.ending.is_empty()
+        {
+            self.closed = true;
+            let left = std::mem::take(&mut self.left);
+            show(out, None, Body::SessionClosed { reason, left });
+            out.push(Effect::Closed);
+        }
+    }
+
+    fn warn(&self, out: &mut Vec<Effect>, code: WarningCode, message: impl Into<String>) {
+        let turn = self.host.as_ref().map(|h| h.tally.id);
+        let message = message.into();
+        show(out, turn, Body::Warning { code, message });
+    }
+}
+
+fn show(out: &mut Vec<Effect>, turn: Option<TurnId>, body: Body) {
+    out.push(Effect::Show(turn, body));
+}
+
+fn closed_failure() -> Failure {
+    Failure::new(crate::ErrorKind::Closed, "the session was closed")
+}
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! What the agent says, and to which turn it belongs.
+
+use std::time::Instant;
+
+use super::{AgentTurn, Effect, HostTurn, Machine, ONLY, Stage, Tally, show};
+use crate::error::ErrorKind;
+use crate::event::{
+    Body, Failure, RawJson, RequestKind, Resolution, ResolvedBy, TurnOrigin, WarningCode,
+};
+use crate::ids::{ProcessId, RequestId, TurnId};
+use crate::provider::{
+    AgentRequest, Answer, Outcome, Request, Signal, SignalBody, TurnEnd, TurnRef,
+};
+
+impl Machine {
+    pub(super) fn signal(
+        &mut self,
+        now: Instant,
+        process: ProcessId,
+        signal: Signal,
+        out: &mut Vec<Effect>,
+    ) {
+        // An old generation: it has nothing to say to this session any more.
+        if self.process.as_ref().is_none_or(|p| p.id != process) {
+            return;
+        }
+        self.active = now;
+        let turn = signal.turn;
+        self.mark_sign(turn);
+        match signal.body {
+            SignalBody::Show(body) => self.show_body(now, turn, body, out),
+            SignalBody::Taken => {}
+            SignalBody::Ready { version } => self.ready(now, version, out),
+            SignalBody::Refused { code, message } => self.refused(now, code, message, out),
+            SignalBody::Bound {
+                provider_session_id,
+                model,
+                resumed,
+            } => {
+                self.conversation = Some(provider_session_id.clone());
+                let body = Body::SessionBound {
+                    provider_session_id,
+                    model,
+                    resumed,
+                };
+                show(out, None, body);
+            }
+            SignalBody::Version(version) => {
+                let state = "agent_version".to_owned();
+                let message = version;
+                show(out, None, Body::Status { state, message });
+            }
+            SignalBody::AgentTurn => self.begin_agent_turn(now, turn, out),
+            SignalBody::Asked {
+                request,
+                kind,
+                tool,
+                title,
+                raw,
+            } => self.asked(turn, request, kind, tool, title, raw, out),
+            // Every request is answered at once, so none is open.
+            SignalBody::Withdrawn { .. } => {}
+            SignalBody::Background { tasks } => {
+                if let Some(process) = &mut self.process {
+                    process.background = tasks;
+                }
+            }
+            SignalBody::Ended(end) => self.ended(now, turn, *end, out),
+            SignalBody::Broken { message } => {
+                let failure = Failure::new(ErrorKind::ProtocolError, message);
+                self.process_failed(now, failure, out);
+            }
+        }
+    }
+
+    /// Whatever belongs to the host's turn is a sign that the agent has it.
+    fn mark_sign(&mut self, turn: TurnRef) {
+        if let (TurnRef::Host(id), Some(host)) = (turn, &mut self.host)
+            && host.tally.id == id
+            && let Stage::Sent { signed, .. } = &mut host.stage
+        {
+            *signed = true;
+        }
+    }
+
+    fn ready(&mut self, now: Instant, version: Option<String>, out: &mut Vec<Effect>) {
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        if std::mem::replace(&mut process.ready, true) {
+            return;
+        }
+        let turn = self.host.as_ref().map(|h| h.tally.id);
+        let body = Body::ProcessStarted {
+            process: process.id,
+            pid: process.pid,
+            version,
+            mode: process.mode,
+            resumed: process.resumed,
+            containment: process.containment,
+            start: now.saturating_duration_since(process.since),
+        };
+        show(out, turn, body);
+        out.push(Effect::StartDone);
+        match &self.host {
+            Some(_) => self.ask(now, out),
+            None => self.drop_unwanted(out),
+        }
+    }
+
+    /// A one-shot process whose turn was interrupted before it was ready has nothing to do.
+    fn drop_unwanted(&mut self, out: &mut Vec<Effect>) {
+        use crate::config::Mode;
+        use crate::event::StopReason;
+        use crate::process::Stop;
+        if self
+            .process
+            .as_ref()
+            .is_some_and(|p| p.mode == Mode::OneShot)
+        {
+            self.release(StopReason::TurnDone, Stop::Gently { by: None }, out);
+        }
+    }
+
+    fn show_body(&mut self, now: Instant, turn: TurnRef, body: Body, out: &mut Vec<Effect>) {
+        let tally = match turn {
+            TurnRef::None => return show(out, None, body),
+            TurnRef::Host(id) => match &mut self.host {
+                Some(HostTurn {
+                    tally,
+                    stage: Stage::Sent { .. },
+                    ..
+                }) if tally.id == id => tally,
+                Some(_) | None => return self.show_late(Some(id), body, out),
+            },
+            TurnRef::Agent(n) => match &mut self.agent {
+                Some(AgentTurn { number, tally }) if *number == n => tally,
+                Some(_) | None => return self.show_late(None, body, out),
+            },
+        };
+        if tally.note(now, &body) {
+            out.push(Effect::Show(Some(tally.id), body));
+        }
+    }
+
+    /// Output of a turn that is over. Pieces of text would read as another turn's; the rest stands
+    /// for itself outside of any turn.
+    fn show_late(&mut self, turn: Option<TurnId>, body: Body, out: &mut Vec<Effect>) {
+        match body {
+            Body::TextDelta { text, .. }
+            | Body::ReasoningDelta { text, .. }
+            | Body::Message { text, .. } => {
+                self.note_late(
+                    turn,
+                    &format!("output after the end of its turn: {text}"),
+                    out,
+                );
+            }
+            other => show(out, None, other),
+        }
+    }
+
+    /// Says once per turn that something came too late.
+    fn note_late(&mut self, turn: Option<TurnId>, message: &str, out: &mut Vec<Effect>) {
+        if turn.is_some() && self.late == turn {
+            return;
+        }
+        self.late = turn;
+        let message = message.to_owned();
+        let code = WarningCode::LateOutput;
+        show(out, None, Body::Warning { code, message });
+    }
+
+    fn begin_agent_turn(&mut self, now: Instant, turn: TurnRef, out: &mut Vec<Effect>) {
+        let TurnRef::Agent(number) = turn else {
+            return;
+        };
+        if let Some(agent) = &self.agent
+            && agent.number == number
+        {
+            return;
+        }
+        // The agent began anew without an end: the turn before had one all the same.
+        self.end_agent(now, TurnEnd::default(), out);
+        let tally = Tally::new(TurnId::next(), now);
+        let body = Body::TurnStarted {
+            origin: TurnOrigin::Agent,
+            tag: None,
+        };
+        show(out, Some(tally.id), body);
+        self.agent = Some(AgentTurn { number, tally });
+    }
+
+    /// Whether the process has that turn.
+    fn has_sent(&self, turn: TurnId) -> bool {
+        self.host
+            .as_ref()
+            .is_some_and(|h| h.tally.id == turn && matches!(h.stage, Stage::Sent { .. }))
+    }
+
+    fn ended(&mut self, now: Instant, turn: TurnRef, end: TurnEnd, out: &mut Vec<Effect>) {
+        match turn {
+            TurnRef::Host(id) if self.has_sent(id) => match end.outcome {
+                Outcome::Failed { code, message } if code == ErrorKind::ResumeFailed => {
+                    self.refused(now, code, message, out);
+                }
+                Outcome::Failed { .. } | Outcome::Completed | Outcome::Interrupted => {
+                    self.end_host(now, end, out);
+                }
+            },
+            TurnRef::Agent(n) if self.agent.as_ref().is_some_and(|a| a.number == n) => {
+                self.end_agent(now, end, out);
+            }
+            TurnRef::Host(id) => self.note_late(Some(id), "a second end of a turn", out),
+            TurnRef::Agent(_) | TurnRef::None => {}
+        }
+    }
+
+    /// Nobody is there to answer, and that means no, at once.
+    #[expect(clippy::too_many_arguments, reason = "the members of one signal")]
+    fn asked(
+        &mut self,
+        turn: TurnRef,
+        asked: AgentRequest,
+        kind: RequestKind,
+        tool: Option<String>,
+        title: String,
+        raw: RawJson,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(process) = &self.process else {
+            return;
+        };
+        let turn = match turn {
+            TurnRef::Host(_) => self.host.as_ref().map(|h| h.tally.id),
+            TurnRef::Agent(_) => self.agent.as_ref().map(|a| a.tally.id),
+            TurnRef::None => None,
+        };
+        let request = RequestId::next();
+        let opened = Body::RequestOpened {
+            request,
+            kind,
+            tool,
+            title,
+            raw,
+        };
+        show(out, turn, opened);
+        let message = "No one is there to approve this. Go on without it.".to_owned();
+        out.push(Effect::Ask(
+            process.id,
+            Request::Answer {
+                conversation: ONLY,
+                request: asked,
+                answer: Answer::Deny { message },
+            },
+        ));
+        let resolved = Body::RequestResolved {
+            request,
+            resolution: Resolution::Denied,
+            by: ResolvedBy::NoHandler,
+        };
+        show(out, turn, resolved);
+    }
+}

@@ -1,0 +1,116 @@
+//! What a turn has given so far.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use crate::event::{Body, Cost, TurnResult, Usage};
+use crate::ids::TurnId;
+use crate::provider::TurnEnd;
+
+/// The record of one turn.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) id: TurnId,
+    accepted: Instant,
+    first_output: Option<Instant>,
+    text: String,
+    usage: Option<Usage>,
+    calls: HashSet<String>,
+    results: HashSet<String>,
+    /// Whether anything at all was shown.
+    pub(super) shown: bool,
+    /// When the host interrupted it.
+    pub(super) interrupted: Option<Instant>,
+}
+
+impl Tally {
+    pub(super) fn new(id: TurnId, accepted: Instant) -> Self {
+        Self {
+            id,
+            accepted,
+            first_output: None,
+            text: String::new(),
+            usage: None,
+            calls: HashSet::new(),
+            results: HashSet::new(),
+            shown: false,
+            interrupted: None,
+        }
+    }
+
+    /// Whether a tool has started: then the turn may have had effects, and is never sent again.
+    pub(super) fn has_used_tools(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// Whether a tool runs.
+    pub(super) fn awaits_tool(&self) -> bool {
+        self.calls.len() > self.results.len()
+    }
+
+    /// Takes note of an event of the turn. `false`: the agent said it before, and it is not shown
+    /// again.
+    pub(super) fn note(&mut self, now: Instant, body: &Body) -> bool {
+        self.shown = true;
+        // The hot path: deltas need nothing else.
+        match body {
+            Body::TextDelta { .. } | Body::ReasoningDelta { .. } => {}
+            Body::Message { text, parent } => {
+                if parent.is_none() {
+                    self.text.clone_from(text);
+                }
+            }
+            Body::ToolUse { id, .. } => {
+                if !self.calls.insert(id.clone()) {
+                    return false;
+                }
+            }
+            Body::ToolResult { id, .. } => {
+                if self.calls.contains(id) && !self.results.insert(id.clone()) {
+                    return false;
+                }
+                return true;
+            }
+            Body::Usage { usage } => {
+                self.usage = Some(*usage);
+                return true;
+            }
+            // Nothing else is output of the model.
+            _ => return true,
+        }
+        if self.first_output.is_none() {
+            self.first_output = Some(now);
+        }
+        true
+    }
+
+    /// What the turn gave, with what the agent says at its end. The session's cost grows by it.
+    pub(super) fn result(
+        &mut self,
+        now: Instant,
+        end: Option<TurnEnd>,
+        session_cost: &mut f64,
+    ) -> TurnResult {
+        let end = end.unwrap_or_default();
+        let cost = end.cost_usd.map(|delta_usd| {
+            *session_cost += delta_usd;
+            Cost {
+                delta_usd,
+                total_usd: *session_cost,
+            }
+        });
+        TurnResult {
+            text: end.text.unwrap_or_else(|| std::mem::take(&mut self.text)),
+            stop_reason: end.stop_reason,
+            usage: end.usage.or(self.usage),
+            cost,
+            model: end.model,
+            agent_turns: end.agent_turns,
+            duration: now.saturating_duration_since(self.accepted),
+            time_to_first_output: self
+                .first_output
+                .map(|first| first.saturating_duration_since(self.accepted)),
+            agent_duration: end.duration,
+        }
+    }
+}
