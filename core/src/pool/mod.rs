@@ -1,3 +1,10 @@
 //! The pool: who may run a process, and when.
 
+mod actor;
+mod handle;
+pub(crate) mod lease;
 pub(crate) mod slots;
+
+pub use actor::Shutdown;
+pub(crate) use handle::PoolInner;
+pub use handle::{Pool, PoolBuilder};

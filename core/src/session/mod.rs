@@ -1,6 +1,20 @@
 //! A session: the machine that decides, the actor that drives it, the handles that hosts hold.
 
+mod actor;
+mod gate;
+mod handle;
+mod launch;
 mod machine;
+mod shared;
+mod turn;
+
+pub(crate) use actor::{Message, Parts, run};
+pub use handle::{Hold, Session, SessionSnapshot};
+pub(crate) use handle::{MessageLimits, SessionInner};
+pub(crate) use launch::program;
+pub(crate) use machine::{Machine, Policy};
+pub(crate) use shared::Shared;
+pub use turn::{AskError, Turn};
 
 use serde::{Deserialize, Serialize};
 

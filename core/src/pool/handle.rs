@@ -1,0 +1,300 @@
+//! What a host holds of a pool.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::{
+    Downgrade, Persistent, PoolOptions, SessionOptions, Timeouts, WhenFull,
+};
+use crate::error::{Error, ErrorKind};
+use crate::event::Body;
+use crate::ids::SessionId;
+use crate::metrics::{Counters, Gauges, PoolStats};
+use crate::pool::actor::{PoolActor, PoolMessage, Shutdown};
+use crate::pool::lease::PoolLink;
+use crate::pool::slots::{Bounds, Slots};
+use crate::process::Containment;
+use crate::process::environment::{self, Inherited};
+use crate::provider::{self, Provider};
+use crate::session::{
+    Machine, MessageLimits, Parts, Policy, Session, SessionInner, Shared, program, run,
+};
+
+/// A bounded herd of warm agent processes, and the sessions that use them.
+///
+/// Clones are the same pool. The library runs on threads of its own, so a pool works under any
+/// executor or none, and a host that blocks does not block the agents. When the last handle of the
+/// pool, of its sessions and of their turns is dropped, everything it started is ended; so it is
+/// when the host dies, however it dies. [`shutdown`](Self::shutdown) does the same in order, and
+/// proves it.
+#[derive(Clone)]
+pub struct Pool {
+    inner: Arc<PoolInner>,
+}
+
+pub(crate) struct PoolInner {
+    runtime: Option<Runtime>,
+    actor: mpsc::UnboundedSender<PoolMessage>,
+    options: Arc<PoolOptions>,
+    gauges: Arc<Gauges>,
+    counters: Arc<Counters>,
+    shut: AtomicBool,
+}
+
+impl Drop for PoolInner {
+    fn drop(&mut self) {
+        // Waits for nothing: the last handle may be dropped anywhere. The tasks end with the
+        // runtime, their control sockets close, and the guards end the trees.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Pool {
+    /// A pool with the default options.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Internal`] if the system gives no threads.
+    pub fn new() -> Result<Self, Error> {
+        Self::with_options(PoolOptions::default())
+    }
+
+    /// Begins a pool, option by option.
+    #[must_use]
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::default()
+    }
+
+    /// A pool with these options.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`], naming the option; [`ErrorKind::Internal`] if the system
+    /// gives no threads.
+    pub fn with_options(options: PoolOptions) -> Result<Self, Error> {
+        options.check()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(options.threads)
+            .thread_name("remuda")
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(|e| Error::new(ErrorKind::Internal, format!("no runtime: {e}")))?;
+        let (sender, inbox) = mpsc::unbounded_channel();
+        let gauges = Arc::<Gauges>::default();
+        let bounds = Bounds {
+            max_warm: options.max_warm,
+            max_processes: options.process_limit(),
+            max_starting: options.max_starting,
+            when_full: options.when_full,
+            idle_timeout: options.idle_timeout,
+        };
+        let actor = PoolActor::new(
+            Slots::new(bounds),
+            options.when_full,
+            Arc::clone(&gauges),
+            sender.clone(),
+        );
+        runtime.spawn(actor.run(inbox));
+        Ok(Self {
+            inner: Arc::new(PoolInner {
+                runtime: Some(runtime),
+                actor: sender,
+                options: Arc::new(options),
+                gauges,
+                counters: Arc::default(),
+                shut: AtomicBool::new(false),
+            }),
+        })
+    }
+
+    /// The options that are in force.
+    #[must_use]
+    pub fn options(&self) -> &PoolOptions {
+        &self.inner.options
+    }
+
+    /// Opens a session. Starts no process: the first turn does.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] naming the option, [`ErrorKind::CwdUnusable`],
+    /// [`ErrorKind::ProgramNotFound`] saying where it was looked for, [`ErrorKind::Unsupported`] for
+    /// what the agent cannot take, [`ErrorKind::Closed`] after a shutdown. A refused session causes
+    /// no event.
+    pub fn open(&self, options: SessionOptions) -> Result<Session, Error> {
+        let inner = &self.inner;
+        let Some(runtime) = inner.runtime.as_ref().filter(|_| !self.is_shut()) else {
+            return Err(Error::closed("pool"));
+        };
+        options.check()?;
+        let provider = provider::find(&options.provider)?;
+        let options = check_place(options)?;
+        check_launch(provider, &options)?;
+
+        let id = SessionId::next();
+        let policy = policy(provider, &options, &inner.options);
+        let machine = Machine::new(policy, options.resume.clone(), Instant::now());
+        let shared = Arc::new(Shared::new(
+            id,
+            inner.options.log_bytes,
+            options.resume.clone(),
+            machine.mode(),
+        ));
+        let opened = Body::SessionOpened {
+            provider: options.provider.clone(),
+        };
+        shared.log.append([(None, opened)]);
+        let (inbox, messages) = mpsc::unbounded_channel();
+        let options = Arc::new(options);
+        let _ = inner.actor.send(PoolMessage::Opened {
+            session: id,
+            inbox: inbox.clone(),
+        });
+        runtime.spawn(run(Parts {
+            shared: Arc::clone(&shared),
+            machine,
+            inbox: messages,
+            pool: PoolLink::new(id, inner.actor.clone()),
+            provider,
+            options: Arc::clone(&options),
+            pool_options: Arc::clone(&inner.options),
+            counters: Arc::clone(&inner.counters),
+        }));
+        Ok(Session {
+            inner: Arc::new(SessionInner {
+                shared,
+                inbox,
+                options,
+                limits: MessageLimits {
+                    bytes: inner.options.max_message,
+                    chars: provider.capabilities().max_prompt_chars,
+                },
+                _pool: Arc::clone(inner),
+            }),
+        })
+    }
+
+    /// The pool's numbers at this moment.
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        PoolStats::read(&self.inner.gauges, &self.inner.counters, &self.inner.options)
+    }
+
+    /// Closes every session and ends every process, gently as long as there is time, then not. No
+    /// session can be opened any more. Returns when nothing is left, or at the deadline; the answer
+    /// names what is left. May be called again, also from elsewhere at the same time.
+    pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
+        self.inner.shut.store(true, Ordering::SeqCst);
+        let (reply, report) = oneshot::channel();
+        let by = Instant::now() + deadline;
+        if self.inner.actor.send(PoolMessage::Shutdown { by, reply }).is_err() {
+            return Shutdown::default();
+        }
+        report.await.unwrap_or_default()
+    }
+
+    fn is_shut(&self) -> bool {
+        self.inner.shut.load(Ordering::SeqCst)
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("stats", &self.stats()).finish()
+    }
+}
+
+/// The directory is there, and its name means the same wherever the host goes.
+fn check_place(mut options: SessionOptions) -> Result<SessionOptions, Error> {
+    let unusable = |why: &dyn fmt::Display| {
+        let cwd = options.cwd.display();
+        Error::new(ErrorKind::CwdUnusable, format!("cwd {cwd}: {why}"))
+    };
+    let cwd = std::path::absolute(&options.cwd).map_err(|e| unusable(&e))?;
+    let facts = std::fs::metadata(&cwd).map_err(|e| unusable(&e))?;
+    if !facts.is_dir() {
+        return Err(unusable(&"it is not a directory"));
+    }
+    options.cwd = cwd;
+    Ok(options)
+}
+
+/// The agent takes these options, and its program is there now.
+fn check_launch(provider: &'static dyn Provider, options: &SessionOptions) -> Result<(), Error> {
+    let launch = provider.launch(&provider::LaunchPlan {
+        mode: crate::config::Mode::Warm,
+        options,
+        resume: options.resume.as_deref(),
+    })?;
+    let host = Inherited::of_host();
+    let env = environment::build(options, provider.environment(), &launch.env, host);
+    program(provider, options, &env).resolve(&options.cwd)?;
+    Ok(())
+}
+
+fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions) -> Policy {
+    let capabilities = provider.capabilities();
+    Policy {
+        timeouts: options.timeouts.unwrap_or(pool.timeouts),
+        downgrade: pool.downgrade,
+        warm: capabilities.warm && options.persistent == Persistent::Auto,
+        resume: capabilities.resume,
+        first_sign: capabilities.first_sign,
+        one_shot_deltas: capabilities.one_shot_deltas,
+    }
+}
+
+/// A pool in the making. Every setting has the default of [`PoolOptions`].
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct PoolBuilder {
+    options: PoolOptions,
+}
+
+macro_rules! settings {
+    ($($name:ident: $type:ty;)*) => {
+        impl PoolBuilder {
+            $(
+                #[doc = concat!("Sets [`PoolOptions::", stringify!($name), "`].")]
+                pub fn $name(mut self, $name: $type) -> Self {
+                    self.options.$name = $name.into();
+                    self
+                }
+            )*
+        }
+    };
+}
+
+settings! {
+    max_warm: usize;
+    max_processes: usize;
+    max_starting: usize;
+    when_full: WhenFull;
+    idle_timeout: Duration;
+    downgrade: Downgrade;
+    timeouts: Timeouts;
+    max_line: usize;
+    max_message: usize;
+    log_bytes: usize;
+    require_containment: Containment;
+    threads: usize;
+}
+
+impl PoolBuilder {
+    /// Makes the pool.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pool::with_options`].
+    pub fn build(self) -> Result<Pool, Error> {
+        Pool::with_options(self.options)
+    }
+}

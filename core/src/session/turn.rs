@@ -1,0 +1,167 @@
+//! What a host holds of a turn.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use crate::delivery::Events;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Body, Event, Failure, TurnResult};
+use crate::ids::TurnId;
+use crate::session::Receipt;
+use crate::session::gate::{End, EndReceiver};
+use crate::session::handle::SessionInner;
+
+/// An accepted message and everything until its one end.
+///
+/// It is a stream of its events, the end included. Nothing is lost by dropping it or by not reading
+/// it: the turn goes on, and the session's events hold it. It begins to hold the session back, as
+/// every reader does, when it is first polled.
+pub struct Turn {
+    session: Arc<SessionInner>,
+    id: TurnId,
+    from_seq: u64,
+    end: EndReceiver,
+    events: Option<Events>,
+    over: bool,
+}
+
+impl Turn {
+    pub(crate) fn new(
+        session: Arc<SessionInner>,
+        id: TurnId,
+        from_seq: u64,
+        end: EndReceiver,
+    ) -> Self {
+        Self {
+            session,
+            id,
+            from_seq,
+            end,
+            events: None,
+            over: false,
+        }
+    }
+
+    /// The turn's number.
+    #[must_use]
+    pub const fn id(&self) -> TurnId {
+        self.id
+    }
+
+    /// The next event of this turn; `None` after its end. Events of the session that belong to no
+    /// turn are not among them, but a [`Body::Gap`] is, if the first poll came too late.
+    ///
+    /// Cancel safe.
+    pub async fn next(&mut self) -> Option<Arc<Event>> {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    ///
+    /// The two ends that are not good ones, with what the turn gave until then.
+    pub async fn result(mut self) -> Result<TurnResult, AskError> {
+        // Whoever only waits for the result holds nothing back.
+        self.events = None;
+        let end = match self.end.wait_for(Option::is_some).await {
+            Ok(end) => end.clone(),
+            Err(_) => None,
+        };
+        match end {
+            Some(End::Completed(result)) => Ok(result),
+            Some(End::Failed(failure, result)) => Err(AskError::Failed { failure, result }),
+            Some(End::Interrupted(result)) => Err(AskError::Interrupted { result }),
+            None => Err(AskError::Refused(Error::closed("session"))),
+        }
+    }
+
+    /// Asks the agent to end the turn. The turn then ends as interrupted, at the latest after the
+    /// grace time, unless it ended by itself before.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`] when the session is gone.
+    pub async fn interrupt(&self) -> Result<Receipt, Error> {
+        self.session.interrupt(self.id).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Arc<Event>>> {
+        while !self.over {
+            let log = &self.session.shared.log;
+            let from_seq = self.from_seq;
+            let events = self
+                .events
+                .get_or_insert_with(|| Events::new(Arc::clone(log), from_seq));
+            match events.poll(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => self.over = true,
+                Poll::Ready(Some(event)) => {
+                    let ours = event.turn == Some(self.id);
+                    if ours && event.is_turn_end() {
+                        self.over = true;
+                        self.events = None;
+                    }
+                    if ours || matches!(event.body, Body::Gap { .. }) {
+                        return Poll::Ready(Some(event));
+                    }
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+impl Stream for Turn {
+    type Item = Arc<Event>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Arc<Event>>> {
+        self.poll(context)
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no good result.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// The turn was not accepted.
+    #[error(transparent)]
+    Refused(#[from] Error),
+    /// The turn failed.
+    #[error("{}: {}", failure.code, failure.message)]
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// What it gave until then.
+        result: TurnResult,
+    },
+    /// The turn was interrupted.
+    #[error("the turn was interrupted")]
+    Interrupted {
+        /// What it gave until then.
+        result: TurnResult,
+    },
+}
+
+impl AskError {
+    /// The code to act on; `None` for an interrupted turn.
+    #[must_use]
+    pub fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Refused(error) => Some(error.kind()),
+            Self::Failed { failure, .. } => Some(failure.code),
+            Self::Interrupted { .. } => None,
+        }
+    }
+}
