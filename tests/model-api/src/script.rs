@@ -452,4 +452,20 @@ mod tests {
     fn strip_leaves_what_a_person_wrote() {
         assert_eq!(strip(r#"a MODEL:["x"] b"#), "a  b");
     }
+
+    #[test]
+    fn every_example_of_the_readme_is_a_script() {
+        let readme = include_str!("../README.md");
+        let blocks = readme.split("```text\n").skip(1);
+        let mut examples = 0;
+        for line in blocks.flat_map(|block| block.split("```").next().unwrap_or_default().lines()) {
+            assert!(
+                matches!(parse(line), Ok(Some(_))),
+                "{line}: {:?}",
+                parse(line)
+            );
+            examples += 1;
+        }
+        assert!(examples > 5);
+    }
 }

@@ -1,5 +1,7 @@
 //! The Messages side of the server, over HTTP.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use model_api::{ModelApi, Options};
@@ -171,6 +173,22 @@ fn a_dropped_server_closes_stalled_connections() {
     let reader = client::open(&api, "/v1/messages", &body);
     drop(api);
     assert!(client::read(reader).cut);
+}
+
+#[test]
+fn a_hang_sends_nothing_until_the_server_ends() {
+    let api = ModelApi::start().expect("a server");
+    let body = json!({"stream": true, "messages": [user(r#"MODEL:[{"hang":true}]"#)]}).to_string();
+    let mut socket = TcpStream::connect(("127.0.0.1", api.port())).expect("a connection");
+    let length = body.len();
+    let head = format!("POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
+    socket.write_all((head + &body).as_bytes()).expect("sent");
+    assert!(api.wait_until(LIMIT, |requests, _| requests.len() == 1));
+    drop(api);
+    let mut got = Vec::new();
+    // A reset is as good as an orderly end.
+    let _ = socket.read_to_end(&mut got);
+    assert!(got.is_empty(), "{got:?}");
 }
 
 #[test]
