@@ -242,8 +242,10 @@ fn a_failure_in_the_stream_has_its_code() {
 fn a_dropped_stream_is_asked_again() {
     let (api, place) = (ModelApi::start().expect("a server"), Place::new());
     let mut server = Server::start(&api, &place, free());
-    let script = r#"MODEL:[{"drop_after":3,"delay_ms":20,"times":1},"whole"]"#;
-    assert_eq!(server.said(script), "word0 word1 word2whole");
+    // Whether the words before the cut are shown is up to the agent.
+    let said = server.said(r#"MODEL:[{"drop_after":3,"times":1},"whole"]"#);
+    assert!(said.ends_with("whole"), "{said}");
+    assert_eq!(api.calls().len(), 2);
 }
 
 #[test]
