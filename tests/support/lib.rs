@@ -1,1 +1,9 @@
-//! What the cross-crate tests share.
+//! What the cross-crate tests share: standing checks, places, the agents that tests use.
+
+mod agents;
+mod isolated;
+mod watch;
+
+pub use agents::{Scripted, scripted_agent};
+pub use isolated::{isolated, isolated_async};
+pub use watch::{descendants, wait_until};

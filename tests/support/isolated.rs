@@ -1,0 +1,80 @@
+//! Runs a test in a process of its own, with the standing checks: when it ends, no process,
+//! descriptor or thread is left.
+//!
+//! The process is a subreaper: whatever escapes from an agent's tree lands on it, also daemons and
+//! sessions of their own. That cannot be seen in a process that runs other tests at the same time.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::watch::descendants;
+
+const INSIDE: &str = "REMUDA_TEST_ISOLATED";
+/// How long things may take to be gone after the test's own end. Not a measure of speed: a leak
+/// never goes, and then the test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs the body of the calling test apart from all others.
+///
+/// # Panics
+///
+/// If the body panics, or leaves anything behind.
+pub fn isolated(body: impl FnOnce()) {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("main");
+    if env::var_os(INSIDE).is_some() || name == "main" {
+        return checked(body);
+    }
+    let test = env::current_exe().expect("the test's own program");
+    let status = Command::new(test)
+        .args(["--exact", name, "--nocapture", "--include-ignored"])
+        .env(INSIDE, "1")
+        .status()
+        .expect("the test starts again");
+    assert!(status.success(), "{name}: {status}");
+}
+
+/// Like [`isolated`], for a body that is a future.
+///
+/// # Panics
+///
+/// If the body panics, or leaves anything behind.
+pub fn isolated_async<F: Future<Output = ()>>(body: impl FnOnce() -> F) {
+    isolated(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(body());
+    });
+}
+
+fn checked(body: impl FnOnce()) {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
+    let (descriptors, threads) = (count("fd"), count("task"));
+    body();
+    until("processes", || descendants(std::process::id()), Vec::is_empty);
+    until("descriptors", || count("fd"), |now| *now <= descriptors);
+    until("threads", || count("task"), |now| *now <= threads);
+}
+
+/// Waits until what is looked at is as it should be, or fails.
+fn until<T: std::fmt::Debug>(what: &str, look: impl Fn() -> T, good: impl Fn(&T) -> bool) {
+    let start = Instant::now();
+    loop {
+        let seen = look();
+        if good(&seen) {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "{what} are left: {seen:?}");
+        std::thread::yield_now();
+    }
+}
+
+fn count(kind: &str) -> usize {
+    let folder = format!("/proc/self/{kind}");
+    // The folder's own descriptor counts each time alike.
+    fs::read_dir(folder).expect("/proc is there").count()
+}

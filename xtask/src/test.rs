@@ -1,0 +1,47 @@
+//! `cargo xtask test`: everything that must hold, in one command.
+
+use std::process::Command;
+
+use crate::run::{cargo, root, step};
+
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    let quick = match arguments {
+        [] => false,
+        [flag] if flag == "--quick" => true,
+        _ => return Err("test takes --quick or nothing".to_owned()),
+    };
+    step("format", cargo().args(["fmt", "--all", "--check"]))?;
+    let lints = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    step("lints", cargo().args(lints))?;
+    let docs = ["doc", "--workspace", "--no-deps", "--quiet"];
+    step("documentation", cargo().args(docs).env("RUSTDOCFLAGS", "-D warnings"))?;
+    if !quick {
+        agents()?;
+    }
+    step("build", cargo().args(["build", "--workspace", "--bins"]))?;
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--no-fail-fast"]);
+    if quick {
+        tests.env("REMUDA_TEST_QUICK", "1");
+    }
+    step("tests", &mut tests)
+}
+
+/// Installs the real agents, at the versions that the lock file names.
+fn agents() -> Result<(), String> {
+    let folder = root().join("tests/real-agents");
+    let done = folder.join("node_modules/.package-lock.json");
+    let lock = folder.join("package-lock.json");
+    let age = |path| std::fs::metadata(path).and_then(|facts| facts.modified()).ok();
+    if let (Some(done), Some(lock)) = (age(&done), age(&lock))
+        && done >= lock
+    {
+        return Ok(());
+    }
+    step(
+        "real agents",
+        Command::new("npm")
+            .args(["ci", "--no-audit", "--no-fund"])
+            .current_dir(folder),
+    )
+}
