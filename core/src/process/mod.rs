@@ -1,8 +1,18 @@
 //! Agents as processes: starting, speaking, stopping, and the proof that nothing is left.
 
+mod actor;
+mod audience;
 mod containment;
+mod control;
+mod facts;
+mod fence;
+mod framing;
+mod life;
 mod message;
+mod reader;
 mod stderr;
+mod stop;
+mod writer;
 
 pub use containment::Containment;
 pub(crate) use message::{Command, Limits, ProcessHandle, Report, Stop};
