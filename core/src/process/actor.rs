@@ -16,11 +16,11 @@ use crate::error::Error;
 use crate::event::WarningCode;
 use crate::ids::ProcessId;
 use crate::process::audience::{Audience, Overflow};
-use crate::process::control::{Control, Started, TreeEvent};
 use crate::process::facts::{Facts, Start, broken};
 use crate::process::fence::Fence;
 use crate::process::life::{Act, Life, STUCK};
 use crate::process::reader::{Read, Reader};
+use crate::process::seam::{Control, Started, TreeEvent};
 use crate::process::stderr::{Drain, StderrTail};
 use crate::process::stop::Step;
 use crate::process::writer::Writer;
@@ -170,10 +170,7 @@ impl Actor {
                 // Cancel safe because the future is kept.
                 started = spawn.as_mut() => return Some(started),
                 // Cancel safe, says tokio.
-                command = self.commands.recv(), if self.listening => match command {
-                    Some(Command::Request(request)) => self.early.push(request),
-                    command => self.command(command),
-                },
+                command = self.commands.recv(), if self.listening => self.command(command),
                 // Cancel safe, says its own comment.
                 () = self.audience.progress(), if !self.audience.is_clear() => {}
                 // Cancel safe because it holds nothing.
@@ -282,7 +279,7 @@ impl Actor {
         }
     }
 
-    /// Everything but a request.
+    /// Everything but a request to a process that runs.
     fn command(&mut self, command: Option<Command>) {
         match command {
             Some(Command::Attach {

@@ -3,13 +3,13 @@
 mod actor;
 mod audience;
 mod containment;
-mod control;
 mod facts;
 mod fence;
 mod framing;
 mod life;
 mod message;
 mod reader;
+mod seam;
 mod stderr;
 mod stop;
 mod writer;

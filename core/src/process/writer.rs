@@ -32,7 +32,6 @@ pub(super) struct Writer {
     queue: Option<mpsc::UnboundedSender<Vec<u8>>>,
     /// Bytes accepted but not written.
     queued: Arc<AtomicUsize>,
-    limit: usize,
     task: JoinHandle<Result<UnixStream, String>>,
     state: State,
 }
@@ -49,19 +48,15 @@ enum State {
 }
 
 impl Writer {
-    /// Starts writing. `patience` is how long the agent may accept not a single byte.
+    /// Starts writing. `patience` is how long the agent may accept not a single byte; it takes up
+    /// to twice that to be sure.
     pub(super) fn start(stdin: UnixStream, patience: Duration) -> Self {
-        Self::with_limit(stdin, patience, QUEUE)
-    }
-
-    fn with_limit(stdin: UnixStream, patience: Duration, limit: usize) -> Self {
         let (queue, messages) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn(write_all(stdin, messages, Arc::clone(&queued), patience));
         Self {
             queue: Some(queue),
             queued,
-            limit,
             task,
             state: State::Writing,
         }
@@ -78,7 +73,7 @@ impl Writer {
         };
         let size = bytes.len();
         let waiting = self.queued.fetch_add(size, Ordering::Relaxed);
-        if waiting > 0 && waiting.saturating_add(size) > self.limit {
+        if waiting > 0 && waiting.saturating_add(size) > QUEUE {
             self.fail();
             return Err(format!(
                 "the agent does not read its input: {waiting} bytes wait"
@@ -151,39 +146,45 @@ async fn write(
     queued: &AtomicUsize,
     patience: Duration,
 ) -> Result<(), String> {
-    let mut deadline = None;
+    let mut deadline = Instant::now() + patience;
     while !bytes.is_empty() {
-        let attempt = stdin.try_io(Interest::WRITABLE, || {
-            rustix::net::send(stdin, bytes, FLAGS).map_err(io::Error::from)
-        });
+        let attempt = match stdin.try_io(Interest::WRITABLE, || send(stdin, bytes)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                match timeout_at(deadline, stdin.writable()).await {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(error)) => Err(error),
+                    // A socket is called writable when most of it is free. A slow agent may have
+                    // freed less, which is progress too.
+                    Err(_) => send(stdin, bytes),
+                }
+            }
+            attempt => attempt,
+        };
         match attempt {
             Ok(size) => {
                 queued.fetch_sub(size, Ordering::Relaxed);
                 bytes = &bytes[size..];
-                deadline = None;
+                deadline = Instant::now() + patience;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // Set at the last progress, not at each try: a wake-up is not progress.
-                let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience);
-                match timeout_at(deadline, stdin.writable()).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => return Err(closed(&error)),
-                    Err(_) => {
-                        return Err(format!(
-                            "the agent has read nothing of its input for {} s: {} bytes wait",
-                            patience.as_secs_f32(),
-                            queued.load(Ordering::Relaxed)
-                        ));
-                    }
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(closed(&error)),
+            Err(error) => match error.kind() {
+                io::ErrorKind::Interrupted => {}
+                io::ErrorKind::WouldBlock => return Err(stuck(patience, queued)),
+                _ => return Err(format!("the agent closed its input: {error}")),
+            },
         }
     }
     Ok(())
 }
 
-fn closed(error: &io::Error) -> String {
-    format!("the agent closed its input: {error}")
+/// Sends what there is room for, without waiting.
+fn send(stdin: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::net::send(stdin, bytes, FLAGS)?)
+}
+
+fn stuck(patience: Duration, queued: &AtomicUsize) -> String {
+    format!(
+        "the agent has read nothing of its input for {} s: {} bytes wait",
+        patience.as_secs_f32(),
+        queued.load(Ordering::Relaxed)
+    )
 }
