@@ -252,8 +252,7 @@ impl Actor {
             Act::Step(Step::CloseStdin) => running.writer.close(),
             Act::Step(Step::Signal(signal)) => running.control.signal(signal),
             Act::Step(Step::Kill) => running.control.kill(),
-            Act::CloseOutput => self.close_output(running, End::Leaked),
-            Act::GiveUp => self.close_output(running, End::Leaked),
+            Act::CloseOutput | Act::GiveUp => self.close_output(running, End::Leaked),
         }
     }
 
@@ -279,7 +278,7 @@ impl Actor {
         }
     }
 
-    /// Everything but a request to a process that runs.
+    /// A command while the process starts, or one that the codec has no part in.
     fn command(&mut self, command: Option<Command>) {
         match command {
             Some(Command::Attach {
@@ -291,6 +290,7 @@ impl Actor {
                     .attach(conversation, reports, self.facts.start(), since);
             }
             Some(Command::Stop(stop)) => self.life.stop(stop, Instant::now()),
+            // Only while it starts: `open` passes these on.
             Some(Command::Request(request)) => self.early.push(request),
             None => {
                 self.listening = false;

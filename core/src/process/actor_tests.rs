@@ -1,282 +1,16 @@
-//! The policy of the actor, without any process: the tests are the agent, at the other ends of the
-//! sockets, and the operating system, behind the seam. Time is paused and moves only when nothing
-//! else can.
+//! The policy of the actor, without any process.
 
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::event::Exit;
-use crate::process::{Containment, Stop};
-use crate::provider::{AgentSignal, Conversation, Output, SignalBody, TurnRef};
-
-const PLAN: StopLadder = StopLadder {
-    half_close: Duration::from_secs(6),
-    signal: Some((AgentSignal::Interrupt, Duration::from_secs(2))),
-};
-const MAX_LINE: usize = 1 << 20;
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Repeats every line. Some lines are orders.
-struct Echo;
-
-impl Echo {
-    fn say(conversation: u32, what: &str, out: &mut Output) {
-        let body = SignalBody::Version(what.to_owned());
-        out.signal(Conversation(conversation), TurnRef::None, body);
-    }
-}
-
-impl Codec for Echo {
-    fn start(&mut self, out: &mut Output) {
-        out.bytes.extend_from_slice(b"hello\n");
-    }
-
-    fn request(&mut self, _request: Request, out: &mut Output) {
-        out.bytes.extend_from_slice(b"request\n");
-    }
-
-    fn line(&mut self, line: &[u8], out: &mut Output) {
-        let line = String::from_utf8_lossy(line);
-        match line.split_once(' ') {
-            Some(("write", size)) => {
-                let size: usize = size.parse().expect("a size");
-                out.bytes.resize(out.bytes.len() + size, b'w');
-            }
-            Some(("other", what)) => Self::say(1, what, out),
-            _ => match &*line {
-                "panic" => panic!("as the test ordered"),
-                "close" => out.close_stdin = true,
-                "kill" => out.kill = Some(AgentSignal::Terminate),
-                line => Self::say(0, line, out),
-            },
-        }
-    }
-
-    fn end_of_output(&mut self, out: &mut Output) {
-        Self::say(0, "the end", out);
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Done {
-    Signal(AgentSignal),
-    Kill,
-}
-
-/// The operating system.
-#[derive(Debug)]
-struct Fake {
-    events: mpsc::UnboundedReceiver<TreeEvent>,
-    done: mpsc::UnboundedSender<(Instant, Done)>,
-}
-
-impl Control for Fake {
-    async fn next(&mut self) -> TreeEvent {
-        match self.events.recv().await {
-            Some(event) => event,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn signal(&self, signal: AgentSignal) {
-        drop(self.done.send((Instant::now(), Done::Signal(signal))));
-    }
-
-    fn kill(&self) {
-        drop(self.done.send((Instant::now(), Done::Kill)));
-    }
-}
-
-type Spawned = Result<Started<Fake>, Error>;
-
-/// One process, one session, and the agent's side of everything.
-struct Rig {
-    handle: Option<ProcessHandle>,
-    reports: mpsc::Receiver<(ProcessId, Report)>,
-    sender: mpsc::Sender<(ProcessId, Report)>,
-    lease: Weak<()>,
-    spawn: Option<oneshot::Sender<Spawned>>,
-    stdin: Option<UnixStream>,
-    stdout: Option<UnixStream>,
-    stderr: Option<UnixStream>,
-    tree: mpsc::UnboundedSender<TreeEvent>,
-    done: mpsc::UnboundedReceiver<(Instant, Done)>,
-    started: Option<Started<Fake>>,
-    start: Instant,
-}
-
-impl Rig {
-    /// A process that runs, with a session that has room for `room` reports.
-    async fn running(room: usize) -> Self {
-        let mut rig = Self::spawning(room).await;
-        rig.spawned();
-        assert_eq!(rig.report().await, "spawned");
-        let mut hello = [0; 6];
-        let stdin = rig.stdin.as_mut().expect("stdin");
-        stdin.read_exact(&mut hello).await.expect("a greeting");
-        assert_eq!(&hello, b"hello\n");
-        rig
-    }
-
-    /// A process whose start has not answered.
-    async fn spawning(room: usize) -> Self {
-        let pair = || UnixStream::pair().expect("a pair of sockets");
-        let ((stdin, in_), (stdout, out), (stderr, err)) = (pair(), pair(), pair());
-        let (tree, events) = mpsc::unbounded_channel();
-        let (done_sender, done) = mpsc::unbounded_channel();
-        let started = Started {
-            pid: 7,
-            containment: Containment::Guard,
-            stdin,
-            stdout,
-            stderr,
-            control: Fake {
-                events,
-                done: done_sender,
-            },
-        };
-        let (spawn, spawned) = oneshot::channel::<Spawned>();
-        let lease = Arc::new(());
-        let parts = Parts {
-            id: ProcessId::next(),
-            codec: Box::new(Echo),
-            stop: PLAN,
-            limits: Limits {
-                max_line: MAX_LINE,
-                write: PATIENCE,
-            },
-            lease: Box::new(Arc::clone(&lease)),
-        };
-        let (handle, actor) = actor(parts, async {
-            spawned.await.expect("the test answers for the start")
-        });
-        tokio::spawn(actor);
-        let (sender, reports) = mpsc::channel(room);
-        let rig = Self {
-            handle: Some(handle),
-            reports,
-            sender,
-            lease: Arc::downgrade(&lease),
-            spawn: Some(spawn),
-            stdin: Some(in_),
-            stdout: Some(out),
-            stderr: Some(err),
-            tree,
-            done,
-            started: Some(started),
-            start: Instant::now(),
-        };
-        rig.attach(0, rig.sender.clone()).await;
-        rig
-    }
-
-    fn spawned(&mut self) {
-        let started = self.started.take().expect("spawned once");
-        let spawn = self.spawn.take().expect("spawned once");
-        spawn.send(Ok(started)).expect("the actor waits");
-    }
-
-    async fn command(&self, command: Command) {
-        let handle = self.handle.as_ref().expect("a handle");
-        handle.commands.send(command).await.expect("an actor");
-    }
-
-    async fn attach(&self, conversation: u32, reports: mpsc::Sender<(ProcessId, Report)>) {
-        self.command(Command::Attach {
-            conversation: Conversation(conversation),
-            reports,
-        })
-        .await;
-    }
-
-    async fn stop(&self, stop: Stop) {
-        self.command(Command::Stop(stop)).await;
-    }
-
-    async fn say(&mut self, text: &str) {
-        let stdout = self.stdout.as_mut().expect("an open stdout");
-        stdout.write_all(text.as_bytes()).await.expect("a reader");
-        settle().await;
-    }
-
-    fn event(&self, event: TreeEvent) {
-        self.tree.send(event).expect("an actor");
-    }
-
-    fn exit(&self) {
-        self.event(TreeEvent::Exited(exit(0)));
-    }
-
-    /// The next report, in words.
-    async fn report(&mut self) -> String {
-        settle().await;
-        let (_, report) = self.reports.recv().await.expect("a report");
-        words(&report)
-    }
-
-    /// All that is reported up to `Gone`.
-    async fn reports(&mut self) -> Vec<String> {
-        let mut all = Vec::new();
-        while all
-            .last()
-            .is_none_or(|last: &String| !last.starts_with("gone"))
-        {
-            all.push(self.report().await);
-        }
-        all
-    }
-
-    /// What was done to the tree next, and how many milliseconds after the beginning.
-    async fn done(&mut self) -> (u128, Done) {
-        settle().await;
-        let (at, done) = self.done.recv().await.expect("a deed");
-        ((at - self.start).as_millis(), done)
-    }
-}
-
-/// Lets everything happen that can without time moving.
-async fn settle() {
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
-    }
-}
-
-fn exit(code: i32) -> Exit {
-    Exit {
-        code: Some(code),
-        ..Exit::default()
-    }
-}
-
-fn words(report: &Report) -> String {
-    match report {
-        Report::Spawned { .. } => "spawned".into(),
-        Report::SpawnFailed(error) => format!("spawn failed: {}", error.kind()),
-        Report::Signals(signals) => {
-            let said: Vec<_> = signals
-                .iter()
-                .map(|signal| match &signal.body {
-                    SignalBody::Version(text) => text.clone(),
-                    SignalBody::Broken { .. } => "broken".into(),
-                    other => format!("{other:?}"),
-                })
-                .collect();
-            said.join(", ")
-        }
-        Report::Note { code, .. } => format!("{code:?}"),
-        Report::WriteFailed { .. } => "write failed".into(),
-        Report::OutputClosed => "output closed".into(),
-        Report::Exited { exit, stderr } => format!("exited {:?} {stderr:?}", exit.code),
-        Report::Gone { left } => format!("gone, left {left:?}"),
-    }
-}
+use crate::process::Stop;
+use crate::process::rig::{Done, MAX_LINE, PATIENCE, Rig, exit, settle, words};
+use crate::provider::{AgentSignal, Conversation};
 
 const EXITED: &str = r#"exited Some(0) """#;
 const GONE: &str = "gone, left []";
@@ -539,7 +273,7 @@ async fn writing_fails_without_progress_and_only_then() {
     let stdin = rig.stdin.as_mut().expect("stdin");
     let mut piece = vec![0; 100 << 10];
     for _ in 0..10 {
-        tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await;
+        tokio::time::sleep(PATIENCE * 9 / 10).await;
         stdin.read_exact(&mut piece).await.expect("bytes");
         settle().await;
     }
@@ -566,13 +300,13 @@ async fn an_agent_that_only_asks_and_never_reads_hits_the_bound() {
 
 #[tokio::test(start_paused = true)]
 async fn one_message_may_be_longer_than_the_bound() {
+    let size = 70 << 20;
     let mut rig = Rig::running(8).await;
-    const SIZE: usize = 70 << 20;
-    rig.say(&format!("write {SIZE}\nclose\n")).await;
+    rig.say(&format!("write {size}\nclose\n")).await;
     let mut all = Vec::new();
     let stdin = rig.stdin.as_mut().expect("stdin");
     stdin.read_to_end(&mut all).await.expect("all of it");
-    assert_eq!(all.len(), SIZE, "and the close comes after it");
+    assert_eq!(all.len(), size, "and the close comes after it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -640,38 +374,11 @@ async fn a_session_that_comes_late_is_told_what_happened() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_process_says_before_its_first_session_is_kept_for_it() {
-    let pair = || UnixStream::pair().expect("a pair of sockets");
-    let mut rig = Rig::spawning(8).await;
-    // A process of its own, to which nobody is attached.
-    let ((stdin, _in), (stdout, out), (stderr, _err)) = (pair(), pair(), pair());
-    let (_tree, events) = mpsc::unbounded_channel();
-    let (done, _) = mpsc::unbounded_channel();
-    let control = Fake { events, done };
-    let parts = Parts {
-        id: ProcessId::next(),
-        codec: Box::new(Echo),
-        stop: PLAN,
-        limits: Limits {
-            max_line: MAX_LINE,
-            write: PATIENCE,
-        },
-        lease: Box::new(()),
-    };
-    let started = Started {
-        pid: 8,
-        containment: Containment::Guard,
-        stdin,
-        stdout,
-        stderr,
-        control,
-    };
-    let (handle, actor) = actor(parts, async { Ok(started) });
-    tokio::spawn(actor);
-    out.try_write(b"early\n").expect("room");
-    settle().await;
-    rig.handle = Some(handle);
+    let mut rig = Rig::unattended(8);
+    rig.spawned();
+    rig.say("early\n").await;
     rig.attach(0, rig.sender.clone()).await;
-    out.try_write(b"late\n").expect("room");
+    rig.say("late\n").await;
     let heard = [rig.report().await, rig.report().await, rig.report().await];
     assert_eq!(heard, ["spawned", "early", "late"]);
 }

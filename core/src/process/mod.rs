@@ -9,6 +9,8 @@ mod framing;
 mod life;
 mod message;
 mod reader;
+#[cfg(test)]
+mod rig;
 mod seam;
 mod stderr;
 mod stop;

@@ -119,10 +119,9 @@ async fn drain(source: Arc<Source>) {
         match source.stderr.try_io(Interest::READABLE, || source.take()) {
             Ok(0) => return,
             Ok(_) => {}
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
-                _ => return,
-            },
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
         }
         // A flood has no right to the thread.
         tokio::task::yield_now().await;

@@ -166,11 +166,11 @@ async fn write(
                 bytes = &bytes[size..];
                 deadline = Instant::now() + patience;
             }
-            Err(error) => match error.kind() {
-                io::ErrorKind::Interrupted => {}
-                io::ErrorKind::WouldBlock => return Err(stuck(patience, queued)),
-                _ => return Err(format!("the agent closed its input: {error}")),
-            },
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(stuck(patience, queued));
+            }
+            Err(error) => return Err(format!("the agent closed its input: {error}")),
         }
     }
     Ok(())
