@@ -19,6 +19,7 @@ pub(crate) fn become_agent(start: &mut Start, guard: Pid, report: Fd) -> ! {
     // Cores hold what the agent knows, keys included.
     sys::forbid_core_dumps();
     os::lower_importance();
+    os::reset_private_signals();
     sys::reset_signals();
     match sys::change_directory(start.directory()) {
         0 => {

@@ -85,6 +85,33 @@ fn child_signals() -> Result<Fd, i32> {
     if fd < 0 { Err(sys::errno()) } else { Ok(fd) }
 }
 
+/// Sets the signals that the C library keeps to itself to their default. It refuses to touch them, but their being
+/// ignored is inherited all the same.
+pub(crate) fn reset_private_signals() {
+    const SYS_RT_SIGACTION: c_long = if cfg!(target_arch = "x86_64") {
+        13
+    } else if cfg!(target_arch = "powerpc64") {
+        173
+    } else {
+        134
+    };
+    // Handler, flags, restorer and mask, in an order that differs; the default is zero for each.
+    let default = [0u64; 4];
+    for number in [32, 33, 34] {
+        let none: *mut c_void = core::ptr::null_mut();
+        // SAFETY: the action is as large as the kernel's, and the old one is not asked for.
+        unsafe {
+            syscall(
+                SYS_RT_SIGACTION,
+                number as c_int,
+                default.as_ptr(),
+                none,
+                8usize,
+            )
+        };
+    }
+}
+
 /// Called in the forked child: dies when the guard does.
 pub(crate) fn tie_to_parent() {
     prctl(

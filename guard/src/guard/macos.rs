@@ -68,6 +68,9 @@ pub(crate) fn isolate() -> Result<Prepared, i32> {
     Ok(Prepared { children: Children })
 }
 
+/// The C library keeps no signal to itself.
+pub(crate) fn reset_private_signals() {}
+
 /// There is no parent-death signal.
 pub(crate) fn tie_to_parent() {}
 
