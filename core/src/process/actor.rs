@@ -4,10 +4,8 @@
 //! in a session's queue, or in the agent's stdin, waits in a queue of its own while the stop, the
 //! exit and every other session go on.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -17,13 +15,13 @@ use crate::event::WarningCode;
 use crate::ids::ProcessId;
 use crate::process::audience::{Audience, Overflow};
 use crate::process::facts::{Facts, Start, broken};
-use crate::process::fence::Fence;
+use crate::process::fence::{Fence, survive};
 use crate::process::life::{Act, Life, STUCK};
 use crate::process::reader::{Read, Reader};
 use crate::process::seam::{Control, Started, TreeEvent};
 use crate::process::stderr::{Drain, StderrTail};
 use crate::process::stop::Step;
-use crate::process::writer::Writer;
+use crate::process::writer::{Failure, Writer};
 use crate::process::{Command, Limits, ProcessHandle, Report};
 use crate::provider::{Codec, Request, StopLadder};
 
@@ -62,6 +60,7 @@ pub(super) fn actor<C: Control>(
         codec: Fence::new(parts.codec),
         life: Life::new(parts.stop),
         facts: Facts::default(),
+        input_error: None,
         left: Vec::new(),
         limits: parts.limits,
         tail,
@@ -80,6 +79,8 @@ struct Actor {
     codec: Fence,
     life: Life,
     facts: Facts,
+    /// Why nothing is written any more, while that is not reported.
+    input_error: Option<String>,
     /// What is left of the tree, as far as it was told.
     left: Vec<u32>,
     limits: Limits,
@@ -101,7 +102,7 @@ struct Running<C> {
 enum Event {
     Tree(TreeEvent),
     Command(Option<Command>),
-    WriteFailed(String),
+    WriteFailed(Failure),
     Read(Read),
     /// Something waited for came: room, or a deadline. The loop looks for itself.
     Wake,
@@ -115,6 +116,7 @@ impl Actor {
         // Boxed: it is finished soon, and the actor's own future stays small.
         let mut spawn = Some(Box::pin(spawn));
         let mut running = None;
+        // After a panic only the reports, the lease and the tree are used.
         let outcome = survive(self.work(&mut spawn, &mut running)).await;
         if outcome.is_err() {
             tracing::error!(process = self.audience.id().get(), "the actor panicked");
@@ -217,7 +219,7 @@ impl Actor {
                 Event::Tree(event) => self.tree(event, running),
                 Event::Command(Some(Command::Request(request))) => self.request(request, running),
                 Event::Command(command) => self.command(command),
-                Event::WriteFailed(message) => self.write_failed(message),
+                Event::WriteFailed(failure) => self.write_failed(failure),
                 Event::Read(read) => self.read(read, running),
                 Event::Wake => {}
             }
@@ -241,7 +243,7 @@ impl Actor {
             // Cancel safe because it holds nothing.
             () = until(deadline), if deadline.is_some() => Event::Wake,
             // Cancel safe, as are the next two: their own comments say why.
-            message = running.writer.failed() => Event::WriteFailed(message),
+            failure = running.writer.failed() => Event::WriteFailed(failure),
             () = self.audience.progress(), if !clear => Event::Wake,
             read = read(&mut running.reader, &mut self.codec), if reads => Event::Read(read),
         }
@@ -252,6 +254,7 @@ impl Actor {
             Act::Step(Step::CloseStdin) => running.writer.close(),
             Act::Step(Step::Signal(signal)) => running.control.signal(signal),
             Act::Step(Step::Kill) => running.control.kill(),
+            Act::ReportInput => self.report_input(),
             Act::CloseOutput | Act::GiveUp => self.close_output(running, End::Leaked),
         }
     }
@@ -344,9 +347,9 @@ impl Actor {
         let said = self.codec.take();
         let output = said.output;
         if !output.bytes.is_empty()
-            && let Err(message) = running.writer.push(output.bytes)
+            && let Err(failure) = running.writer.push(output.bytes)
         {
-            self.write_failed(message);
+            self.write_failed(failure);
         }
         if output.close_stdin {
             running.writer.close();
@@ -368,7 +371,24 @@ impl Actor {
         }
     }
 
-    fn write_failed(&mut self, message: String) {
+    /// Nothing is written any more. That an agent which has ended does not read is no news.
+    fn write_failed(&mut self, failure: Failure) {
+        match failure {
+            Failure::Stuck(message) => {
+                self.input_error = Some(message);
+                self.report_input();
+            }
+            Failure::Closed(message) => {
+                self.input_error = Some(message);
+                self.life.input_closed(Instant::now());
+            }
+        }
+    }
+
+    fn report_input(&mut self) {
+        let Some(message) = self.input_error.take() else {
+            return;
+        };
         self.audience.all(Overflow::Keep, |_| Report::WriteFailed {
             message: message.clone(),
         });
@@ -469,21 +489,6 @@ async fn read(reader: &mut Option<Reader>, codec: &mut Fence) -> Read {
         Some(reader) => reader.read(codec).await,
         None => std::future::pending().await,
     }
-}
-
-/// Runs a future to its end or its panic.
-async fn survive<F: Future>(future: F) -> Result<F::Output, ()> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|cx| {
-        // Unwind safe because after a panic the future is not polled again, and of the actor only
-        // the reports and the lease are used.
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(_) => Poll::Ready(Err(())),
-        }
-    })
-    .await
 }
 
 #[cfg(test)]

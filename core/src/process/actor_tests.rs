@@ -320,6 +320,20 @@ async fn an_agent_that_closed_its_input_is_told_of_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_exit_explains_a_closed_input() {
+    let mut rig = Rig::running(8).await;
+    drop(rig.stdin.take());
+    rig.say("write 10\n").await;
+    rig.exit();
+    rig.event(TreeEvent::Gone);
+    drop(rig.stdout.take());
+    assert_eq!(
+        rig.reports().await,
+        [EXITED, "the end", "output closed", GONE]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_line_that_is_too_long_is_a_note_and_the_process_lives() {
     let mut rig = Rig::running(8).await;
     let long = "x".repeat(3 * MAX_LINE);

@@ -1,6 +1,7 @@
-//! A codec behind a fence: a panic in it costs the process, and nothing else.
+//! Fences against panics: one in a codec costs the process, and nothing else.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
 
 use crate::provider::{Codec, Output};
 
@@ -56,4 +57,19 @@ impl Fence {
     pub(super) fn works(&self) -> bool {
         self.codec.is_some()
     }
+}
+
+/// Runs a future to its end or its panic. What it borrows must still make sense after a panic.
+pub(super) async fn survive<F: Future>(future: F) -> Result<F::Output, ()> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| {
+        // Unwind safe because after a panic the future is not polled again, and the caller answers
+        // for what it lent.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(_) => Poll::Ready(Err(())),
+        }
+    })
+    .await
 }

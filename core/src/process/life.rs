@@ -14,6 +14,8 @@ use crate::provider::StopLadder;
 
 /// How long output may go on after the exit, if a descendant holds it open.
 pub(super) const DRAIN: Duration = Duration::from_millis(250);
+/// How long after its input was found closed an agent may be seen to have ended, which explains it.
+pub(super) const EXPLAINED: Duration = Duration::from_millis(250);
 /// How long a process may live on after it closed its output.
 pub(super) const SILENT: Duration = Duration::from_secs(1);
 /// How long a killed tree may take to be gone.
@@ -28,6 +30,8 @@ pub(super) enum Act {
     CloseOutput,
     /// Report the process as gone, but for what is left.
     GiveUp,
+    /// Report the input as closed: the process lives on without it.
+    ReportInput,
 }
 
 /// The state of the end.
@@ -41,6 +45,8 @@ pub(super) struct Life {
     exited: bool,
     gone: bool,
     given_up: bool,
+    /// When a closed input is reported, if no end explains it before.
+    input: Option<Instant>,
     output: Output,
 }
 
@@ -67,6 +73,7 @@ impl Life {
             exited: false,
             gone: false,
             given_up: false,
+            input: None,
             output: Output::Open,
         }
     }
@@ -95,9 +102,17 @@ impl Life {
         self.kill = Some(self.kill.map_or(at, |kill| kill.min(at)));
     }
 
+    /// The agent was found to have closed its input.
+    pub(super) fn input_closed(&mut self, now: Instant) {
+        if !self.exited && !self.is_stopping() {
+            self.input = Some(now + EXPLAINED);
+        }
+    }
+
     /// The agent's own process ended, with `owed` bytes of output unread.
     pub(super) fn exit(&mut self, owed: u64, now: Instant) {
         self.exited = true;
+        self.input = None;
         self.kill(now);
         self.drain(owed, now);
     }
@@ -161,6 +176,7 @@ impl Life {
         };
         let alive = [
             self.stop.as_ref().and_then(Ladder::next),
+            self.input,
             self.kill.filter(|_| self.killed.is_none()),
             self.killed.filter(|_| !self.given_up).map(|k| k + STUCK),
         ];
@@ -174,6 +190,10 @@ impl Life {
             return None;
         }
         if !self.gone {
+            if self.input.is_some_and(|at| at <= now) {
+                self.input = None;
+                return Some(Act::ReportInput);
+            }
             if self.killed.is_none() && self.kill.is_some_and(|at| at <= now) {
                 self.killed = Some(now);
                 self.stop = self.stop.is_some().then(Ladder::done);
@@ -291,6 +311,19 @@ mod tests {
         life.output_closed(true, now);
         life.tree_gone(0, now);
         assert_eq!((life.next(), life.is_over()), (None, true));
+    }
+
+    #[test]
+    fn a_closed_input_is_reported_unless_an_end_explains_it() {
+        let now = Instant::now();
+        let mut life = Life::new(PLAN);
+        life.input_closed(now);
+        assert_eq!(run(&mut life, now), [(250, Act::ReportInput)]);
+        life.input_closed(now);
+        life.exit(0, now);
+        life.input_closed(now);
+        let acts = run(&mut life, now);
+        assert!(acts.iter().all(|(_, act)| *act != Act::ReportInput));
     }
 
     #[test]

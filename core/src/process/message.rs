@@ -63,7 +63,7 @@ pub(crate) enum Report {
     /// What the library noticed in the agent's output.
     Note { code: WarningCode, message: String },
     /// The agent's input is stuck or closed; the process is useless, and its session stops it.
-    /// Nothing is written any more.
+    /// Nothing is written any more. Not said where the end of the process explains it.
     WriteFailed { message: String },
     /// The agent's stdout is at its end, or was closed on this side, and everything before that was
     /// delivered. A process that lives on is killed a second later; if its stdin is closed, after

@@ -27,7 +27,7 @@ pub(super) const MAX_LINE: usize = 1 << 20;
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Repeats every line. Some lines are orders.
-struct Echo;
+pub(super) struct Echo;
 
 impl Echo {
     fn say(conversation: u32, what: &str, out: &mut Output) {

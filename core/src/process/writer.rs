@@ -25,6 +25,15 @@ const FLAGS: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const FLAGS: SendFlags = SendFlags::empty();
 
+/// Why nothing is written any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The agent closed its input, most likely because it has ended.
+    Closed(String),
+    /// The agent does not read, or a fault of this library.
+    Stuck(String),
+}
+
 /// The way to one agent's stdin. Dropping it ends the task, with or without what is queued.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -32,7 +41,7 @@ pub(super) struct Writer {
     queue: Option<mpsc::UnboundedSender<Vec<u8>>>,
     /// Bytes accepted but not written.
     queued: Arc<AtomicUsize>,
-    task: JoinHandle<Result<UnixStream, String>>,
+    task: JoinHandle<Result<UnixStream, Failure>>,
     state: State,
 }
 
@@ -67,7 +76,7 @@ impl Writer {
     /// # Errors
     ///
     /// The agent lets too much wait. Nothing is written any more.
-    pub(super) fn push(&mut self, bytes: Vec<u8>) -> Result<(), String> {
+    pub(super) fn push(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
         let Some(queue) = &self.queue else {
             return Ok(());
         };
@@ -75,9 +84,9 @@ impl Writer {
         let waiting = self.queued.fetch_add(size, Ordering::Relaxed);
         if waiting > 0 && waiting.saturating_add(size) > QUEUE {
             self.fail();
-            return Err(format!(
+            return Err(Failure::Stuck(format!(
                 "the agent does not read its input: {waiting} bytes wait"
-            ));
+            )));
         }
         // A task that has ended says why through `failed`.
         drop(queue.send(bytes));
@@ -96,17 +105,17 @@ impl Writer {
 
     /// Waits for the failure of writing: once, and for ever if there is none. Cancel safe because
     /// the outcome stays in the task until it is taken.
-    pub(super) async fn failed(&mut self) -> String {
+    pub(super) async fn failed(&mut self) -> Failure {
         if matches!(self.state, State::Writing) {
             match (&mut self.task).await {
                 Ok(Ok(stdin)) => self.state = State::Closed { _stdin: stdin },
-                Ok(Err(message)) => {
+                Ok(Err(failure)) => {
                     self.fail();
-                    return message;
+                    return failure;
                 }
                 Err(_) => {
                     self.fail();
-                    return "a fault of this library: the writer panicked".into();
+                    return Failure::Stuck("a fault of this library: the writer panicked".into());
                 }
             }
         }
@@ -131,7 +140,7 @@ async fn write_all(
     mut messages: mpsc::UnboundedReceiver<Vec<u8>>,
     queued: Arc<AtomicUsize>,
     patience: Duration,
-) -> Result<UnixStream, String> {
+) -> Result<UnixStream, Failure> {
     while let Some(message) = messages.recv().await {
         write(&stdin, &message, &queued, patience).await?;
     }
@@ -145,7 +154,7 @@ async fn write(
     mut bytes: &[u8],
     queued: &AtomicUsize,
     patience: Duration,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     let mut deadline = Instant::now() + patience;
     while !bytes.is_empty() {
         let attempt = match stdin.try_io(Interest::WRITABLE, || send(stdin, bytes)) {
@@ -170,7 +179,10 @@ async fn write(
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Err(stuck(patience, queued));
             }
-            Err(error) => return Err(format!("the agent closed its input: {error}")),
+            Err(error) => {
+                let message = format!("the agent closed its input: {error}");
+                return Err(Failure::Closed(message));
+            }
         }
     }
     Ok(())
@@ -181,10 +193,10 @@ fn send(stdin: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(stdin, bytes, FLAGS)?)
 }
 
-fn stuck(patience: Duration, queued: &AtomicUsize) -> String {
-    format!(
+fn stuck(patience: Duration, queued: &AtomicUsize) -> Failure {
+    Failure::Stuck(format!(
         "the agent has read nothing of its input for {} s: {} bytes wait",
         patience.as_secs_f32(),
         queued.load(Ordering::Relaxed)
-    )
+    ))
 }
