@@ -5,6 +5,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -18,7 +19,7 @@ use rustix::process::{Pid, Signal as RawSignal, kill_process};
 use super::guard_image::{GuardImage, Place};
 use super::guarded::{Message, execute, streams};
 use super::os::ChildProcess;
-use super::test_host::{alone, is_alive, shell, stat};
+use super::test_host::{alone, is_alive, shell, spec, stat};
 use super::tree::TreeSpec;
 
 fn guard() -> (UnixStream, ChildProcess) {
@@ -79,7 +80,7 @@ fn send_wrongly(control: &UnixStream, fault: &Fault) {
     // The guard may have refused it before the end.
     let _refused = match fault {
         Fault::Bytes(bytes) => writer.write_all(bytes),
-        Fault::Cut(len) => writer.write_all(&whole(&message)[..*len]),
+        Fault::Cut(len) => writer.write_all(whole(&message).get(..*len).unwrap_or_default()),
         Fault::NoDescriptors => writer.write_all(&whole(&message)),
         Fault::Flipped(at, bits) => {
             match at.checked_sub(HEADER_LEN) {
@@ -108,7 +109,8 @@ fn no_start_message_makes_the_guard_hang_or_leave_anything() {
         let property = |fault| {
             let (control, guard) = guard();
             send_wrongly(&control, &fault);
-            rustix::net::shutdown(&control, Shutdown::Write).unwrap();
+            // It may have refused the message and be gone.
+            let _gone = rustix::net::shutdown(&control, Shutdown::Write);
             let code = guard.wait();
             prop_assert!(matches!(code, Some(0 | 1)), "{code:?}");
             Ok(())
@@ -183,6 +185,94 @@ fn a_host_that_never_reads_gets_its_tree_killed_all_the_same() {
         // All that the guard has to say fits, so it can go.
         assert_eq!(guard.wait(), Some(0));
         assert!(!is_alive(agent));
+    });
+}
+
+/// A control group of its own, of the first version. Only the privileged can make one.
+struct Group(PathBuf);
+
+impl Group {
+    fn new(controller: &str) -> Self {
+        let folder = format!(
+            "/sys/fs/cgroup/{controller}/remuda-test-{}",
+            std::process::id()
+        );
+        fs::create_dir(&folder).unwrap();
+        Self(folder.into())
+    }
+
+    fn set(&self, file: &str, value: &str) {
+        fs::write(self.0.join(file), value).unwrap();
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _busy = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+#[ignore = "needs the right to make control groups"]
+fn a_process_that_does_not_die_is_named_and_the_rest_waits_for_it() {
+    alone(|_| {
+        let freezer = Group::new("freezer");
+        let (mut control, guard) = start(&shell("exec sleep 1000"));
+        let agent = started(&control);
+        freezer.set("cgroup.procs", &agent.to_string());
+        freezer.set("freezer.state", "FROZEN");
+        while fs::read_to_string(freezer.0.join("freezer.state")).unwrap() != "FROZEN\n" {
+            thread::yield_now();
+        }
+        control.write_all(&Order::Kill.encode()).unwrap();
+        let Reply::Left(pids) = reply(&control) else {
+            panic!("not named")
+        };
+        assert_eq!(
+            pids.into_iter().filter(|pid| *pid != 0).collect::<Vec<_>>(),
+            [agent]
+        );
+        freezer.set("freezer.state", "THAWED");
+        let Reply::Exited(Ending {
+            signal: Some(9), ..
+        }) = reply(&control)
+        else {
+            panic!("not killed")
+        };
+        assert_eq!(reply(&control), Reply::Gone);
+        assert_eq!(guard.wait(), Some(0));
+    });
+}
+
+#[test]
+#[ignore = "needs the right to make control groups"]
+fn an_agent_that_ran_out_of_memory_is_told_from_one_that_was_killed() {
+    alone(|_| {
+        let memory = Group::new("memory");
+        memory.set("memory.limit_in_bytes", "60000000");
+        let hungry = "import os; os.read(0, 1); x = [bytes(range(256)) * 4096 for _ in range(100)]";
+        for (input, out_of_memory) in [(true, true), (false, false)] {
+            let (control, guard) = guard();
+            // Its counter is that of the group in which it starts the agent.
+            memory.set("cgroup.procs", &guard.pid().as_raw_nonzero().to_string());
+            let (mut ours, its) = streams().unwrap();
+            let message = Message::new(&spec("/usr/bin/python3", &["-c", hungry])).unwrap();
+            message.send(&control, &its).unwrap();
+            let agent = started(&control);
+            if input {
+                ours[0].write_all(b"x").unwrap();
+            } else {
+                kill_process(Pid::from_raw(agent.cast_signed()).unwrap(), RawSignal::KILL).unwrap();
+            }
+            let Reply::Exited(ending) = reply(&control) else {
+                panic!("not ended")
+            };
+            assert_eq!(
+                (ending.signal, ending.out_of_memory),
+                (Some(9), out_of_memory)
+            );
+            guard.wait();
+        }
     });
 }
 

@@ -39,7 +39,13 @@ pub(super) fn alone_by<F: FnOnce(&Runtime)>(mut command: Command, body: F) {
         return run(body);
     }
     let output = command
-        .args([&name, "--exact", "--nocapture", "--test-threads=1"])
+        .args([
+            &name,
+            "--exact",
+            "--include-ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(MARK, &name)
         .output()
         .unwrap();

@@ -104,7 +104,9 @@ fn dropping_the_control_needs_no_runtime() {
     reason = "the test that kills this process reads it"
 )]
 fn a_host_that_waits_to_be_killed() {
-    let register = std::env::var("REMUDA_TEST_REGISTER").unwrap();
+    let Ok(register) = std::env::var("REMUDA_TEST_REGISTER") else {
+        return;
+    };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let tree = spawn_crowd(&runtime, crowd(Path::new(&register)));
     println!(
@@ -171,7 +173,10 @@ fn a_record_finds_what_a_host_and_a_guard_left_that_were_killed_together() {
             boot: "another".to_owned(),
             ..record.clone()
         });
-        // The agent died with the guard.
+        // The agent dies with the guard.
+        while is_alive(record.agent.pid) {
+            thread::yield_now();
+        }
         assert_eq!(survivors(register.path()).len(), 7);
         sweep(&record);
         kill_the_only(register.path(), &["cleared"]);

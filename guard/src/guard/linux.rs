@@ -268,8 +268,7 @@ impl Children {
     /// Kills every direct child.
     pub(crate) fn kill_all(&mut self, leader: Pid) {
         self.each(leader, |pid| {
-            // A stopped process dies of SIGKILL all the same; this wakes one that is being traced.
-            sys::kill(pid, sys::SIGCONT);
+            // Stopped ones die of it too. SIGCONT before it would only let them run on for a moment.
             sys::kill(pid, sys::SIGKILL);
         });
     }

@@ -12,6 +12,10 @@ mod os;
 mod os;
 mod outbox;
 mod start;
+#[cfg_attr(
+    target_os = "macos",
+    expect(dead_code, reason = "some of it is for Linux only")
+)]
 mod sys;
 
 use outbox::Outbox;

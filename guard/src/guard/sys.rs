@@ -15,7 +15,6 @@ pub(crate) const EINVAL: c_int = 22;
 pub(crate) const ETIME: c_int = 62;
 
 pub(crate) const SIGKILL: c_int = 9;
-pub(crate) const SIGCONT: c_int = if cfg!(target_os = "macos") { 19 } else { 18 };
 pub(crate) const SIGCHLD: c_int = if cfg!(target_os = "macos") { 20 } else { 17 };
 pub(crate) const SIG_COUNT: c_int = if cfg!(target_os = "macos") { 31 } else { 64 };
 
