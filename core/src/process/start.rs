@@ -1,0 +1,108 @@
+//! From a plan to a running actor.
+
+use std::error::Error as _;
+
+use tokio::runtime::Handle;
+
+use crate::error::{Error, ErrorKind};
+use crate::event::Exit;
+use crate::ids::ProcessId;
+use crate::process::actor::{Parts, actor};
+use crate::process::seam::{self, Started, TreeEvent};
+use crate::process::tree::{self, Signal, SpawnError, Tree, TreeSpec};
+use crate::process::{Containment, Control, Limits, ProcessHandle};
+use crate::provider::{AgentSignal, Codec, StopLadder};
+
+/// What a process is made of.
+pub(crate) struct ProcessSpec {
+    pub id: ProcessId,
+    pub tree: TreeSpec,
+    pub codec: Box<dyn Codec>,
+    pub stop: StopLadder,
+    pub limits: Limits,
+    /// Dropped when the tree is gone, or there will be none.
+    pub lease: Box<dyn Send>,
+    /// Where the actor and the streams run. It needs timers and I/O.
+    pub runtime: Handle,
+}
+
+/// Starts a process. Returns at once; how the start goes is reported.
+pub(crate) fn start(spec: ProcessSpec) -> ProcessHandle {
+    let parts = Parts {
+        id: spec.id,
+        codec: spec.codec,
+        stop: spec.stop,
+        limits: spec.limits,
+        lease: spec.lease,
+    };
+    let (tree, runtime) = (spec.tree, spec.runtime.clone());
+    let (handle, actor) = actor(parts, async move {
+        let task = tokio::task::spawn_blocking(move || Tree::spawn(tree, &runtime));
+        match task.await {
+            Ok(Ok(tree)) => Ok(started(tree)),
+            Ok(Err(error)) => Err(refused(&error)),
+            Err(_) => Err(Error::new(ErrorKind::Internal, "the start panicked")),
+        }
+    });
+    spec.runtime.spawn(actor);
+    handle
+}
+
+fn started(tree: Tree) -> Started<Control> {
+    Started {
+        pid: tree.pid,
+        containment: match tree.containment {
+            tree::Containment::ProcessGroup => Containment::ProcessGroup,
+            tree::Containment::Guard => Containment::Guard,
+        },
+        stdin: tree.stdin,
+        stdout: tree.stdout,
+        stderr: tree.stderr,
+        control: tree.control,
+    }
+}
+
+fn refused(error: &SpawnError) -> Error {
+    let kind = match error {
+        SpawnError::NotFound { .. } => ErrorKind::ProgramNotFound,
+        SpawnError::Directory { .. } => ErrorKind::CwdUnusable,
+        SpawnError::GuardUnavailable { .. } => ErrorKind::ContainmentUnavailable,
+        SpawnError::NotExecutable { .. } | SpawnError::System { .. } => ErrorKind::SpawnFailed,
+    };
+    match error.source() {
+        Some(source) => Error::new(kind, format!("{error}: {source}")),
+        None => Error::new(kind, error.to_string()),
+    }
+}
+
+impl seam::Control for Control {
+    async fn next(&mut self) -> TreeEvent {
+        match Control::next(self).await {
+            tree::TreeEvent::Exited(exit) => TreeEvent::Exited(Exit {
+                code: exit.code,
+                signal: exit.signal,
+                out_of_memory: exit.out_of_memory,
+            }),
+            tree::TreeEvent::Left(pids) => TreeEvent::Left(pids),
+            tree::TreeEvent::Gone => TreeEvent::Gone,
+        }
+    }
+
+    fn signal(&self, signal: AgentSignal) {
+        Control::signal(
+            self,
+            match signal {
+                AgentSignal::Interrupt => Signal::Interrupt,
+                AgentSignal::Terminate => Signal::Terminate,
+            },
+        );
+    }
+
+    fn kill(&self) {
+        Control::kill(self);
+    }
+}
+
+#[cfg(all(test, unix))]
+#[path = "start_tests.rs"]
+mod tests;
