@@ -1,5 +1,9 @@
 //! `cargo xtask`: the project's commands.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its user")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command speaks to its user"
+)]
 
 mod run;
 mod test;

@@ -11,10 +11,20 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         _ => return Err("test takes --quick or nothing".to_owned()),
     };
     step("format", cargo().args(["fmt", "--all", "--check"]))?;
-    let lints = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    let lints = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
     step("lints", cargo().args(lints))?;
     let docs = ["doc", "--workspace", "--no-deps", "--quiet"];
-    step("documentation", cargo().args(docs).env("RUSTDOCFLAGS", "-D warnings"))?;
+    step(
+        "documentation",
+        cargo().args(docs).env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
     if !quick {
         agents()?;
     }
@@ -32,7 +42,11 @@ fn agents() -> Result<(), String> {
     let folder = root().join("tests/real-agents");
     let done = folder.join("node_modules/.package-lock.json");
     let lock = folder.join("package-lock.json");
-    let age = |path| std::fs::metadata(path).and_then(|facts| facts.modified()).ok();
+    let age = |path| {
+        std::fs::metadata(path)
+            .and_then(|facts| facts.modified())
+            .ok()
+    };
     if let (Some(done), Some(lock)) = (age(&done), age(&lock))
         && done >= lock
     {

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::{
-    Downgrade, Persistent, PoolOptions, SessionOptions, Timeouts, WhenFull,
-};
+use crate::config::{Downgrade, Persistent, PoolOptions, SessionOptions, Timeouts, WhenFull};
 use crate::error::{Error, ErrorKind};
 use crate::event::Body;
 use crate::ids::SessionId;
@@ -185,7 +183,11 @@ impl Pool {
     /// The pool's numbers at this moment.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
-        PoolStats::read(&self.inner.gauges, &self.inner.counters, &self.inner.options)
+        PoolStats::read(
+            &self.inner.gauges,
+            &self.inner.counters,
+            &self.inner.options,
+        )
     }
 
     /// Closes every session and ends every process, gently as long as there is time, then not. No
@@ -195,7 +197,12 @@ impl Pool {
         self.inner.shut.store(true, Ordering::SeqCst);
         let (reply, report) = oneshot::channel();
         let by = Instant::now() + deadline;
-        if self.inner.actor.send(PoolMessage::Shutdown { by, reply }).is_err() {
+        if self
+            .inner
+            .actor
+            .send(PoolMessage::Shutdown { by, reply })
+            .is_err()
+        {
             return Shutdown::default();
         }
         report.await.unwrap_or_default()
@@ -208,7 +215,9 @@ impl Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("stats", &self.stats()).finish()
+        f.debug_struct("Pool")
+            .field("stats", &self.stats())
+            .finish()
     }
 }
 

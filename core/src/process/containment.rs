@@ -10,10 +10,18 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Containment {
-    /// The agent's process group is killed. Tools that started a session of their own, and
-    /// everything at all if the host is killed, may live on.
+    /// The agent leads a process group that is killed as a whole.
+    ///
+    /// While the host lives, processes that left the group are found by a mark in their
+    /// environment; those that also cleared their environment are missed. When the host is killed,
+    /// nothing ends the tree.
     ProcessGroup,
-    /// A guard is the parent of the agent, adopts every descendant and ends them all when the agent
-    /// ends, when it is told to, or when the host is gone, however that died.
+    /// The agent is the child of a guard that adopts all its descendants and kills them when the
+    /// agent ends, when it is told to, or when the host is gone, however that died.
+    ///
+    /// Catches processes with a session or group of their own, daemons, and those that ignore
+    /// signals or cleared their environment. Misses work that other daemons do on the agent's
+    /// behalf. If the guard itself is killed, the agent dies with it and the host finds the rest as
+    /// in [`ProcessGroup`](Self::ProcessGroup).
     Guard,
 }

@@ -21,13 +21,15 @@
 //! - `guarded`, `group`: the two ways to start one, by containment.
 //! - `guard_image`: where the guard's program is executed from.
 //! - `linux`, `macos`, `windows`: what only that system has.
-//! - [`resolve`]: from a program's name to its file.
+//! - `environment`: what an agent knows of the host's environment.
+//! - `program`, [`resolve`]: from a program's name to its file.
 
 mod actor;
 mod audience;
 mod containment;
 #[cfg(unix)]
 mod control;
+pub(crate) mod environment;
 mod facts;
 mod fence;
 mod framing;
@@ -50,6 +52,7 @@ mod os;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod os;
+mod program;
 mod reader;
 pub(crate) mod resolve;
 #[cfg(test)]
@@ -69,6 +72,7 @@ pub use containment::Containment;
 pub(crate) use message::{Command, Limits, ProcessHandle, Report, Stop};
 #[cfg(windows)]
 pub(crate) use os::{Control, Stdio};
+pub(crate) use program::Program;
 pub(crate) use start::{ProcessSpec, start};
 #[cfg(unix)]
 pub(crate) use {control::Control, tokio::net::UnixStream as Stdio};

@@ -27,7 +27,11 @@ impl Program {
     pub(crate) fn resolve(&self, cwd: &Path) -> Result<PathBuf, Error> {
         let found = resolve(self.name.as_os_str(), self.path.as_deref(), cwd);
         let found = found.map_err(|missing| {
-            let places: Vec<_> = missing.looked_in.iter().map(|p| p.display().to_string()).collect();
+            let places: Vec<_> = missing
+                .looked_in
+                .iter()
+                .map(|p| p.display().to_string())
+                .collect();
             let name = self.name.display();
             let message = if places.is_empty() {
                 format!("{name} was not found: PATH names no folder")
@@ -42,6 +46,8 @@ impl Program {
 
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Program").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Program")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }

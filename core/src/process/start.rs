@@ -10,7 +10,7 @@ use crate::ids::ProcessId;
 use crate::process::actor::{Parts, actor};
 use crate::process::seam::{self, Started, TreeEvent};
 use crate::process::tree::{self, Signal, SpawnError, Tree, TreeSpec};
-use crate::process::{Containment, Control, Limits, ProcessHandle};
+use crate::process::{Control, Limits, ProcessHandle};
 use crate::provider::{AgentSignal, Codec, StopLadder};
 
 /// What a process is made of.
@@ -51,10 +51,7 @@ pub(crate) fn start(spec: ProcessSpec) -> ProcessHandle {
 fn started(tree: Tree) -> Started<Control> {
     Started {
         pid: tree.pid,
-        containment: match tree.containment {
-            tree::Containment::ProcessGroup => Containment::ProcessGroup,
-            tree::Containment::Guard => Containment::Guard,
-        },
+        containment: tree.containment,
         stdin: tree.stdin,
         stdout: tree.stdout,
         stderr: tree.stderr,

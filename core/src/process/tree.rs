@@ -11,29 +11,11 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
+pub(crate) use super::Containment;
 use super::{Control, Stdio};
 
 /// The variable in the environment of every agent that tells which tree a process belongs to.
 pub(crate) const COOKIE: &str = "REMUDA_TREE";
-
-/// How surely a tree ends with its agent, its session and its host. Later is stronger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Containment {
-    /// The agent leads a process group that is killed as a whole.
-    ///
-    /// While the host lives, processes that left the group are found by a mark in their environment; those that also
-    /// cleared their environment are missed. When the host is killed, nothing ends the tree.
-    ProcessGroup,
-    /// The agent is the child of a guard that adopts all its descendants and kills them when the host is gone.
-    ///
-    /// Catches processes with a session or group of their own, daemons, and those that ignore signals or cleared their
-    /// environment, also when the host is killed. Misses work that other daemons do on the agent's behalf. If the
-    /// guard itself is killed, the agent dies with it and the host finds the rest as in
-    /// [`ProcessGroup`](Self::ProcessGroup).
-    Guard,
-}
 
 /// What to start.
 #[derive(Clone, Debug)]

@@ -43,7 +43,10 @@ struct Running {
 impl Gate {
     /// Lets a turn in if none runs. `tell` tells the actor; it runs under the lock, so that turns
     /// reach the actor in the order in which they were let in.
-    pub(crate) fn enter(&self, tell: impl FnOnce(TurnId) -> bool) -> Result<(TurnId, EndReceiver), Error> {
+    pub(crate) fn enter(
+        &self,
+        tell: impl FnOnce(TurnId) -> bool,
+    ) -> Result<(TurnId, EndReceiver), Error> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(Error::closed("session"));

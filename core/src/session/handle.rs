@@ -10,13 +10,13 @@ use crate::config::{Mode, SessionOptions};
 use crate::delivery::Events;
 use crate::error::{Error, ErrorKind};
 use crate::event::CloseReason;
+use crate::event::TurnResult;
 use crate::ids::{SessionId, TurnId};
 use crate::pool::PoolInner;
+use crate::session::Receipt;
 use crate::session::Shared;
 use crate::session::actor::Message;
 use crate::session::turn::{AskError, Turn};
-use crate::session::Receipt;
-use crate::event::TurnResult;
 
 /// One conversation with an agent. It outlives the agent's processes.
 ///
@@ -204,7 +204,9 @@ impl Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("id", &self.id()).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,8 @@ use crate::error::Error;
 use crate::ids::ProcessId;
 use crate::pool::lease::ProcessLease;
 use crate::process::environment::{self, Inherited};
-use crate::process::{self, Limits, Program, ProcessHandle, ProcessSpec};
+use crate::process::tree::TreeSpec;
+use crate::process::{self, Limits, ProcessHandle, ProcessSpec, Program};
 use crate::provider::{LaunchPlan, Provider};
 
 /// What is to be started.
@@ -47,25 +48,26 @@ pub(crate) fn start(launching: Launching<'_>) -> Result<ProcessHandle, Error> {
         &launch.env,
         Inherited::of_host(),
     );
+    let program = program(provider, options, &env).resolve(&options.cwd)?;
     let timeouts = options.timeouts.unwrap_or(pool_options.timeouts);
-    Ok(process::start(
-        ProcessSpec {
-            id,
-            program: program(provider, options, &env),
+    Ok(process::start(ProcessSpec {
+        id,
+        tree: TreeSpec {
+            program,
             args: launch.args,
             env,
             cwd: options.cwd.clone(),
             lowest: pool_options.require_containment,
-            codec: provider.codec(&plan),
-            stop: provider.capabilities().stop,
-            limits: Limits {
-                max_line: pool_options.max_line,
-                write: timeouts.write,
-            },
-            lease: Box::new(lease),
         },
-        &Handle::current(),
-    ))
+        codec: provider.codec(&plan),
+        stop: provider.capabilities().stop,
+        limits: Limits {
+            max_line: pool_options.max_line,
+            write: timeouts.write,
+        },
+        lease: Box::new(lease),
+        runtime: Handle::current(),
+    }))
 }
 
 /// How the agent's program is found.

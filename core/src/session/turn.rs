@@ -127,7 +127,9 @@ impl Stream for Turn {
 
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Turn").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Turn")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
