@@ -1,0 +1,433 @@
+//! The codec of one Claude Code process: dispatch, handshake, noise.
+
+use std::borrow::Cow;
+
+#[cfg(test)]
+use std::collections::VecDeque;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::config::Mode;
+use crate::error::ErrorKind;
+use crate::event::{Body, RawJson, WarningCode};
+use crate::ids::TurnId;
+use crate::provider::claude::background::Background;
+use crate::provider::claude::control::{Questions, write_request};
+use crate::provider::claude::cost::Cost;
+use crate::provider::claude::message::Speech;
+use crate::provider::claude::turn::Turns;
+use crate::provider::claude::wire::{Head, Init, Lifecycle, Line, parse, text};
+use crate::provider::{
+    Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
+};
+
+/// Lines of noise that are shown; further ones are counted.
+const NOISE_SHOWN: u64 = 10;
+
+/// How much of a line of noise is shown, in characters.
+const NOISE_LENGTH: usize = 300;
+
+/// How far the opening of the protocol is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Handshake {
+    /// The answer to the request of this id is awaited.
+    Pending(String),
+    /// There is nothing to wait for.
+    Done,
+}
+
+/// Reads and writes the protocol of one process, which holds one conversation.
+#[derive(Debug)]
+pub(super) struct ClaudeCodec {
+    pub(super) mode: Mode,
+    resume: Option<String>,
+    pub(super) conversation: Option<Conversation>,
+    pub(super) handshake: Handshake,
+    ready: bool,
+    version: Option<String>,
+    version_told: bool,
+    pub(super) session_id: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) turns: Turns,
+    pub(super) speech: Speech,
+    pub(super) background: Background,
+    pub(super) cost: Cost,
+    pub(super) questions: Questions,
+    /// The process said that it cannot work.
+    pub(super) failure: Option<(ErrorKind, String)>,
+    noise: u64,
+    #[cfg(test)]
+    pub(super) next_ids: VecDeque<String>,
+}
+
+#[derive(Serialize)]
+struct UserLine<'a> {
+    r#type: &'static str,
+    message: UserMessage<'a>,
+    parent_tool_use_id: Option<&'static str>,
+    uuid: &'a str,
+}
+
+#[derive(Serialize)]
+struct UserMessage<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+impl ClaudeCodec {
+    pub(super) fn new(mode: Mode, resume: Option<&str>) -> Self {
+        Self {
+            mode,
+            resume: resume.map(str::to_owned),
+            conversation: None,
+            handshake: Handshake::Done,
+            ready: false,
+            version: None,
+            version_told: false,
+            session_id: None,
+            model: None,
+            turns: Turns::new(Conversation(0)),
+            speech: Speech::default(),
+            background: Background::default(),
+            cost: Cost::default(),
+            questions: Questions::default(),
+            failure: None,
+            noise: 0,
+            #[cfg(test)]
+            next_ids: VecDeque::new(),
+        }
+    }
+
+    /// The conversation; before it is opened, the number it will have.
+    pub(super) fn place(&self) -> Conversation {
+        self.conversation.unwrap_or(Conversation(0))
+    }
+
+    pub(super) fn show(&self, turn: TurnRef, body: Body, out: &mut Output) {
+        out.show(self.place(), turn, body);
+    }
+
+    pub(super) fn say(&self, turn: TurnRef, body: SignalBody, out: &mut Output) {
+        out.signal(self.place(), turn, body);
+    }
+
+    pub(super) fn warn(&self, turn: TurnRef, code: WarningCode, message: &str, out: &mut Output) {
+        let message = message.to_owned();
+        self.show(turn, Body::Warning { code, message }, out);
+    }
+
+    pub(super) fn status(&self, turn: TurnRef, state: &str, message: String, out: &mut Output) {
+        let state = state.to_owned();
+        self.show(turn, Body::Status { state, message }, out);
+    }
+
+    /// Passes on what is not understood.
+    pub(super) fn unknown(&self, turn: TurnRef, json: &str, out: &mut Output) {
+        let raw = RawJson::from_text(json);
+        self.show(turn, Body::Unknown { raw }, out);
+    }
+
+    #[cfg_attr(
+        not(test),
+        expect(clippy::unused_self, reason = "tests say what comes next")
+    )]
+    pub(super) fn fresh_id(&mut self) -> String {
+        #[cfg(test)]
+        if let Some(id) = self.next_ids.pop_front() {
+            return id;
+        }
+        Uuid::new_v4().to_string()
+    }
+
+    fn open(
+        &mut self,
+        conversation: Conversation,
+        resume: Option<&str>,
+        cost_usd: f64,
+        out: &mut Output,
+    ) {
+        if self.conversation.is_some() {
+            let code = ErrorKind::Unsupported;
+            let message = "a Claude Code process holds one conversation".to_owned();
+            let body = SignalBody::Refused { code, message };
+            out.signal(conversation, TurnRef::None, body);
+            return;
+        }
+        if resume != self.resume.as_deref() {
+            let code = ErrorKind::Internal;
+            let message = "the process was started for another conversation".to_owned();
+            let body = SignalBody::Refused { code, message };
+            out.signal(conversation, TurnRef::None, body);
+            return;
+        }
+        self.conversation = Some(conversation);
+        self.turns.set_conversation(conversation);
+        if resume.is_some() {
+            self.cost.resume_from(cost_usd);
+        }
+        match self.failure.clone() {
+            Some((code, message)) => {
+                self.say(TurnRef::None, SignalBody::Refused { code, message }, out);
+            }
+            None => self.ready(out),
+        }
+    }
+
+    /// Says that the conversation takes turns, once it does.
+    pub(super) fn ready(&mut self, out: &mut Output) {
+        let can = self.handshake == Handshake::Done && self.failure.is_none();
+        if can && self.conversation.is_some() && !self.ready {
+            self.ready = true;
+            self.version_told = self.version.is_some();
+            let version = self.version.clone();
+            self.say(TurnRef::None, SignalBody::Ready { version }, out);
+        }
+    }
+
+    pub(super) fn set_version(&mut self, version: &str) {
+        if !version.is_empty() && self.version.is_none() {
+            self.version = Some(version.to_owned());
+        }
+    }
+
+    fn send(&mut self, turn: TurnId, content: &str, out: &mut Output) {
+        let uuid = self.fresh_id();
+        if let Some((code, message)) = self.failure.clone() {
+            let outcome = Outcome::Failed { code, message };
+            let end = TurnEnd {
+                outcome,
+                ..TurnEnd::default()
+            };
+            self.say(TurnRef::Host(turn), SignalBody::Ended(Box::new(end)), out);
+            return;
+        }
+        write_line(
+            &UserLine {
+                r#type: "user",
+                message: UserMessage {
+                    role: "user",
+                    content,
+                },
+                parent_tool_use_id: None,
+                uuid: &uuid,
+            },
+            out,
+        );
+        self.turns.send(turn, uuid);
+    }
+
+    fn dispatch(&mut self, line: &str, out: &mut Output) {
+        match parse::<Line<'_>>(line) {
+            Some(head) if text(head.kind.as_ref()) == "stream_event" => {
+                self.stream_event(line, &head, out);
+            }
+            Some(head) => {
+                let parent = head.parent_tool_use_id.as_deref();
+                let kind = text(head.kind.as_ref());
+                self.line_of(kind, text(head.subtype.as_ref()), parent, line, out);
+            }
+            // A part has a type that was not expected; what is told apart may still be known.
+            None => match parse::<Head<'_>>(line) {
+                Some(head) if text(head.kind.as_ref()) != "stream_event" => {
+                    let kind = text(head.kind.as_ref());
+                    self.line_of(kind, text(head.subtype.as_ref()), None, line, out);
+                }
+                Some(_) => self.unknown(self.turns.running(), line, out),
+                None => self.noise(line, out),
+            },
+        }
+    }
+
+    fn line_of(
+        &mut self,
+        kind: &str,
+        subtype: &str,
+        parent: Option<&str>,
+        line: &str,
+        out: &mut Output,
+    ) {
+        match kind {
+            "assistant" => self.assistant(line, parent, out),
+            "user" => self.user(line, parent, out),
+            "system" if subtype == "init" => self.init(line, out),
+            "system" => self.system(subtype, line, out),
+            "result" => self.result(line, out),
+            "command_lifecycle" => self.lifecycle(line, out),
+            "control_request" => self.control_request(line, out),
+            "control_response" => self.control_response(line, out),
+            "control_cancel_request" => self.control_cancel(line, out),
+            "keep_alive" | "transcript_mirror" => {}
+            _ => self.small_talk(kind, line, out),
+        }
+    }
+
+    fn init(&mut self, line: &str, out: &mut Output) {
+        let Some(init) = parse::<Init<'_>>(line) else {
+            self.unknown(TurnRef::None, line, out);
+            return;
+        };
+        if init.capabilities.is_none() {
+            self.cost.counts_anew();
+        }
+        self.set_version(text(init.claude_code_version.as_ref()));
+        if let Some(version) = self
+            .version
+            .clone()
+            .filter(|_| self.ready && !self.version_told)
+        {
+            self.version_told = true;
+            self.say(TurnRef::None, SignalBody::Version(version), out);
+        }
+        if let Some(model) = &init.model {
+            self.model = Some(model.to_string());
+        }
+        let id = text(init.session_id.as_ref());
+        if !id.is_empty() && self.session_id.as_deref() != Some(id) {
+            self.session_id = Some(id.to_owned());
+            let body = SignalBody::Bound {
+                provider_session_id: id.to_owned(),
+                model: self.model.clone(),
+                resumed: self.resume.as_deref() == Some(id),
+            };
+            self.say(TurnRef::None, body, out);
+        }
+        let uuids = init.user_message_uuids.unwrap_or_default();
+        self.turns.init(&uuids, self.background.owed(), out);
+        self.background.settle();
+        self.report_background(out);
+    }
+
+    fn lifecycle(&mut self, line: &str, out: &mut Output) {
+        let Some(report) = parse::<Lifecycle<'_>>(line) else {
+            self.unknown(TurnRef::None, line, out);
+            return;
+        };
+        let uuid = text(report.command_uuid.as_ref());
+        match text(report.state.as_ref()) {
+            "queued" => self.turns.queued(uuid, out),
+            "started" => self.turns.started(uuid, out),
+            "cancelled" => self.turns.cancelled(uuid, out),
+            // The result says it.
+            "completed" => {}
+            _ => self.unknown(TurnRef::None, line, out),
+        }
+    }
+
+    pub(super) fn report_background(&mut self, out: &mut Output) {
+        if let Some(tasks) = self.background.changed() {
+            self.say(TurnRef::None, SignalBody::Background { tasks }, out);
+        }
+    }
+
+    fn noise(&mut self, line: &str, out: &mut Output) {
+        self.noise += 1;
+        if self.noise <= NOISE_SHOWN {
+            let message = one_line(line, NOISE_LENGTH);
+            self.warn(TurnRef::None, WarningCode::Noise, &message, out);
+        }
+    }
+}
+
+impl Codec for ClaudeCodec {
+    fn start(&mut self, out: &mut Output) {
+        if self.mode == Mode::Warm {
+            let id = self.fresh_id();
+            write_request(&id, "initialize", out);
+            self.handshake = Handshake::Pending(id);
+        }
+    }
+
+    fn request(&mut self, request: Request, out: &mut Output) {
+        match request {
+            Request::Open {
+                conversation,
+                options: _,
+                resume,
+                cost_usd,
+            } => self.open(conversation, resume.as_deref(), cost_usd, out),
+            Request::Turn { turn, text, .. } => self.send(turn, &text, out),
+            Request::Interrupt { .. } => {
+                self.turns.want_interrupt();
+                self.write_interrupt(out);
+            }
+            Request::Answer {
+                request, answer, ..
+            } => self.answer(request, answer, out),
+        }
+    }
+
+    fn line(&mut self, line: &[u8], out: &mut Output) {
+        let line = match std::str::from_utf8(line) {
+            Ok(line) => Cow::Borrowed(line),
+            Err(_) => String::from_utf8_lossy(line),
+        };
+        let line = strip(&line);
+        if line.starts_with('{') {
+            self.dispatch(line, out);
+            self.write_interrupt(out);
+        } else if !line.is_empty() {
+            self.noise(line, out);
+        }
+    }
+
+    fn end_of_output(&mut self, out: &mut Output) {
+        let more = self.noise.saturating_sub(NOISE_SHOWN);
+        if more > 0 {
+            let message = format!("{more} more lines that are not the agent's protocol");
+            self.warn(TurnRef::None, WarningCode::Noise, &message, out);
+        }
+    }
+}
+
+/// Appends one line of JSON for the agent.
+pub(super) fn write_line<T: Serialize>(line: &T, out: &mut Output) {
+    let start = out.bytes.len();
+    if serde_json::to_writer(&mut out.bytes, line).is_ok() {
+        out.bytes.push(b'\n');
+    } else {
+        // Half a line would end the agent. None of our types fails, though.
+        out.bytes.truncate(start);
+    }
+}
+
+/// Takes away what may stand around a line: a byte order mark, blanks, terminal control sequences.
+fn strip(line: &str) -> &str {
+    let mut rest = line.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{feff}');
+    while let Some(sequence) = rest.strip_prefix('\u{1b}') {
+        let end = match sequence.as_bytes().first() {
+            Some(b'[') => sequence
+                .bytes()
+                .skip(1)
+                .position(|b| (0x40..=0x7e).contains(&b))
+                .map(|at| at + 2),
+            Some(b']') => sequence.find('\u{7}').map(|at| at + 1),
+            Some(byte) if byte.is_ascii() => Some(1),
+            Some(_) | None => None,
+        };
+        let Some(after) = end.and_then(|end| sequence.get(end..)) else {
+            return rest;
+        };
+        rest = after.trim_start();
+    }
+    rest
+}
+
+/// The beginning of a text on one line.
+pub(super) fn one_line(text: &str, most: usize) -> String {
+    let mut line = String::new();
+    for (at, word) in text.split_whitespace().enumerate() {
+        if at > 0 {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.len() > most * 4 {
+            break;
+        }
+    }
+    if let Some((cut, _)) = line.char_indices().nth(most) {
+        line.truncate(cut);
+        line.push('…');
+    }
+    line
+}

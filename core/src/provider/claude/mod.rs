@@ -1,0 +1,83 @@
+//! Claude Code over its `stream-json` protocol.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `launch` | arguments and environment |
+//! | `program` | the way from a launcher to the native program |
+//! | `wire` | the shapes of lines, tolerant and borrowing |
+//! | `codec` | the codec: dispatch, handshake, noise |
+//! | `turn` | which turn a line belongs to |
+//! | `stream`, `message`, `tool` | what the model says and does |
+//! | `system` | everything around it |
+//! | `control` | questions in both directions |
+//! | `background`, `cost`, `result` | counts and ends |
+
+mod background;
+mod codec;
+mod control;
+mod cost;
+mod launch;
+mod message;
+mod program;
+mod result;
+mod stream;
+mod system;
+mod tool;
+mod turn;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::provider::{AgentSignal, Capabilities, Codec, Launch, LaunchPlan, Provider, StopLadder};
+
+/// The adapter for Claude Code.
+#[derive(Debug)]
+pub(crate) struct Claude;
+
+impl Provider for Claude {
+    fn name(&self) -> &'static str {
+        "claude"
+    }
+
+    fn program(&self) -> &'static str {
+        "claude"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            warm: true,
+            resume: true,
+            first_sign: true,
+            one_shot_deltas: true,
+            max_prompt_chars: None,
+            stop: StopLadder {
+                // An idle one ends within 0.1 s. One with background work waits for it, up to
+                // minutes.
+                half_close: Duration::from_secs(2),
+                // At most 1.6 s were seen, with background work to end.
+                signal: Some((AgentSignal::Terminate, Duration::from_secs(3))),
+            },
+        }
+    }
+
+    fn environment(&self) -> &'static [&'static str] {
+        launch::ENVIRONMENT
+    }
+
+    fn native_program(&self, found: &Path) -> PathBuf {
+        program::native(found)
+    }
+
+    fn launch(&self, plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
+        launch::launch(plan)
+    }
+
+    fn codec(&self, plan: &LaunchPlan<'_>) -> Box<dyn Codec> {
+        Box::new(codec::ClaudeCodec::new(plan.mode, plan.resume))
+    }
+}

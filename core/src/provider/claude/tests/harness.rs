@@ -1,0 +1,269 @@
+//! Plays captures through a codec, and writes signals down.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::config::{Mode, SessionOptions};
+use crate::event::Body;
+use crate::ids::TurnId;
+use crate::provider::claude::codec::ClaudeCodec;
+use crate::provider::{
+    AgentRequest, Answer, Codec, Conversation, Output, Request, Signal, SignalBody, TurnRef,
+};
+
+pub(super) const HERE: Conversation = Conversation(0);
+
+pub(super) fn folder() -> PathBuf {
+    PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/captures/claude"
+    ))
+}
+
+/// All captures, as `version/scenario`.
+pub(super) fn scenarios() -> Vec<String> {
+    let mut all = Vec::new();
+    for version in ["2.1.197", "2.1.327"] {
+        for entry in std::fs::read_dir(folder().join(version)).expect("captures") {
+            let name = entry.expect("a capture").file_name();
+            let name = name.to_string_lossy();
+            let scenario = name.strip_suffix(".jsonl").expect("only captures here");
+            all.push(format!("{version}/{scenario}"));
+        }
+    }
+    all.sort();
+    all
+}
+
+pub(super) fn capture(scenario: &str) -> String {
+    let path = folder().join(format!("{scenario}.jsonl"));
+    std::fs::read_to_string(path).expect("the capture is readable")
+}
+
+/// The lines of the agent in a capture.
+pub(super) fn agent_lines(capture: &str) -> impl Iterator<Item = &str> {
+    capture.lines().filter_map(|line| line.strip_prefix("< "))
+}
+
+/// A codec with an open conversation that takes turns.
+pub(super) fn one_shot() -> ClaudeCodec {
+    let mut codec = ClaudeCodec::new(Mode::OneShot, None);
+    codec.start(&mut Output::default());
+    codec.request(open(None), &mut Output::default());
+    codec
+}
+
+pub(super) fn open(resume: Option<&str>) -> Request {
+    Request::Open {
+        conversation: HERE,
+        options: Arc::new(SessionOptions::new("claude", "/project")),
+        resume: resume.map(str::to_owned),
+        cost_usd: 0.0,
+    }
+}
+
+pub(super) fn turn(number: u64, text: &str) -> Request {
+    Request::Turn {
+        conversation: HERE,
+        turn: TurnId::from_raw(number),
+        text: text.into(),
+    }
+}
+
+pub(super) fn deny(request: AgentRequest, message: &str) -> Request {
+    Request::Answer {
+        conversation: HERE,
+        request,
+        answer: Answer::Deny {
+            message: message.to_owned(),
+        },
+    }
+}
+
+/// Plays a capture: the agent's lines as they are, the host's as the requests they stand for.
+pub(super) struct Player {
+    pub codec: ClaudeCodec,
+    pub outputs: Vec<Output>,
+    /// One output for all lines, or one for each.
+    whole: bool,
+    asked: Vec<(String, AgentRequest)>,
+    pub turns: u64,
+    busy: bool,
+}
+
+impl Player {
+    pub(super) fn play(scenario: &str, whole: bool) -> Self {
+        let capture = capture(scenario);
+        let first = capture.lines().find_map(|line| line.strip_prefix("> "));
+        let first: Value = serde_json::from_str(first.unwrap_or("null")).unwrap_or_default();
+        let warm = first["request"]["subtype"] == "initialize";
+        let resume = capture.lines().next().and_then(|spawn| {
+            let (_, rest) = spawn.split_once("--resume ")?;
+            rest.split_whitespace().next()
+        });
+        let mode = if warm { Mode::Warm } else { Mode::OneShot };
+        let mut player = Self {
+            codec: ClaudeCodec::new(mode, resume),
+            outputs: vec![Output::default()],
+            whole,
+            asked: Vec::new(),
+            turns: 0,
+            busy: false,
+        };
+        if warm {
+            player.force_id(&first["request_id"]);
+        }
+        player.call(Codec::start);
+        player.call(|codec, out| codec.request(open(resume), out));
+        for line in capture.lines() {
+            match line.split_at_checked(2) {
+                Some(("> ", line)) => player.host(line),
+                Some(("< ", line)) => player.agent(line),
+                _ => {}
+            }
+        }
+        player.call(Codec::end_of_output);
+        player
+    }
+
+    pub(super) fn signals(&self) -> impl Iterator<Item = &Signal> {
+        self.outputs.iter().flat_map(|output| &output.signals)
+    }
+
+    fn call(&mut self, call: impl FnOnce(&mut ClaudeCodec, &mut Output)) {
+        if !self.whole {
+            self.outputs.push(Output::default());
+        }
+        let output = self.outputs.last_mut().expect("there is one");
+        let before = output.signals.len();
+        call(&mut self.codec, output);
+        for signal in &output.signals[before..] {
+            if let (SignalBody::Ended(_), TurnRef::Host(_)) = (&signal.body, signal.turn) {
+                self.busy = false;
+            }
+        }
+    }
+
+    fn force_id(&mut self, id: &Value) {
+        let id = id.as_str().expect("an id").to_owned();
+        self.codec.next_ids.push_back(id);
+    }
+
+    fn agent(&mut self, line: &str) {
+        let count = self.signals().count();
+        self.call(|codec, out| codec.line(line.as_bytes(), out));
+        let asked = self
+            .signals()
+            .skip(count)
+            .find_map(|signal| match signal.body {
+                SignalBody::Asked { request, .. } => Some(request),
+                _ => None,
+            });
+        if let Some(request) = asked {
+            let line: Value = serde_json::from_str(line).expect("a request is JSON");
+            let id = line["request_id"].as_str().expect("an id").to_owned();
+            self.asked.push((id, request));
+        }
+    }
+
+    /// Turns what the host wrote into a request. What the codec would not write is left out.
+    fn host(&mut self, line: &str) {
+        let Ok(line) = serde_json::from_str::<Value>(line) else {
+            return;
+        };
+        let response = &line["response"];
+        if line["type"] == "user" && line["uuid"].is_string() {
+            self.prompt(&line);
+        } else if line["request"]["subtype"] == "interrupt" {
+            self.force_id(&line["request_id"]);
+            let conversation = HERE;
+            self.call(|codec, out| codec.request(Request::Interrupt { conversation }, out));
+            self.codec.next_ids.clear();
+        } else if response["response"]["behavior"] == "deny" {
+            let id = response["request_id"].as_str().expect("an id");
+            let request = self.asked.iter().find(|(asked, _)| asked == id);
+            let request = request.expect("the question came").1;
+            let message = response["response"]["message"].as_str().expect("why");
+            self.call(|codec, out| codec.request(deny(request, message), out));
+        }
+    }
+
+    /// The library has one turn of the host at a time; others of the capture are strangers.
+    fn prompt(&mut self, line: &Value) {
+        let Some(text) = line["message"]["content"].as_str().filter(|_| !self.busy) else {
+            return;
+        };
+        self.busy = true;
+        self.turns += 1;
+        let number = self.turns;
+        self.force_id(&line["uuid"]);
+        self.call(|codec, out| codec.request(turn(number, text), out));
+    }
+}
+
+/// Signals as text, one per line, with consecutive pieces of text joined.
+pub(super) fn written<'a>(signals: impl Iterator<Item = &'a Signal>) -> String {
+    let mut text = String::new();
+    let mut pieces: Option<(TurnRef, Body)> = None;
+    for signal in signals {
+        if let (Some((turn, held)), SignalBody::Show(body)) = (&mut pieces, &signal.body)
+            && *turn == signal.turn
+            && join(held, body)
+        {
+            continue;
+        }
+        if let Some((turn, body)) = pieces.take() {
+            line(&mut text, turn, &SignalBody::Show(body));
+        }
+        if let SignalBody::Show(body @ (Body::TextDelta { .. } | Body::ReasoningDelta { .. })) =
+            &signal.body
+        {
+            pieces = Some((signal.turn, body.clone()));
+        } else {
+            line(&mut text, signal.turn, &signal.body);
+        }
+    }
+    if let Some((turn, body)) = pieces {
+        line(&mut text, turn, &SignalBody::Show(body));
+    }
+    text
+}
+
+fn join(held: &mut Body, more: &Body) -> bool {
+    match (held, more) {
+        (
+            Body::TextDelta { text, parent },
+            Body::TextDelta {
+                text: more,
+                parent: other,
+            },
+        )
+        | (
+            Body::ReasoningDelta { text, parent },
+            Body::ReasoningDelta {
+                text: more,
+                parent: other,
+            },
+        ) if parent == other => {
+            text.push_str(more);
+            true
+        }
+        _ => false,
+    }
+}
+
+fn line(text: &mut String, turn: TurnRef, body: &SignalBody) {
+    let turn = match turn {
+        TurnRef::None => "-".to_owned(),
+        TurnRef::Host(id) => format!("host {id}"),
+        TurnRef::Agent(number) => format!("agent {number}"),
+    };
+    let body = match body {
+        SignalBody::Show(body) => serde_json::to_string(body).expect("a body is JSON"),
+        other => format!("{other:?}"),
+    };
+    writeln!(text, "{turn} | {body}").expect("a string takes all");
+}
