@@ -4,6 +4,7 @@
 //! Adding an agent: a folder here, one line in [`find`], a page in `docs/providers/`, captures.
 
 mod codec;
+mod codex;
 
 pub(crate) use codec::{
     AgentRequest, AgentSignal, Answer, Codec, Conversation, Outcome, Output, Request, Signal,
@@ -97,7 +98,7 @@ pub(crate) struct Launch {
 
 /// Finds a provider by the name that options use.
 pub(crate) fn find(name: &str) -> Result<&'static dyn Provider, Error> {
-    let known: &[&'static dyn Provider] = &[];
+    let known: &[&'static dyn Provider] = &[&codex::Codex];
     known
         .iter()
         .copied()
