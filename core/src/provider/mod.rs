@@ -5,6 +5,7 @@
 
 mod claude;
 mod codec;
+mod codex;
 
 pub(crate) use codec::{
     AgentRequest, AgentSignal, Answer, Codec, Conversation, Outcome, Output, Request, Signal,
@@ -98,7 +99,7 @@ pub(crate) struct Launch {
 
 /// Finds a provider by the name that options use.
 pub(crate) fn find(name: &str) -> Result<&'static dyn Provider, Error> {
-    let known: &[&'static dyn Provider] = &[&claude::Claude];
+    let known: &[&'static dyn Provider] = &[&claude::Claude, &codex::Codex];
     known
         .iter()
         .copied()

@@ -1,0 +1,225 @@
+//! `codex exec --json`: one process, one turn.
+//!
+//! The prompt goes to stdin, which then ends. There are no pieces of text, no questions, and no
+//! interrupt but a signal.
+
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, from_str};
+
+use super::failure::{kind_by_text, one_line};
+use super::item::{Item, read_item};
+use super::ledger::{Ledger, Scope};
+use super::lines::{Line, Lines};
+use super::usage::Tokens;
+use crate::event::{Body, RawJson};
+use crate::ids::TurnId;
+use crate::provider::{
+    AgentSignal, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
+};
+
+/// The codec.
+#[derive(Debug, Default)]
+pub(super) struct Exec {
+    conversation: Option<Conversation>,
+    model: Option<String>,
+    resume: Option<String>,
+    /// The turn, from its request until its end.
+    turn: Option<TurnId>,
+    interrupted: bool,
+    over: Option<TurnId>,
+    lines: Lines,
+    ledger: Ledger,
+    text: Option<String>,
+}
+
+impl Codec for Exec {
+    fn start(&mut self, _out: &mut Output) {}
+
+    fn request(&mut self, request: Request, out: &mut Output) {
+        match request {
+            Request::Open {
+                conversation,
+                options,
+                resume,
+                cost_usd: _,
+            } => {
+                self.conversation = Some(conversation);
+                self.model.clone_from(&options.model);
+                self.resume = resume;
+                let ready = SignalBody::Ready { version: None };
+                out.signal(conversation, TurnRef::None, ready);
+            }
+            Request::Turn {
+                conversation: _,
+                turn,
+                text,
+            } => {
+                self.turn = Some(turn);
+                out.bytes.extend_from_slice(text.as_bytes());
+                out.close_stdin = true;
+            }
+            Request::Interrupt { conversation: _ } => {
+                if self.turn.is_some() {
+                    self.interrupted = true;
+                    out.kill = Some(AgentSignal::Interrupt);
+                }
+            }
+            // It never asks.
+            Request::Answer { .. } => {}
+        }
+    }
+
+    fn line(&mut self, line: &[u8], out: &mut Output) {
+        match self.lines.look(line) {
+            Line::Nothing => {}
+            Line::Noise(warning) => self.show(warning, out),
+            // By way of a value: web searches have the key `id` twice, and the last one counts.
+            Line::Object(text) => match from_str::<Value>(&text) {
+                Ok(event) => {
+                    if self.event(&event, out).is_none() {
+                        let raw = RawJson::from_text(&text);
+                        self.show(Body::Unknown { raw }, out);
+                    }
+                }
+                Err(_) if from_str::<&RawValue>(&text).is_ok() => {
+                    let raw = RawJson::from_text(&text);
+                    self.show(Body::Unknown { raw }, out);
+                }
+                Err(_) => {
+                    if let Line::Noise(warning) = self.lines.noise(&text) {
+                        self.show(warning, out);
+                    }
+                }
+            },
+        }
+    }
+
+    /// An interrupted process says nothing more. That any other one ended too early is core's to
+    /// say: what it wrote to stderr tells why.
+    fn end_of_output(&mut self, out: &mut Output) {
+        if self.interrupted {
+            self.end(Outcome::Interrupted, None, out);
+        }
+    }
+}
+
+impl Exec {
+    /// Takes an event. `None`: it is not understood.
+    fn event(&mut self, event: &Value, out: &mut Output) -> Option<()> {
+        match event["type"].as_str()? {
+            "thread.started" => self.bound(event["thread_id"].as_str()?, out),
+            "turn.started" => self.signal(SignalBody::Taken, out),
+            "item.started" => self.item(event, ItemStage::Started, out)?,
+            "item.updated" => self.item(event, ItemStage::Updated, out)?,
+            "item.completed" => self.item(event, ItemStage::Completed, out)?,
+            "turn.completed" => {
+                let usage = self.usage(&event["usage"]);
+                self.end(Outcome::Completed, usage, out);
+            }
+            "turn.failed" => {
+                let message = event["error"]["message"].as_str()?;
+                let code = kind_by_text(message);
+                let message = one_line(message);
+                self.end(Outcome::Failed { code, message }, None, out);
+            }
+            "error" => self.error(event["message"].as_str()?, out),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn bound(&mut self, thread: &str, out: &mut Output) {
+        let Some(conversation) = self.conversation else {
+            return;
+        };
+        let bound = SignalBody::Bound {
+            provider_session_id: thread.to_owned(),
+            model: self.model.clone(),
+            resumed: self.resume.as_deref() == Some(thread),
+        };
+        out.signal(conversation, TurnRef::None, bound);
+    }
+
+    fn item(&mut self, event: &Value, stage: ItemStage, out: &mut Output) -> Option<()> {
+        let raw = to_raw_value(event.get("item")?).ok()?;
+        let (id, item) = read_item(&raw)?;
+        let scope = self.scope()?;
+        match (stage, item) {
+            (_, Item::Unknown) => return None,
+            (ItemStage::Started, item) => self.ledger.started(scope, &id, item, out),
+            (ItemStage::Updated, item) => Ledger::updated(scope, item, out),
+            (ItemStage::Completed, item) => {
+                if let Some(said) = self.ledger.completed(scope, &id, item, out) {
+                    self.text = Some(said.text);
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// The agent counts for the life of the thread. What a resumed one had used before is not
+    /// known, so of its turn nothing is.
+    fn usage(&self, usage: &Value) -> Option<crate::event::Usage> {
+        if self.resume.is_some() {
+            return None;
+        }
+        let tokens: Tokens = serde_json::from_value(usage.clone()).ok()?;
+        Some(tokens.usage())
+    }
+
+    /// A try failed, or the turn; of that `turn.failed` tells.
+    fn error(&mut self, message: &str, out: &mut Output) {
+        if message.starts_with("Reconnecting") {
+            let state = "retrying".to_owned();
+            let message = one_line(message);
+            self.show(Body::Status { state, message }, out);
+        }
+    }
+
+    /// Ends the turn, once.
+    fn end(&mut self, outcome: Outcome, usage: Option<crate::event::Usage>, out: &mut Output) {
+        let (Some(turn), Some(conversation)) = (self.turn.take(), self.conversation) else {
+            return;
+        };
+        self.over = Some(turn);
+        let end = TurnEnd {
+            outcome,
+            text: self.text.take(),
+            usage,
+            model: self.model.clone(),
+            ..TurnEnd::default()
+        };
+        let ended = SignalBody::Ended(Box::new(end));
+        out.signal(conversation, TurnRef::Host(turn), ended);
+    }
+
+    fn turn_ref(&self) -> TurnRef {
+        self.turn.or(self.over).map_or(TurnRef::None, TurnRef::Host)
+    }
+
+    fn scope(&self) -> Option<Scope<'static>> {
+        Some(Scope {
+            conversation: self.conversation?,
+            turn: self.turn_ref(),
+            parent: None,
+        })
+    }
+
+    fn signal(&self, body: SignalBody, out: &mut Output) {
+        if let Some(scope) = self.scope() {
+            out.signal(scope.conversation, scope.turn, body);
+        }
+    }
+
+    fn show(&self, body: Body, out: &mut Output) {
+        self.signal(SignalBody::Show(body), out);
+    }
+}
+
+/// A stage of an item.
+#[derive(Clone, Copy, Debug)]
+enum ItemStage {
+    Started,
+    Updated,
+    Completed,
+}

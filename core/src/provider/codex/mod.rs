@@ -1,0 +1,86 @@
+//! Codex: OpenAI's agent, warm by `codex app-server`, one-shot by `codex exec --json`.
+//!
+//! Seen: 0.169.0. The protocol and what becomes of each message: `docs/providers/codex.md`.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `launch`, `options` | how it is started, and a session's options in its words |
+//! | `lines`, `wire` | lines and JSON |
+//! | `server`, `notification` | the app-server's codec: routing by thread id |
+//! | `thread`, `turn` | one thread, and its turns |
+//! | `item`, `ledger`, `delta`, `usage`, `failure` | what both transports say of items, tokens, errors |
+//! | `approval`, `calls` | open questions of the server, and ours |
+//! | `exec` | the one-shot codec |
+
+mod approval;
+mod calls;
+mod delta;
+mod exec;
+mod failure;
+mod item;
+mod launch;
+mod ledger;
+mod lines;
+mod notification;
+mod options;
+mod server;
+#[cfg(test)]
+mod tests;
+mod thread;
+mod turn;
+mod usage;
+mod wire;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::Mode;
+use crate::error::Error;
+use crate::provider::{AgentSignal, Capabilities, Codec, Launch, LaunchPlan, Provider, StopLadder};
+
+/// The provider.
+#[derive(Debug)]
+pub(crate) struct Codex;
+
+impl Provider for Codex {
+    fn name(&self) -> &'static str {
+        "codex"
+    }
+
+    fn program(&self) -> &'static str {
+        "codex"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            warm: true,
+            resume: true,
+            first_sign: true,
+            one_shot_deltas: false,
+            max_prompt_chars: Some(1_048_576),
+            stop: StopLadder {
+                half_close: Duration::from_secs(5),
+                signal: Some((AgentSignal::Terminate, Duration::from_secs(5))),
+            },
+        }
+    }
+
+    fn environment(&self) -> &'static [&'static str] {
+        &["OPENAI_*", "CODEX_*", "AZURE_OPENAI_*"]
+    }
+
+    fn native_program(&self, found: &Path) -> PathBuf {
+        launch::native_program(found)
+    }
+
+    fn launch(&self, plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
+        launch::launch(plan)
+    }
+
+    fn codec(&self, plan: &LaunchPlan<'_>) -> Box<dyn Codec> {
+        match plan.mode {
+            Mode::Warm => Box::new(server::AppServer::default()),
+            Mode::OneShot => Box::new(exec::Exec::default()),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Plays a capture through a codec: what a client sent becomes requests where core has such
+//! requests, and what the server answered goes to the request that it was for.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::config::{Mode, SessionOptions};
+use crate::ids::TurnId;
+use crate::provider::codex::Codex;
+use crate::provider::{
+    AgentRequest, Answer, Codec, Conversation, LaunchPlan, Output, Provider, Request, Signal,
+    SignalBody, TurnRef,
+};
+
+/// Where the captures are.
+pub(super) fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/captures/codex")
+}
+
+/// The names of all captures that begin so, without the extension.
+pub(super) fn names(keep: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder())
+        .expect("the captures are there")
+        .filter_map(|entry| {
+            let name = entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8");
+            name.strip_suffix(".jsonl").map(str::to_owned)
+        })
+        .filter(|name| keep(name))
+        .collect();
+    names.sort();
+    assert!(!names.is_empty(), "there are captures");
+    names
+}
+
+/// The lines of a capture: the direction and the payload.
+pub(super) fn lines(name: &str) -> Vec<(char, String)> {
+    let path = folder().join(format!("{name}.jsonl"));
+    let text = std::fs::read_to_string(path).expect("the capture is there");
+    text.lines()
+        .map(|line| {
+            let direction = line.chars().next().expect("no line is empty");
+            let rest = &line[2..];
+            let timed = rest.as_bytes().iter().take(6).all(u8::is_ascii_digit) && rest.len() > 6;
+            let payload = if timed {
+                rest.split_once(' ').map_or("", |p| p.1)
+            } else {
+                rest
+            };
+            (direction, payload.to_owned())
+        })
+        .collect()
+}
+
+/// A codec for a mode.
+pub(super) fn codec(mode: Mode) -> Box<dyn Codec> {
+    let options = SessionOptions::new("codex", "/project");
+    Codex.codec(&LaunchPlan {
+        mode,
+        options: &options,
+        resume: None,
+    })
+}
+
+/// A codec, what it said, and what it wrote.
+pub(super) struct Player {
+    codec: Box<dyn Codec>,
+    pub signals: Vec<Signal>,
+    pub written: Vec<Value>,
+    pub out: Output,
+    threads: HashMap<String, Conversation>,
+    /// The capture's ids of our requests that the codec has not written yet, by method.
+    unwritten: HashMap<String, VecDeque<u64>>,
+    ids: HashMap<u64, u64>,
+    questions: HashMap<String, (Conversation, AgentRequest)>,
+    pub host_turns: Vec<(Conversation, TurnId)>,
+    busy: HashSet<Conversation>,
+    conversations: u32,
+}
+
+impl Player {
+    pub(super) fn new(mode: Mode) -> Self {
+        let mut player = Self {
+            codec: codec(mode),
+            signals: Vec::new(),
+            written: Vec::new(),
+            out: Output::default(),
+            threads: HashMap::new(),
+            unwritten: HashMap::new(),
+            ids: HashMap::new(),
+            questions: HashMap::new(),
+            host_turns: Vec::new(),
+            busy: HashSet::new(),
+            conversations: 0,
+        };
+        let mut out = Output::default();
+        player.codec.start(&mut out);
+        player
+            .unwritten
+            .entry("initialize".into())
+            .or_default()
+            .push_back(1);
+        player.take(out, None);
+        player
+    }
+
+    /// Hands on a request of the host.
+    pub(super) fn request(&mut self, request: Request) {
+        let mut out = Output::default();
+        if let Request::Turn {
+            conversation, turn, ..
+        } = &request
+        {
+            self.host_turns.push((*conversation, *turn));
+            self.busy.insert(*conversation);
+        }
+        self.codec.request(request, &mut out);
+        self.take(out, None);
+    }
+
+    /// Opens the next conversation.
+    pub(super) fn open(&mut self, options: SessionOptions, resume: Option<&str>) -> Conversation {
+        let conversation = Conversation(self.conversations);
+        self.conversations += 1;
+        self.request(Request::Open {
+            conversation,
+            options: Arc::new(options),
+            resume: resume.map(str::to_owned),
+            cost_usd: 0.0,
+        });
+        conversation
+    }
+
+    /// Sends the next turn.
+    pub(super) fn turn(&mut self, conversation: Conversation, text: &str) -> TurnId {
+        let turn = TurnId::from_raw(self.host_turns.len() as u64 + 1);
+        let text = text.into();
+        self.request(Request::Turn {
+            conversation,
+            turn,
+            text,
+        });
+        turn
+    }
+
+    /// Hands on a line of the agent.
+    pub(super) fn line(&mut self, line: &str) {
+        let mut out = Output::default();
+        self.codec.line(line.as_bytes(), &mut out);
+        let question = serde_json::from_str::<Value>(line).ok();
+        let question = question.filter(|v| v.get("method").is_some() && v.get("id").is_some());
+        self.take(out, question.map(|v| v["id"].to_string()));
+    }
+
+    pub(super) fn end_of_output(&mut self) {
+        let mut out = Output::default();
+        self.codec.end_of_output(&mut out);
+        self.take(out, None);
+    }
+
+    fn take(&mut self, out: Output, question: Option<String>) {
+        for signal in &out.signals {
+            match &signal.body {
+                SignalBody::Bound {
+                    provider_session_id,
+                    ..
+                } => {
+                    self.threads
+                        .insert(provider_session_id.clone(), signal.conversation);
+                }
+                SignalBody::Ended(_) if matches!(signal.turn, TurnRef::Host(_)) => {
+                    self.busy.remove(&signal.conversation);
+                }
+                SignalBody::Asked { request, .. } => {
+                    let id = question.clone().expect("only questions are asked");
+                    self.questions.insert(id, (signal.conversation, *request));
+                }
+                _ => {}
+            }
+        }
+        // Prompts of one-shot processes are no JSON.
+        for line in out
+            .bytes
+            .split(|b| *b == b'\n')
+            .filter(|l| l.first() == Some(&b'{'))
+        {
+            let value: Value = serde_json::from_slice(line).expect("whole JSON lines are written");
+            if let (Some(method), Some(ours)) = (value["method"].as_str(), value["id"].as_u64())
+                && let Some(theirs) = self.unwritten.get_mut(method).and_then(VecDeque::pop_front)
+            {
+                self.ids.insert(theirs, ours);
+            }
+            self.written.push(value);
+        }
+        self.out.close_stdin |= out.close_stdin;
+        self.out.kill = out.kill.or(self.out.kill);
+        self.out.bytes.extend_from_slice(&out.bytes);
+        self.signals.extend(out.signals);
+    }
+
+    /// What the capture's client sent.
+    fn sent(&mut self, payload: &str) {
+        let Ok(value) = serde_json::from_str::<Value>(payload) else {
+            return;
+        };
+        let Some(method) = value["method"].as_str() else {
+            if let Some((conversation, request)) = self.questions.remove(&value["id"].to_string()) {
+                let answer = Answer::Deny {
+                    message: "no".into(),
+                };
+                self.request(Request::Answer {
+                    conversation,
+                    request,
+                    answer,
+                });
+            }
+            return;
+        };
+        let params = &value["params"];
+        let thread = params["threadId"].as_str().unwrap_or_default().to_owned();
+        let known = self.threads.get(&thread).copied();
+        let mut ours = |player: &mut Self| {
+            if let Some(id) = value["id"].as_u64() {
+                player
+                    .unwritten
+                    .entry(method.to_owned())
+                    .or_default()
+                    .push_back(id);
+            }
+        };
+        match (method, known) {
+            ("thread/start", _) => {
+                ours(self);
+                self.open(SessionOptions::new("codex", "/project"), None);
+            }
+            ("thread/resume", None) => {
+                ours(self);
+                self.open(SessionOptions::new("codex", "/project"), Some(&thread));
+            }
+            // A second one would be a steer, and core has none.
+            ("turn/start", Some(conversation)) if !self.busy.contains(&conversation) => {
+                ours(self);
+                let text = params["input"][0]["text"].as_str().unwrap_or_default();
+                self.turn(conversation, text);
+            }
+            ("turn/interrupt", Some(conversation)) => {
+                ours(self);
+                self.request(Request::Interrupt { conversation });
+            }
+            _ => {}
+        }
+    }
+
+    /// What the capture's server sent.
+    fn received(&mut self, payload: &str) {
+        let Ok(mut value) = serde_json::from_str::<Value>(payload) else {
+            return self.line(payload);
+        };
+        if value.get("method").is_some() {
+            return self.line(payload);
+        }
+        if let Some(theirs) = value["id"].as_u64() {
+            let ours = self.ids.remove(&theirs).unwrap_or(1_000_000 + theirs);
+            value["id"] = ours.into();
+        }
+        self.line(&value.to_string());
+    }
+}
+
+/// Plays a capture of the app-server.
+pub(super) fn play(name: &str) -> Player {
+    let mut player = Player::new(Mode::Warm);
+    for (direction, payload) in lines(name) {
+        match direction {
+            '>' => player.sent(&payload),
+            '<' => player.received(&payload),
+            _ => {}
+        }
+    }
+    player.end_of_output();
+    player
+}
+
+/// Plays a capture of `codex exec`.
+pub(super) fn play_exec(name: &str) -> Player {
+    let mut player = Player::new(Mode::OneShot);
+    let lines = lines(name);
+    let resume = lines[0]
+        .1
+        .split_once(" resume ")
+        .map(|(_, rest)| rest.split(' ').next().expect("a thread id").to_owned());
+    let options = SessionOptions::new("codex", "/project");
+    let conversation = player.open(options, resume.as_deref());
+    player.turn(conversation, "go");
+    for (direction, payload) in lines {
+        if direction == '<' {
+            player.line(&payload);
+        }
+    }
+    if name.ends_with("sigint") {
+        player.request(Request::Interrupt { conversation });
+    }
+    player.end_of_output();
+    player
+}

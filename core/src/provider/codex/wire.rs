@@ -1,0 +1,195 @@
+//! The app-server's lines: JSON-RPC without the `jsonrpc` member.
+//!
+//! Reading borrows from the line wherever it can; writing appends whole lines.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+/// A string that is borrowed from the line unless it has escapes.
+#[derive(Debug)]
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Borrow;
+        impl<'de> Visitor<'de> for Borrow {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Borrow)
+    }
+}
+
+/// Any message: a response, a notification, or a request of the server.
+#[derive(Debug, Deserialize)]
+pub(super) struct Message<'a> {
+    #[serde(borrow, default)]
+    pub method: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub params: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub result: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub error: Option<&'a RawValue>,
+}
+
+/// The error of a response.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RpcError {
+    pub code: i64,
+    pub message: String,
+}
+
+impl RpcError {
+    /// Reads an error leniently: one that has another shape is its own message.
+    pub(super) fn read(raw: &RawValue) -> Self {
+        serde_json::from_str(raw.get()).unwrap_or_else(|_| Self {
+            code: 0,
+            message: raw.get().to_owned(),
+        })
+    }
+}
+
+/// Where a notification belongs.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Place<'a> {
+    #[serde(borrow)]
+    pub thread_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub turn_id: Option<Text<'a>>,
+}
+
+/// A piece of an item's text.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Delta<'a> {
+    #[serde(borrow)]
+    pub thread_id: Text<'a>,
+    #[serde(borrow)]
+    pub turn_id: Text<'a>,
+    #[serde(borrow)]
+    pub item_id: Text<'a>,
+    #[serde(borrow)]
+    pub delta: Text<'a>,
+}
+
+/// Which kind of text a delta is a piece of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DeltaKind {
+    Message,
+    Reasoning,
+    ToolOutput,
+}
+
+impl DeltaKind {
+    /// Finds the kind by the method's name; `None` for everything that is not such a delta.
+    pub(super) fn of(method: &str) -> Option<Self> {
+        match method {
+            "item/agentMessage/delta" => Some(Self::Message),
+            "item/reasoning/summaryTextDelta" | "item/reasoning/textDelta" => Some(Self::Reasoning),
+            "item/commandExecution/outputDelta" => Some(Self::ToolOutput),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a line that begins as the agent writes deltas, in one pass. `None` says only that the line
+/// has to go the general way.
+pub(super) fn read_delta(line: &str) -> Option<(DeltaKind, Delta<'_>)> {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(borrow)]
+        params: Delta<'a>,
+    }
+    let rest = line.strip_prefix("{\"method\":\"")?;
+    let kind = DeltaKind::of(rest.get(..memchr::memchr(b'"', rest.as_bytes())?)?)?;
+    let line: Line<'_> = serde_json::from_str(line).ok()?;
+    Some((kind, line.params))
+}
+
+/// Reads a part of a message as a type that borrows from it.
+pub(super) fn read<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+/// Appends a request.
+pub(super) fn write_request(out: &mut Vec<u8>, id: u64, method: &str, params: &impl Serialize) {
+    #[derive(Serialize)]
+    struct Line<'a, P> {
+        id: u64,
+        method: &'a str,
+        params: &'a P,
+    }
+    write_line(out, &Line { id, method, params });
+}
+
+/// Appends a notification without params.
+pub(super) fn write_notification(out: &mut Vec<u8>, method: &str) {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        method: &'a str,
+    }
+    write_line(out, &Line { method });
+}
+
+/// Appends the answer to a request of the server. `id` is JSON, as the server wrote it.
+pub(super) fn write_result(out: &mut Vec<u8>, id: &RawValue, result: &impl Serialize) {
+    #[derive(Serialize)]
+    struct Line<'a, R> {
+        id: &'a RawValue,
+        result: &'a R,
+    }
+    write_line(out, &Line { id, result });
+}
+
+/// Appends the refusal of a request of the server.
+pub(super) fn write_error(out: &mut Vec<u8>, id: &RawValue, code: i64, message: &str) {
+    #[derive(Serialize)]
+    struct Error<'a> {
+        code: i64,
+        message: &'a str,
+    }
+    #[derive(Serialize)]
+    struct Line<'a> {
+        id: &'a RawValue,
+        error: Error<'a>,
+    }
+    let error = Error { code, message };
+    write_line(out, &Line { id, error });
+}
+
+/// Nothing half-written stays: what cannot be JSON is not written at all.
+fn write_line(out: &mut Vec<u8>, line: &impl Serialize) {
+    let before = out.len();
+    match serde_json::to_writer(&mut *out, line) {
+        Ok(()) => out.push(b'\n'),
+        Err(_) => out.truncate(before),
+    }
+}
