@@ -99,7 +99,7 @@ impl Agent {
     }
 
     fn freeze(&self) {
-        self.out.seize();
+        self.out.freeze();
         loop {
             std::thread::park();
         }

@@ -33,6 +33,7 @@ pub(crate) struct Out {
     shaping: Mutex<Shaping>,
     /// The reader is gone. Like Codex, the agent lives on without it.
     gone: AtomicBool,
+    frozen: AtomicBool,
     /// The next end of a turn is written without a newline and is the last line.
     bare_end: AtomicBool,
 }
@@ -60,9 +61,15 @@ impl Out {
         line.push(b'\n');
     }
 
-    /// Holds the way out for ever.
-    pub(crate) fn seize(&self) {
-        std::mem::forget(lock(&self.written));
+    /// Nothing is written any more, and whoever tries waits for ever.
+    pub(crate) fn freeze(&self) {
+        self.frozen.store(true, Ordering::Relaxed);
+    }
+
+    fn wait_if_frozen(&self) {
+        while self.frozen.load(Ordering::Relaxed) {
+            std::thread::park();
+        }
     }
 
     /// Stops all later output without a word; stdout itself is closed by the caller.
@@ -121,6 +128,7 @@ impl Out {
 
     fn send(&self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.gone.load(Ordering::Relaxed) {
+            self.wait_if_frozen();
             match rustix::io::write(stdout(), bytes) {
                 Ok(count) => bytes = &bytes[count..],
                 Err(Errno::INTR) => {}

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -25,14 +26,14 @@ pub(crate) const WARM: &[&str] = &[
 
 /// How an agent is to be started.
 pub(crate) struct Setup {
-    pub(crate) state: TempDir,
+    pub(crate) state: Rc<TempDir>,
     environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Setup {
     pub(crate) fn new() -> Self {
         Self {
-            state: TempDir::new().unwrap(),
+            state: Rc::new(TempDir::new().unwrap()),
             environment: Vec::new(),
         }
     }
@@ -69,6 +70,7 @@ impl Setup {
             stdin: child.stdin.take(),
             stdout: BufReader::new(child.stdout.take().unwrap()),
             child,
+            _state: Rc::clone(&self.state),
         }
     }
 
@@ -96,6 +98,7 @@ pub(crate) struct Run {
     pub(crate) child: Child,
     pub(crate) stdin: Option<ChildStdin>,
     pub(crate) stdout: BufReader<ChildStdout>,
+    _state: Rc<TempDir>,
 }
 
 impl Drop for Run {

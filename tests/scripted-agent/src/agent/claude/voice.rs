@@ -233,7 +233,7 @@ impl Voice for ClaudeVoice {
 
     fn use_wrong_ids(&mut self) {
         self.header.session = ids::v4();
-        self.header.users = vec![ids::v4()];
+        self.header.users.fill_with(ids::v4);
     }
 
     fn begin(&mut self) {
