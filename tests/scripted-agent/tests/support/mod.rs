@@ -1,0 +1,271 @@
+//! Runs the agent over pipes. Everything waits on a pipe or on an exit.
+
+#![expect(dead_code, reason = "each test file uses a part")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(crate) const WARM: &[&str] = &[
+    "-p",
+    "--input-format",
+    "stream-json",
+    "--output-format",
+    "stream-json",
+    "--verbose",
+    "--include-partial-messages",
+    "--replay-user-messages",
+    "--permission-prompt-tool",
+    "stdio",
+];
+
+/// How an agent is to be started.
+pub(crate) struct Setup {
+    pub(crate) state: Rc<TempDir>,
+    environment: Vec<(&'static str, PathBuf)>,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: Rc::new(TempDir::new().unwrap()),
+            environment: Vec::new(),
+        }
+    }
+
+    pub(crate) fn script(script: &scripted_agent::Script) -> Self {
+        let mut setup = Self::new();
+        let path = script.write(setup.state.path()).unwrap();
+        setup.environment.push(("SCRIPTED_AGENT_SCRIPT", path));
+        setup
+    }
+
+    pub(crate) fn capture(name: &str) -> Self {
+        let mut setup = Self::new();
+        let path = capture_path(name);
+        setup.environment.push(("SCRIPTED_AGENT_CAPTURE", path));
+        setup
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scripted-agent"));
+        command
+            .args(arguments)
+            .env("SCRIPTED_AGENT_STATE", self.state.path())
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn start(&self, arguments: &[&str]) -> Run {
+        let mut child = self.command(arguments).spawn().unwrap();
+        Run {
+            stdin: child.stdin.take(),
+            stdout: BufReader::new(child.stdout.take().unwrap()),
+            child,
+            _state: Rc::clone(&self.state),
+        }
+    }
+
+    pub(crate) fn claude(&self) -> Run {
+        self.start(WARM)
+    }
+
+    /// Starts an app-server and opens a thread in it.
+    pub(crate) fn codex(&self) -> (Run, String) {
+        let mut run = self.start(&["app-server"]);
+        run.codex_hello();
+        let thread = run.codex_thread(&json!({}));
+        (run, thread)
+    }
+}
+
+pub(crate) fn capture_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("captures")
+        .join(name)
+}
+
+/// A running agent. It is killed when the test is over.
+pub(crate) struct Run {
+    pub(crate) child: Child,
+    pub(crate) stdin: Option<ChildStdin>,
+    pub(crate) stdout: BufReader<ChildStdout>,
+    _state: Rc<TempDir>,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Run {
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    pub(crate) fn send(&mut self, message: &Value) {
+        writeln!(self.stdin.as_mut().unwrap(), "{message}").unwrap();
+    }
+
+    pub(crate) fn prompt(&mut self, text: &str) {
+        self.send(&json!({"type": "user", "message": {"role": "user", "content": text}}));
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.stdin = None;
+    }
+
+    pub(crate) fn raw_line(&mut self) -> Vec<u8> {
+        let mut line = Vec::new();
+        self.stdout.read_until(b'\n', &mut line).unwrap();
+        line
+    }
+
+    pub(crate) fn next(&mut self) -> Value {
+        let line = self.raw_line();
+        serde_json::from_slice(&line)
+            .unwrap_or_else(|why| panic!("{why}: {:?}", String::from_utf8_lossy(&line)))
+    }
+
+    /// Reads until a line that is meant; gives all lines, that one last.
+    pub(crate) fn until(&mut self, meant: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let mut lines = Vec::new();
+        loop {
+            let line = self.next();
+            let last = meant(&line);
+            lines.push(line);
+            if last {
+                return lines;
+            }
+        }
+    }
+
+    /// Says a prompt and gives the lines of its turn.
+    pub(crate) fn turn(&mut self, text: &str) -> Vec<Value> {
+        self.prompt(text);
+        self.until(is_result)
+    }
+
+    pub(crate) fn control(&mut self, request: &Value) -> Value {
+        self.send(&json!({"type": "control_request", "request_id": "r1", "request": request}));
+        let lines = self.until(|line| line["type"] == "control_response");
+        lines.last().unwrap()["response"].clone()
+    }
+
+    /// Closes stdin and gives what is left of stdout, stderr and the exit.
+    pub(crate) fn finish(mut self) -> (Vec<u8>, String, ExitStatus) {
+        self.close();
+        let mut rest = Vec::new();
+        self.stdout.read_to_end(&mut rest).unwrap();
+        let mut errors = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut errors)
+            .unwrap();
+        let status = self.child.wait().unwrap();
+        (rest, errors, status)
+    }
+
+    pub(crate) fn code(self) -> Option<i32> {
+        self.finish().2.code()
+    }
+
+    pub(crate) fn signal(self) -> Option<i32> {
+        self.finish().2.signal()
+    }
+
+    pub(crate) fn codex_hello(&mut self) {
+        self.call(
+            1,
+            "initialize",
+            &json!({"clientInfo": {"name": "test", "title": null, "version": "1"}}),
+        );
+        self.send(&json!({"method": "initialized"}));
+    }
+
+    pub(crate) fn codex_thread(&mut self, params: &Value) -> String {
+        let opened = self.call(2, "thread/start", params);
+        opened["result"]["thread"]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Sends a request and reads up to its reply.
+    pub(crate) fn call(&mut self, id: u64, method: &str, params: &Value) -> Value {
+        self.send(&json!({"id": id, "method": method, "params": params}));
+        let lines = self.until(|line| line["id"] == id && line.get("method").is_none());
+        lines.last().unwrap().clone()
+    }
+
+    pub(crate) fn codex_start(&mut self, id: u64, thread: &str, text: &str) -> String {
+        let input = json!([{"type": "text", "text": text}]);
+        let reply = self.call(
+            id,
+            "turn/start",
+            &json!({"threadId": thread, "input": input}),
+        );
+        reply["result"]["turn"]["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{reply}"))
+            .to_owned()
+    }
+
+    pub(crate) fn codex_turn(&mut self, id: u64, thread: &str, text: &str) -> Vec<Value> {
+        self.codex_start(id, thread, text);
+        self.until(|line| line["method"] == "turn/completed")
+    }
+}
+
+pub(crate) fn is_result(line: &Value) -> bool {
+    line["type"] == "result"
+}
+
+/// The text of the last result or of the last finished message.
+pub(crate) fn answer(lines: &[Value]) -> String {
+    let claude = lines.iter().rev().find_map(|line| line["result"].as_str());
+    let codex = || {
+        let items = lines.iter().rev().map(|line| &line["params"]["item"]);
+        let mut texts = items
+            .filter(|item| item["type"] == "agentMessage")
+            .map(|item| item["text"].as_str().unwrap());
+        texts.next().unwrap_or_default()
+    };
+    claude.unwrap_or_else(codex).to_owned()
+}
+
+/// The texts of all deltas of either protocol, put together.
+pub(crate) fn deltas(lines: &[Value]) -> String {
+    let text = |line: &Value| {
+        line.pointer("/event/delta/text")
+            .or_else(|| line.pointer("/params/delta"))
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    lines.iter().map(text).collect()
+}
+
+pub(crate) fn types(lines: &[Value]) -> Vec<String> {
+    let name = |line: &Value| {
+        let kind = line["type"]
+            .as_str()
+            .or(line["method"].as_str())
+            .unwrap_or("reply");
+        let sub = line["subtype"].as_str().or(line["event"]["type"].as_str());
+        sub.map_or_else(|| kind.to_owned(), |sub| format!("{kind}/{sub}"))
+    };
+    lines.iter().map(name).collect()
+}
