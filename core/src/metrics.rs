@@ -22,7 +22,7 @@ pub(crate) struct Gauges {
 impl Gauges {
     pub(crate) fn publish(&self, slots: &Slots, sessions: usize) {
         self.sessions.store(sessions, Relaxed);
-        self.warm.store(slots.slots(), Relaxed);
+        self.warm.store(slots.used(), Relaxed);
         self.idle.store(slots.idle(), Relaxed);
         self.processes.store(slots.processes(), Relaxed);
         self.starting.store(slots.starting(), Relaxed);
@@ -50,6 +50,7 @@ impl Counters {
     }
 
     /// Counts what a host is told. Deltas, the most of it, are not counted.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most kinds are not counted")]
     pub(crate) fn count(&self, body: &Body) {
         let counter = match body.kind() {
             EventKind::Evicted => &self.evicted,

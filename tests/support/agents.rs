@@ -65,7 +65,11 @@ impl Scripted {
     /// If it cannot be written.
     #[must_use]
     pub fn with_script(mut self, script: &::scripted_agent::script::Script) -> Self {
-        self.script = Some(script.write(self.folder.path()).expect("the script is written"));
+        self.script = Some(
+            script
+                .write(self.folder.path())
+                .expect("the script is written"),
+        );
         self
     }
 
@@ -79,11 +83,20 @@ impl Scripted {
     #[must_use]
     pub fn options(&self) -> SessionOptions {
         let mut set = BTreeMap::from([
-            ("SCRIPTED_AGENT_PROTOCOL".to_owned(), self.protocol.to_owned()),
-            ("SCRIPTED_AGENT_STATE".to_owned(), self.folder.path().display().to_string()),
+            (
+                "SCRIPTED_AGENT_PROTOCOL".to_owned(),
+                self.protocol.to_owned(),
+            ),
+            (
+                "SCRIPTED_AGENT_STATE".to_owned(),
+                self.folder.path().display().to_string(),
+            ),
         ]);
         if let Some(script) = &self.script {
-            set.insert("SCRIPTED_AGENT_SCRIPT".to_owned(), script.display().to_string());
+            set.insert(
+                "SCRIPTED_AGENT_SCRIPT".to_owned(),
+                script.display().to_string(),
+            );
         }
         SessionOptions {
             program: Some(scripted_agent()),

@@ -55,7 +55,11 @@ fn checked(body: impl FnOnce()) {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
     let (before, threads) = (descriptors(), count("task"));
     body();
-    until("processes", || descendants(std::process::id()), Vec::is_empty);
+    until(
+        "processes",
+        || descendants(std::process::id()),
+        Vec::is_empty,
+    );
     until("descriptors", || new_ones(&before), Vec::is_empty);
     until("threads", || count("task"), |now| *now <= threads);
 }
@@ -76,10 +80,14 @@ fn until<T: std::fmt::Debug>(what: &str, look: impl Fn() -> T, good: impl Fn(&T)
 /// What every open descriptor stands for.
 fn descriptors() -> Vec<String> {
     let entries = fs::read_dir("/proc/self/fd").expect("/proc is there");
-    let targets = entries.flatten().filter_map(|e| fs::read_link(e.path()).ok());
+    let targets = entries
+        .flatten()
+        .filter_map(|e| fs::read_link(e.path()).ok());
     let targets = targets.map(|t| t.display().to_string());
     // The library keeps the guard's image for as long as it is loaded.
-    targets.filter(|t| !t.contains("remuda-guard") && !t.starts_with("/proc/")).collect()
+    targets
+        .filter(|t| !t.contains("remuda-guard") && !t.starts_with("/proc/"))
+        .collect()
 }
 
 /// Those that were not there before.

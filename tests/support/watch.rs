@@ -49,7 +49,10 @@ fn parse(stat: &str) -> Option<(u32, char, String)> {
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}: it never came");
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "{what}: it never came"
+        );
         std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -52,7 +52,7 @@ impl Default for PoolOptions {
             max_processes: None,
             max_starting: 2,
             when_full: WhenFull::Spill,
-            idle_timeout: Duration::from_secs(300),
+            idle_timeout: Duration::from_mins(5),
             downgrade: Downgrade::Sticky,
             timeouts: Timeouts::default(),
             max_line: 64 << 20,

@@ -258,8 +258,8 @@ impl Default for Timeouts {
             start: Duration::from_secs(30),
             first_sign: Duration::from_secs(10),
             first_output: Duration::from_secs(90),
-            silence: Duration::from_secs(180),
-            tool_silence: Duration::from_secs(30 * 60),
+            silence: Duration::from_mins(3),
+            tool_silence: Duration::from_mins(30),
             write: Duration::from_secs(30),
             interrupt_grace: Duration::from_secs(5),
         }

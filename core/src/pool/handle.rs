@@ -65,7 +65,6 @@ impl Pool {
     }
 
     /// Begins a pool, option by option.
-    #[must_use]
     pub fn builder() -> PoolBuilder {
         PoolBuilder::default()
     }

@@ -91,7 +91,7 @@ struct Waiter {
 #[derive(Debug)]
 pub(crate) struct Slots {
     bounds: Bounds,
-    slots: usize,
+    used: usize,
     processes: usize,
     starting: usize,
     /// Processes whose slot was given back and whose tree is not gone. The two facts come in either
@@ -108,7 +108,7 @@ impl Slots {
     pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            slots: 0,
+            used: 0,
             processes: 0,
             starting: 0,
             ending: 0,
@@ -119,8 +119,8 @@ impl Slots {
     }
 
     /// Slots in use.
-    pub(crate) const fn slots(&self) -> usize {
-        self.slots
+    pub(crate) const fn used(&self) -> usize {
+        self.used
     }
 
     /// Processes whose tree is not gone.
@@ -182,7 +182,7 @@ impl Slots {
             Input::SlotFreed(session) => {
                 self.idle.remove(&session);
                 self.evicting.remove(&session);
-                self.slots = self.slots.saturating_sub(1);
+                self.used = self.used.saturating_sub(1);
                 self.ending += 1;
             }
             Input::StartDone => self.starting = self.starting.saturating_sub(1),
@@ -229,7 +229,7 @@ impl Slots {
                 Verdict::Give(given) => {
                     self.processes += 1;
                     self.starting += 1;
-                    self.slots += usize::from(given == Given::Slot);
+                    self.used += usize::from(given == Given::Slot);
                     served.push(session);
                     out.push(Effect::Grant(session, given));
                 }
@@ -252,7 +252,7 @@ impl Slots {
     }
 
     fn decide(&self, want: Want, coming: &mut Coming) -> Verdict {
-        let slot_free = self.slots < self.bounds.max_warm;
+        let slot_free = self.used < self.bounds.max_warm;
         let process_free = self.processes < self.bounds.max_processes;
         let may_start = process_free && self.starting < self.bounds.max_starting;
         match want {
@@ -309,7 +309,7 @@ struct Coming {
 impl Coming {
     fn claim_slot(&mut self) -> bool {
         let claimed = self.slots > 0;
-        self.slots = self.slots.saturating_sub(1);
+        self.used = self.used.saturating_sub(1);
         claimed
     }
 

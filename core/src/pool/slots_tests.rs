@@ -374,7 +374,7 @@ proptest! {
             prop_assert!(world.warm.len() <= max_warm);
             prop_assert!(world.live.len() <= bounds.max_processes);
             prop_assert!(world.starting <= max_starting);
-            prop_assert_eq!(bench.slots.slots(), world.warm.len());
+            prop_assert_eq!(bench.slots.used(), world.warm.len());
             prop_assert_eq!(bench.slots.processes(), world.live.len());
             prop_assert_eq!(bench.slots.waiting(), world.waiting.len());
             prop_assert!(bench.slots.deadline().is_none_or(|d| d > bench.now) || !matches!(choice, Choice::Later(_)));

@@ -14,7 +14,7 @@ use crate::event::{Body, CloseReason, EvictionReason};
 use crate::ids::{ProcessId, TurnId};
 use crate::metrics::Counters;
 use crate::pool::lease::{Grant, PoolLink, SlotLease, StartLease};
-use crate::process::{Command, ProcessHandle, Report, Stop};
+use crate::process::{Command, ProcessHandle, Report};
 use crate::provider::{Provider, Request};
 use crate::session::gate::End;
 use crate::session::launch::{self, Launching};

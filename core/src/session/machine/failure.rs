@@ -9,9 +9,6 @@ use crate::event::{Body, Exit, Failure, StopReason, WarningCode};
 use crate::ids::ProcessId;
 use crate::process::{Containment, Report, Stop};
 
-/// How much of stderr stands in a failure, in bytes.
-pub(crate) const STDERR_IN_FAILURE: usize = 4 << 10;
-
 impl Machine {
     /// A process says something about itself.
     pub(super) fn report(

@@ -276,11 +276,6 @@ impl Machine {
         self.process.is_none()
     }
 
-    /// The agent's id of the conversation.
-    pub(crate) fn conversation(&self) -> Option<&str> {
-        self.conversation.as_deref()
-    }
-
     /// How the next process, or the current one, serves the session.
     pub(crate) const fn mode(&self) -> Mode {
         self.mode
