@@ -8,6 +8,7 @@ use crate::provider::claude::wire::{System, text};
 
 #[derive(Debug, Default)]
 pub(super) struct Background {
+    /// The tasks by id, until their end is announced.
     open: HashSet<Box<str>>,
     told: Option<usize>,
     /// A task ended between turns: the agent will start a turn to look at it.
@@ -25,19 +26,22 @@ impl Background {
             }
             // Older versions do not say whether it is in the background; what is not ends with
             // its turn.
-            "task_started" if line.is_backgrounded != Some(false) => {
+            "task_started"
+                if line.is_backgrounded != Some(false) && line.owned_by_subagent != Some(true) =>
+            {
                 self.open.insert(id.into());
             }
             "task_updated" => {
                 let status = line.patch.as_ref().map_or("", |p| text(p.status.as_ref()));
-                if !matches!(status, "" | "running" | "pending") {
+                // The end of any other is yet to be announced, and a turn comes with it.
+                if status == "killed" {
                     self.open.remove(id);
                 }
             }
             "task_notification" => {
-                self.open.remove(id);
+                let known = self.open.remove(id);
                 let status = text(line.status.as_ref());
-                self.owed |= between && status != "stopped";
+                self.owed |= known && between && status != "stopped";
             }
             _ => {}
         }

@@ -67,7 +67,6 @@ impl ClaudeCodec {
         self.speech.thought = false;
         self.speech.error = None;
         self.speech.tokens = TurnTokens::default();
-        self.speech.edits.clear();
         self.say(ending.turn, SignalBody::Ended(Box::new(end)), out);
         if self.mode == Mode::OneShot && matches!(ending.turn, TurnRef::Host(_)) {
             out.close_stdin = true;

@@ -17,7 +17,6 @@ impl ClaudeCodec {
         match subtype {
             "status" => self.state(&system, out),
             "api_retry" => {
-                self.turns.sign(out);
                 let message = retry(&system);
                 self.status(self.turns.running(), "retrying", message, out);
             }

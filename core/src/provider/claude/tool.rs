@@ -103,7 +103,10 @@ pub(super) fn output_text(content: Option<&RawValue>) -> (String, bool) {
     (said, more)
 }
 
-/// The running turn's calls that change files: by id, the path.
+/// How many calls that change files are remembered: far more than ever run at the same time.
+const EDITS: usize = 256;
+
+/// Calls that change files and have not ended: by id, the path.
 #[derive(Debug, Default)]
 pub(super) struct Edits(HashMap<String, String>);
 
@@ -113,6 +116,9 @@ impl Edits {
             return;
         }
         let input = parse::<ToolInput<'_>>(input).unwrap_or_default();
+        if self.0.len() == EDITS {
+            self.0.clear();
+        }
         if let Some(path) = input.file_path.or(input.notebook_path) {
             self.0.insert(id.to_owned(), path.0.into_owned());
         }
@@ -151,10 +157,6 @@ impl Edits {
             diff,
             moved_to: None,
         }])
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
     }
 }
 

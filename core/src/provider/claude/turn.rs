@@ -79,7 +79,7 @@ pub(super) struct Turns {
     waiting: Option<HostTurn>,
     last: TurnRef,
     over: VecDeque<String>,
-    own_turns: u32,
+    own_count: u32,
 }
 
 impl Turns {
@@ -90,7 +90,7 @@ impl Turns {
             waiting: None,
             last: TurnRef::None,
             over: VecDeque::new(),
-            own_turns: 0,
+            own_count: 0,
         }
     }
 
@@ -317,9 +317,9 @@ impl Turns {
     }
 
     fn begin_agent(&mut self, out: &mut Output) {
-        self.own_turns = self.own_turns.saturating_add(1);
+        self.own_count = self.own_count.saturating_add(1);
         let running = Running {
-            who: Who::Agent(self.own_turns),
+            who: Who::Agent(self.own_count),
             confirmed: true,
             working: true,
             tools: HashSet::new(),

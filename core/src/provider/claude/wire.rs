@@ -197,6 +197,7 @@ shapes! {
         description: Text<'a>,
         patch: TaskPatch<'a>,
         is_backgrounded: bool,
+        owned_by_subagent: bool,
         tasks: Vec<IgnoredAny>,
         state: Text<'a>,
         title: Text<'a>,

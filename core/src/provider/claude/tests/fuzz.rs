@@ -40,6 +40,19 @@ fn lines() -> Vec<Vec<u8>> {
     all
 }
 
+/// The uuids of the captures' prompts: with them the captured lines belong to the played turns.
+fn uuids() -> Vec<String> {
+    let mut all = Vec::new();
+    for scenario in SOURCES {
+        for line in capture(scenario).lines() {
+            let line = line.strip_prefix("> ").unwrap_or("null");
+            let line: serde_json::Value = serde_json::from_str(line).expect("the host writes JSON");
+            all.extend(line["uuid"].as_str().map(str::to_owned));
+        }
+    }
+    all
+}
+
 /// A captured line with some bytes changed, and perhaps cut.
 fn mutated(lines: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3);
@@ -104,12 +117,14 @@ proptest! {
     #[test]
     fn no_lines_panic_and_each_turn_begins_and_ends_at_most_once(
         warm in any::<bool>(),
+        uuids in Just(uuids()).prop_shuffle(),
         steps in prop::collection::vec(step(), 0..80),
     ) {
         let mode = if warm { Mode::Warm } else { Mode::OneShot };
         let mut codec = ClaudeCodec::new(mode, None);
         let mut seen = Seen::default();
         let mut turns = 0;
+        let mut ids = uuids.into_iter();
         let mut out = Output::default();
         codec.start(&mut out);
         codec.request(open(None), &mut out);
@@ -119,6 +134,7 @@ proptest! {
                 Step::Turn if !seen.busy => {
                     seen.busy = true;
                     turns += 1;
+                    codec.next_ids.extend(ids.next());
                     codec.request(turn(turns, "hi"), &mut out);
                 }
                 Step::Turn => {}

@@ -244,6 +244,8 @@ fn a_message_that_the_agents_own_turn_takes_in_makes_it_the_hosts() {
 #[test]
 fn a_follow_up_that_begins_just_before_the_hosts_turn_is_not_taken_for_it() {
     let mut codec = one_shot();
+    let started = json!({"type": "system", "subtype": "task_started", "task_id": "t"});
+    hear(&mut codec, &started);
     let done = json!({"type": "system", "subtype": "task_notification", "task_id": "t",
         "status": "completed"});
     hear(&mut codec, &done);
@@ -325,12 +327,14 @@ fn background_work_counts_until_its_follow_up_turn_begins() {
 #[test]
 fn an_idle_agent_owes_no_follow_up_turn() {
     let mut codec = one_shot();
-    let done = json!({"type": "system", "subtype": "task_notification", "task_id": "t",
-        "status": "failed"});
+    let started = json!({"type": "system", "subtype": "task_started", "task_id": "t"});
     assert_eq!(
-        said(&hear(&mut codec, &done)),
+        said(&hear(&mut codec, &started)),
         "- | Background { tasks: 1 }\n"
     );
+    let done = json!({"type": "system", "subtype": "task_notification", "task_id": "t",
+        "status": "failed"});
+    assert_eq!(said(&hear(&mut codec, &done)), "", "a turn is owed");
     let idle = json!({"type": "system", "subtype": "session_state_changed", "state": "idle"});
     assert_eq!(
         said(&hear(&mut codec, &idle)),
