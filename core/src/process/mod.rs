@@ -28,6 +28,8 @@ mod os;
 mod os;
 pub(crate) mod resolve;
 #[cfg(all(test, target_os = "linux"))]
+mod start_tests;
+#[cfg(all(test, target_os = "linux"))]
 mod test_host;
 pub(crate) mod tree;
 #[cfg(all(test, target_os = "linux"))]
