@@ -309,7 +309,7 @@ struct Coming {
 impl Coming {
     fn claim_slot(&mut self) -> bool {
         let claimed = self.slots > 0;
-        self.used = self.used.saturating_sub(1);
+        self.slots = self.slots.saturating_sub(1);
         claimed
     }
 

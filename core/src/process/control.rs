@@ -30,12 +30,14 @@ pub(super) enum Owner {
     },
 }
 
-/// Signals, kills and watches one tree. Dropping it kills the tree.
+/// Signals, kills and watches one tree. Dropping it kills the tree, except in a forked copy of the host.
 #[derive(Debug)]
 pub(crate) struct Control {
     record: TreeRecord,
     link: Link,
     exited: bool,
+    /// The process that may end the tree by dropping this. A forked copy of it may not.
+    host: u32,
 }
 
 #[derive(Debug)]
@@ -91,6 +93,7 @@ impl Control {
             record,
             link,
             exited: false,
+            host: std::process::id(),
         })
     }
 
@@ -153,6 +156,9 @@ impl Control {
 
 impl Drop for Control {
     fn drop(&mut self) {
+        if std::process::id() != self.host {
+            return;
+        }
         match &mut self.link {
             Link::Guard(link) => {
                 // Closing is not enough: a forked child of the host may hold a copy of the socket.

@@ -62,6 +62,8 @@ mod start;
 mod stderr;
 mod stop;
 #[cfg(all(test, target_os = "linux"))]
+mod tree_start_tests;
+#[cfg(all(test, target_os = "linux"))]
 mod test_host;
 pub(crate) mod tree;
 #[cfg(all(test, target_os = "linux"))]

@@ -18,7 +18,8 @@ pub(crate) struct NotFound {
 /// The absolute path of the program.
 ///
 /// A name with a slash is a path, relative to `cwd`. Any other is looked for in the folders of `path`. Those that are
-/// not absolute are left out: what a working directory contains must not decide what runs.
+/// not absolute are left out: what a working directory contains must not decide what runs. On Windows the name must have
+/// its extension.
 pub(crate) fn resolve(
     program: &OsStr,
     path: Option<&OsStr>,
