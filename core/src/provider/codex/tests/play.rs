@@ -164,7 +164,7 @@ impl Player {
         self.take(out, None);
     }
 
-    fn take(&mut self, out: Output, question: Option<String>) {
+    fn take(&mut self, out: Output, question: Option<&str>) {
         for signal in &out.signals {
             match &signal.body {
                 SignalBody::Bound {
@@ -225,7 +225,7 @@ impl Player {
         let params = &value["params"];
         let thread = params["threadId"].as_str().unwrap_or_default().to_owned();
         let known = self.threads.get(&thread).copied();
-        let mut ours = |player: &mut Self| {
+        let ours = |player: &mut Self| {
             if let Some(id) = value["id"].as_u64() {
                 player
                     .unwritten
