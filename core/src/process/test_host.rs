@@ -6,7 +6,7 @@ use std::any::type_name_of_val;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, abort};
+use std::process::{Command, Stdio, abort};
 use std::thread;
 use std::time::Duration;
 
@@ -38,23 +38,25 @@ pub(super) fn alone_by<F: FnOnce(&Runtime)>(mut command: Command, body: F) {
     if std::env::var(MARK).is_ok_and(|running| running == name) {
         return run(body);
     }
-    let output = command
-        .args([
-            &name,
-            "--exact",
-            "--include-ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+    // Files and not pipes: what a failed test leaves would keep a pipe open.
+    let printed = tempfile::NamedTempFile::new().unwrap();
+    let file = || printed.as_file().try_clone().unwrap();
+    let arguments = [
+        &name,
+        "--exact",
+        "--include-ignored",
+        "--nocapture",
+        "--test-threads=1",
+    ];
+    command
+        .args(arguments)
         .env(MARK, &name)
-        .output()
-        .unwrap();
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && printed.contains("1 passed"),
-        "{name}: {printed}{complaints}"
-    );
+        .stdin(Stdio::null())
+        .stdout(file())
+        .stderr(file());
+    let passed = command.status().unwrap().success();
+    let printed = fs::read_to_string(printed.path()).unwrap();
+    assert!(passed && printed.contains("1 passed"), "{name}: {printed}");
 }
 
 fn run(body: impl FnOnce(&Runtime)) {

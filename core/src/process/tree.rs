@@ -107,7 +107,7 @@ pub(crate) struct Tree {
 impl Tree {
     /// Starts the agent and returns when its exec has succeeded.
     ///
-    /// Blocks for about a millisecond, and never longer than ten seconds. Does not fork: the host may be large and may
+    /// Blocks for about a millisecond; a guard that says nothing for ten seconds is given up. Does not fork: the host may be large and may
     /// have threads. The runtime of the handle drives the streams.
     #[cfg(unix)]
     pub(crate) fn spawn(spec: TreeSpec, handle: &Handle) -> Result<Self, SpawnError> {
