@@ -22,6 +22,15 @@ enum Form {
     HostTool,
 }
 
+/// A question as the server put it.
+pub(super) struct Asked<'a> {
+    pub method: &'a str,
+    /// The server's id, as it wrote it.
+    pub id: &'a RawValue,
+    pub asking: Asking<'a>,
+    pub raw: &'a RawValue,
+}
+
 /// The members of a question that are looked at.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -115,12 +124,15 @@ impl Questions {
         &mut self,
         conversation: Conversation,
         turn: TurnRef,
-        method: &str,
-        id: &RawValue,
-        asking: &Asking<'_>,
-        raw: &RawValue,
+        asked: &Asked<'_>,
         out: &mut Output,
     ) -> bool {
+        let Asked {
+            method,
+            id,
+            asking,
+            raw,
+        } = asked;
         let Some((form, kind)) = asking.kind(method) else {
             return false;
         };
@@ -129,7 +141,7 @@ impl Questions {
         }
         self.last += 1;
         let request = AgentRequest(self.last);
-        let id = id.to_owned();
+        let id = (*id).to_owned();
         let question = Question {
             id,
             conversation,
@@ -143,7 +155,7 @@ impl Questions {
             kind,
             tool: tool.map(str::to_owned),
             title: asking.title(),
-            raw: RawJson::from(raw.to_owned()),
+            raw: RawJson::from((*raw).to_owned()),
         };
         out.signal(conversation, turn, asked);
         true

@@ -65,12 +65,14 @@ fn open_end<'o>(kind: DeltaKind, scope: Scope<'_>, out: &'o mut Output) -> Optio
     let SignalBody::Show(body) = &mut last.body else {
         return None;
     };
-    let (found, text, parent) = match body {
-        Body::TextDelta { text, parent } => (DeltaKind::Message, text, parent.as_deref()),
-        Body::ReasoningDelta { text, parent } => (DeltaKind::Reasoning, text, parent.as_deref()),
-        // Its id says whose it is.
-        Body::ToolOutputDelta { text, .. } => (DeltaKind::ToolOutput, text, scope.parent),
-        _ => return None,
+    let (found, text, parent) = if let Body::TextDelta { text, parent } = body {
+        (DeltaKind::Message, text, parent.as_deref())
+    } else if let Body::ReasoningDelta { text, parent } = body {
+        (DeltaKind::Reasoning, text, parent.as_deref())
+    } else if let Body::ToolOutputDelta { text, .. } = body {
+        (DeltaKind::ToolOutput, text, scope.parent) // Its id says whose it is.
+    } else {
+        return None;
     };
     (found == kind && parent == scope.parent).then_some(text)
 }

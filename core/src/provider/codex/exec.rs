@@ -72,7 +72,7 @@ impl Codec for Exec {
     fn line(&mut self, line: &[u8], out: &mut Output) {
         match self.lines.look(line) {
             Line::Nothing => {}
-            Line::Noise(warning) => self.show(warning, out),
+            Line::Noise(warning) => self.show(*warning, out),
             // By way of a value: web searches have the key `id` twice, and the last one counts.
             Line::Object(text) => match from_str::<Value>(&text) {
                 Ok(event) => {
@@ -87,7 +87,7 @@ impl Codec for Exec {
                 }
                 Err(_) => {
                     if let Line::Noise(warning) = self.lines.noise(&text) {
-                        self.show(warning, out);
+                        self.show(*warning, out);
                     }
                 }
             },

@@ -1,6 +1,6 @@
 //! One item of a thread, as the agent describes it, in the words of events.
 //!
-//! Both transports come here: `codex exec` has the same items with snake_case names. Nothing here
+//! Both transports come here: `codex exec` has the same items with `snake_case` names. Nothing here
 //! knows of turns, or of what was said before.
 
 use serde::Deserialize;

@@ -16,7 +16,7 @@ pub(super) enum Line<'a> {
     /// Nothing to pass on.
     Nothing,
     /// Not the protocol.
-    Noise(Body),
+    Noise(Box<Body>),
 }
 
 /// Counts the noise of one process.
@@ -44,9 +44,9 @@ impl Lines {
             return Line::Nothing;
         }
         let shown: String = line.chars().take(SHOWN).collect();
-        Line::Noise(Body::Warning {
+        Line::Noise(Box::new(Body::Warning {
             code: WarningCode::Noise,
             message: format!("not a protocol line: {shown}"),
-        })
+        }))
     }
 }

@@ -1,4 +1,4 @@
-//! Codex: OpenAI's agent, warm by `codex app-server`, one-shot by `codex exec --json`.
+//! Codex, an agent: warm by `codex app-server`, one-shot by `codex exec --json`.
 //!
 //! Seen: 0.169.0. The protocol and what becomes of each message: `docs/providers/codex.md`.
 //!
@@ -6,12 +6,13 @@
 //! |---|---|
 //! | `launch`, `options` | how it is started, and a session's options in its words |
 //! | `lines`, `wire` | lines and JSON |
-//! | `server`, `notification` | the app-server's codec: routing by thread id |
+//! | `server`, `notification`, `lifecycle`, `account` | the app-server's codec: routing by thread id |
 //! | `thread`, `turn` | one thread, and its turns |
 //! | `item`, `ledger`, `delta`, `usage`, `failure` | what both transports say of items, tokens, errors |
 //! | `approval`, `calls` | open questions of the server, and ours |
 //! | `exec` | the one-shot codec |
 
+mod account;
 mod approval;
 mod calls;
 mod delta;
@@ -20,6 +21,7 @@ mod failure;
 mod item;
 mod launch;
 mod ledger;
+mod lifecycle;
 mod lines;
 mod notification;
 mod options;

@@ -5,15 +5,12 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::failure::{TurnError, one_line};
-use super::item::{Item, Tool, read_item};
-use super::ledger::{Ledger, Scope, tool_use};
+use super::ledger::Scope;
+use super::lifecycle::Stage;
 use super::server::{AppServer, Route};
-use super::thread::Child;
-use super::turn::WireTurn;
-use super::usage::{Meter, TokenUsage};
-use super::wire::{Delta, DeltaKind, Place, Text, read};
+use super::wire::{DeltaKind, Place, Text, read};
 use crate::event::{Body, PlanEntry, PlanStatus, RawJson, WarningCode};
-use crate::provider::{Conversation, Output, TurnRef};
+use crate::provider::{Conversation, Output};
 
 /// What is not wanted: the server is asked not to send it, and what it sends all the same is
 /// ignored. The reasons are in `docs/providers/codex.md`.
@@ -47,13 +44,6 @@ pub(super) const NOT_WANTED: &[&str] = &[
     "turn/diff/updated",
     "turn/moderationMetadata",
 ];
-
-/// A stage of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Started,
-    Completed,
-}
 
 impl AppServer {
     /// Takes a notification. What cannot be read is shown raw.
@@ -120,18 +110,22 @@ impl AppServer {
             }
             "mcpServer/startupStatus/updated" => return Some(()),
             "item/autoApprovalReview/started" => {
-                return self.say_status(place, "reviewing_approval", "", out);
+                self.say_status(place, "reviewing_approval", "", out);
+                return Some(());
             }
             "item/autoApprovalReview/completed" => {
                 let status = params["review"]["status"].as_str().unwrap_or_default();
-                return self.say_status(place, "approval_reviewed", status, out);
+                self.say_status(place, "approval_reviewed", status, out);
+                return Some(());
             }
             "hook/started" | "hook/completed" => {
                 let event = params["run"]["eventName"].as_str().unwrap_or_default();
-                return self.say_status(place, "hook", event, out);
+                self.say_status(place, "hook", event, out);
+                return Some(());
             }
             "model/verification" | "model/safetyBuffering/updated" => {
-                return self.say_status(place, "verifying", "", out);
+                self.say_status(place, "verifying", "", out);
+                return Some(());
             }
             _ => return None,
         };
@@ -143,234 +137,6 @@ impl AppServer {
         match place.thread_id.as_deref() {
             Some(_) => self.show_at(place, body, out),
             None => self.announce(body, out),
-        }
-        Some(())
-    }
-
-    /// A delta whose line begins in another order than usual.
-    fn late_delta(
-        &mut self,
-        kind: DeltaKind,
-        params: Option<&RawValue>,
-        out: &mut Output,
-    ) -> Option<()> {
-        let delta: Delta<'_> = read(params)?;
-        self.delta(kind, &delta, out);
-        Some(())
-    }
-
-    fn turn_started(
-        &mut self,
-        place: &Place<'_>,
-        params: Option<&RawValue>,
-        out: &mut Output,
-    ) -> Option<()> {
-        let turn = read::<Turn<'_>>(params)?.turn;
-        let thread_id = place.thread_id.as_deref()?;
-        self.adopt(thread_id, &turn);
-        let Some((thread, route)) = self.at(thread_id, out) else {
-            return Some(());
-        };
-        if !route.child {
-            let (threads, calls) = (&mut self.threads, &mut self.calls);
-            if let Some(thread) = threads.get_mut(&thread) {
-                thread.started(&turn, calls, out);
-                thread.count_background(out);
-            }
-        } else if let Some(thread) = self.threads.get_mut(&thread) {
-            if let Some(child) = thread.children.get_mut(thread_id) {
-                child.active = true;
-            }
-            thread.count_background(out);
-        }
-        Some(())
-    }
-
-    /// A thread that nobody opened begins a turn for a turn of ours: a sub-agent whose parent has
-    /// not named it yet. Until it does, the thread's id stands for the tool call.
-    fn adopt(&mut self, thread_id: &str, turn: &WireTurn<'_>) {
-        if self.routes.contains_key(thread_id) {
-            return;
-        }
-        let Some(root) = turn.root_turn_id.as_deref() else {
-            return;
-        };
-        let parent = self
-            .threads
-            .values_mut()
-            .find(|t| t.running.as_ref().is_some_and(|r| r.is(root)));
-        let Some(parent) = parent else { return };
-        let child = new_child(thread_id, parent.current(), false);
-        parent.children.insert(thread_id.into(), child);
-        let conversation = parent.conversation;
-        self.routes.insert(
-            thread_id.into(),
-            Route {
-                conversation,
-                child: true,
-            },
-        );
-    }
-
-    fn turn_completed(
-        &mut self,
-        place: &Place<'_>,
-        params: Option<&RawValue>,
-        out: &mut Output,
-    ) -> Option<()> {
-        let turn = read::<Turn<'_>>(params)?.turn;
-        let thread_id = place.thread_id.as_deref()?;
-        let Some((conversation, route)) = self.at(thread_id, out) else {
-            return Some(());
-        };
-        let thread = self.threads.get_mut(&conversation)?;
-        if route.child {
-            let failed = turn.outcome() != crate::provider::Outcome::Completed;
-            thread.child_over(thread_id, failed, out);
-        } else if let Some(running) = thread.completing(&turn.id) {
-            self.questions.turn_over(conversation, running.turn, out);
-            thread.finish(running, &turn, &mut self.calls, out);
-        }
-        Some(())
-    }
-
-    fn item(
-        &mut self,
-        stage: Stage,
-        place: &Place<'_>,
-        params: Option<&RawValue>,
-        line: &str,
-        out: &mut Output,
-    ) -> Option<()> {
-        #[derive(Deserialize)]
-        struct Params<'a> {
-            #[serde(borrow)]
-            item: &'a RawValue,
-        }
-        let raw = read::<Params<'_>>(params)?.item;
-        let (id, item) = read_item(raw)?;
-        let thread_id = place.thread_id.as_deref()?;
-        let turn_id = place.turn_id.as_deref()?;
-        let Some((conversation, route)) = self.at(thread_id, out) else {
-            return Some(());
-        };
-        self.cut_deltas();
-        let thread = self.threads.get_mut(&conversation)?;
-        if route.child {
-            let child = thread.children.get_mut(thread_id)?;
-            child_item(conversation, child, stage, &id, item, line, out);
-            return Some(());
-        }
-        if let (
-            Item::Status {
-                state: "reviewing", ..
-            },
-            None,
-        ) = (&item, &thread.running)
-        {
-            thread.begin(turn_id, out); // A review says this before it says that it has started.
-        }
-        let turn = thread
-            .ledger
-            .turn_of(&id)
-            .unwrap_or_else(|| thread.turn_of(turn_id));
-        let scope = thread.scope(turn);
-        match (stage, item) {
-            (_, Item::Unknown) => show_unknown(scope, line, out),
-            (
-                _,
-                Item::SubAgent {
-                    activity,
-                    thread: child,
-                    tool,
-                },
-            ) => {
-                self.sub_agent(scope, &id, &activity, &child, *tool, out);
-                return Some(());
-            }
-            (Stage::Started, item) => thread.ledger.started(scope, &id, item, out),
-            (Stage::Completed, item) => {
-                let said = thread.ledger.completed(scope, &id, item, out);
-                if let (Some(said), Some(running)) = (said, &mut thread.running)
-                    && running.turn == turn
-                {
-                    running.said(said);
-                }
-                thread.count_background(out);
-            }
-        }
-        thread.resend_interrupt(&mut self.calls, out);
-        Some(())
-    }
-
-    /// The parent tells of a sub-agent. Each word comes twice, as a start and as an end.
-    fn sub_agent(
-        &mut self,
-        scope: Scope<'_>,
-        id: &str,
-        activity: &str,
-        child_id: &str,
-        tool: Tool,
-        out: &mut Output,
-    ) {
-        let Some(thread) = self.threads.get_mut(&scope.conversation) else {
-            return;
-        };
-        match activity {
-            "started" => {
-                let known = thread
-                    .children
-                    .get(child_id)
-                    .is_some_and(|c| *c.parent == *id);
-                if known {
-                    return;
-                }
-                scope.show(tool_use(&scope, id, &tool), out);
-                let child = thread.children.entry(child_id.into());
-                let child = child.or_insert_with(|| new_child(id, scope.turn, true));
-                child.parent = id.into();
-                child.open = true;
-                let conversation = scope.conversation;
-                self.routes.insert(
-                    child_id.into(),
-                    Route {
-                        conversation,
-                        child: true,
-                    },
-                );
-            }
-            "interacted" => {
-                if let Some(child) = thread.children.get_mut(child_id) {
-                    child.turn = scope.turn;
-                }
-            }
-            "interrupted" => thread.child_over(child_id, true, out),
-            _ => thread.child_over(child_id, false, out),
-        }
-    }
-
-    fn reasoning_part(&mut self, params: Option<&RawValue>, out: &mut Output) -> Option<()> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Part<'a> {
-            #[serde(borrow)]
-            thread_id: Text<'a>,
-            #[serde(borrow)]
-            turn_id: Text<'a>,
-            #[serde(borrow)]
-            item_id: Text<'a>,
-            #[serde(default)]
-            summary_index: u64,
-        }
-        let part: Part<'_> = read(params)?;
-        if part.summary_index > 0 {
-            let delta = Delta {
-                thread_id: part.thread_id,
-                turn_id: part.turn_id,
-                item_id: part.item_id,
-                delta: Text("\n\n".into()),
-            };
-            self.delta(DeltaKind::Reasoning, &delta, out);
         }
         Some(())
     }
@@ -414,73 +180,6 @@ impl AppServer {
         Some(())
     }
 
-    fn tokens(
-        &mut self,
-        place: &Place<'_>,
-        params: Option<&RawValue>,
-        out: &mut Output,
-    ) -> Option<()> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Params {
-            token_usage: TokenUsage,
-        }
-        let usage = read::<Params>(params)?.token_usage;
-        let thread_id = place.thread_id.as_deref()?;
-        let turn_id = place.turn_id.as_deref().unwrap_or_default();
-        let Some((conversation, route)) = self.at(thread_id, out) else {
-            return Some(());
-        };
-        let thread = self.threads.get_mut(&conversation)?;
-        let (used, turn) = match thread.children.get_mut(thread_id) {
-            Some(child) => (child.meter.update(&usage), child.turn),
-            None => (thread.meter.update(&usage), thread.turn_of(turn_id)),
-        };
-        let scope = thread.scope(turn);
-        if let (Some(used), Some(running)) = (used, &mut thread.running)
-            && running.turn == turn
-        {
-            let usage = if route.child {
-                running.used_by_child(used)
-            } else {
-                running.used(used)
-            };
-            scope.show(Body::Usage { usage }, out);
-        }
-        if !route.child {
-            let context = Body::ContextUsage {
-                used_tokens: usage.last.total_tokens,
-                window_tokens: usage.model_context_window,
-            };
-            scope.show(context, out);
-        }
-        Some(())
-    }
-
-    /// The limits of the account, to every conversation at work that has not seen them.
-    fn rate_limits(&mut self, params: Option<&RawValue>, out: &mut Output) -> Option<()> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Params<'a> {
-            #[serde(borrow)]
-            rate_limits: &'a RawValue,
-        }
-        let raw = read::<Params<'_>>(params)?.rate_limits;
-        let limits: Value = serde_json::from_str(raw.get()).ok()?;
-        let bodies = limit_bodies(&limits, raw);
-        if bodies.is_empty() {
-            return Some(());
-        }
-        for thread in self.threads.values_mut().filter(|t| t.running.is_some()) {
-            if thread.limits != raw.get() {
-                raw.get().clone_into(&mut thread.limits);
-                let scope = thread.scope(thread.current());
-                bodies.iter().for_each(|body| scope.show(body.clone(), out));
-            }
-        }
-        Some(())
-    }
-
     fn thread_status(
         &mut self,
         place: &Place<'_>,
@@ -499,7 +198,7 @@ impl AppServer {
         }
         let status = read::<Params<'_>>(params)?.status;
         if &*status.kind == "systemError" {
-            self.say_status(place, "system_error", "", out)?;
+            self.say_status(place, "system_error", "", out);
         }
         Some(())
     }
@@ -536,7 +235,7 @@ impl AppServer {
             if let Some(details) = params.error.additional_details {
                 message = format!("{message}: {details}");
             }
-            return self.say_status(place, "retrying", &message, out);
+            self.say_status(place, "retrying", &message, out);
         }
         Some(())
     }
@@ -569,20 +268,14 @@ impl AppServer {
             state,
             params[member].as_str().unwrap_or_default(),
             out,
-        )
+        );
+        Some(())
     }
 
-    fn say_status(
-        &mut self,
-        place: &Place<'_>,
-        state: &str,
-        message: &str,
-        out: &mut Output,
-    ) -> Option<()> {
+    fn say_status(&mut self, place: &Place<'_>, state: &str, message: &str, out: &mut Output) {
         let state = state.to_owned();
         let message = one_line(message);
         self.show_at(place, Body::Status { state, message }, out);
-        Some(())
     }
 
     /// Shows something of a thread, in its turn.
@@ -603,7 +296,11 @@ impl AppServer {
     }
 
     /// Whose thread it is; says once that there is one that is nobody's.
-    fn at(&mut self, thread_id: &str, out: &mut Output) -> Option<(Conversation, Route)> {
+    pub(super) fn at(
+        &mut self,
+        thread_id: &str,
+        out: &mut Output,
+    ) -> Option<(Conversation, Route)> {
         if let Some(route) = self.routes.get(thread_id) {
             return Some((route.conversation, *route));
         }
@@ -625,78 +322,7 @@ impl AppServer {
     }
 }
 
-/// The member of `turn/started` and `turn/completed`.
-#[derive(Deserialize)]
-struct Turn<'a> {
-    #[serde(borrow)]
-    turn: WireTurn<'a>,
-}
-
-fn new_child(parent: &str, turn: TurnRef, open: bool) -> Child {
-    Child {
-        parent: parent.into(),
-        turn,
-        ledger: Ledger::default(),
-        meter: Meter::from_zero(),
-        open,
-        active: false,
-        said: String::new(),
-    }
-}
-
-/// An item of a sub-agent.
-fn child_item(
-    conversation: Conversation,
-    child: &mut Child,
-    stage: Stage,
-    id: &str,
-    item: Item,
-    line: &str,
-    out: &mut Output,
-) {
-    let scope = Scope {
-        conversation,
-        turn: child.turn,
-        parent: Some(&child.parent),
-    };
-    match (stage, item) {
-        (_, Item::Unknown) => show_unknown(scope, line, out),
-        (Stage::Started, item) => child.ledger.started(scope, id, item, out),
-        (Stage::Completed, item) => {
-            if let Some(said) = child.ledger.completed(scope, id, item, out) {
-                child.said = said.text;
-            }
-        }
-    }
-}
-
-fn show_unknown(scope: Scope<'_>, line: &str, out: &mut Output) {
+pub(super) fn show_unknown(scope: Scope<'_>, line: &str, out: &mut Output) {
     let raw = RawJson::from_text(line);
     scope.show(Body::Unknown { raw }, out);
-}
-
-/// One event for each window that has a state.
-fn limit_bodies(limits: &Value, raw: &RawValue) -> Vec<Body> {
-    let reached = limits["rateLimitReachedType"].as_str();
-    let windows = ["primary", "secondary"];
-    let known = windows.iter().filter(|name| limits[**name].is_object());
-    let mut bodies: Vec<_> = known
-        .map(|name| Body::RateLimit {
-            limit: Some((*name).to_owned()),
-            status: reached.map(str::to_owned),
-            used_percent: limits[*name]["usedPercent"].as_f64(),
-            resets_at: limits[*name]["resetsAt"].as_i64(),
-            raw: RawJson::from(raw.to_owned()),
-        })
-        .collect();
-    if let (true, Some(reached)) = (bodies.is_empty(), reached) {
-        bodies.push(Body::RateLimit {
-            limit: limits["limitId"].as_str().map(str::to_owned),
-            status: Some(reached.to_owned()),
-            used_percent: None,
-            resets_at: None,
-            raw: RawJson::from(raw.to_owned()),
-        });
-    }
-    bodies
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::approval::{Asking, Questions};
+use super::approval::{Asked, Questions};
 use super::calls::{Call, Calls};
 use super::delta::Deltas;
 use super::failure::{one_line, open_kind};
@@ -21,8 +21,7 @@ use super::thread::Thread;
 use super::turn::{WireTurn, bare_end};
 use super::usage::Meter;
 use super::wire::{
-    self, Delta, DeltaKind, Message, RpcError, Text, read, read_delta, write_error,
-    write_notification,
+    Delta, DeltaKind, Message, RpcError, Text, read, read_delta, write_error, write_notification,
 };
 use crate::config::SessionOptions;
 use crate::error::ErrorKind;
@@ -138,7 +137,7 @@ impl Codec for AppServer {
     fn line(&mut self, line: &[u8], out: &mut Output) {
         match self.lines.look(line) {
             Line::Nothing => {}
-            Line::Noise(warning) => self.announce(warning, out),
+            Line::Noise(warning) => self.announce(*warning, out),
             Line::Object(text) => {
                 if let Some((kind, delta)) = read_delta(&text) {
                     self.delta(kind, &delta, out);
@@ -158,7 +157,7 @@ impl AppServer {
     fn object(&mut self, text: &str, out: &mut Output) {
         let Ok(message) = serde_json::from_str::<Message<'_>>(text) else {
             if let Line::Noise(warning) = self.lines.noise(text) {
-                self.announce(warning, out);
+                self.announce(*warning, out);
             }
             return;
         };
@@ -194,7 +193,7 @@ impl AppServer {
             DeltaKind::ToolOutput => ledger.output_shown(&delta.item_id),
         }
         self.deltas
-            .show(kind, scope, &delta.item_id, &delta.delta, out);
+            .show(kind, scope, &delta.item_id, &delta.text, out);
         thread.resend_interrupt(&mut self.calls, out);
     }
 
@@ -276,12 +275,6 @@ impl AppServer {
             }
             return;
         }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Greeting<'a> {
-            #[serde(borrow)]
-            user_agent: Text<'a>,
-        }
         let greeting: Option<Greeting<'_>> = read(result);
         self.version = greeting.and_then(|g| version_of(&g.user_agent));
         self.handshake = Handshake::Done;
@@ -321,12 +314,18 @@ impl AppServer {
             out.signal(conversation, TurnRef::None, refused);
         }
         let Some(opened) = opened else { return };
+        let id = &*opened.thread.id;
+        if let Some(message) = self.leave(id) {
+            let code = ErrorKind::ResumeFailed;
+            let refused = SignalBody::Refused { code, message };
+            out.signal(conversation, TurnRef::None, refused);
+            return;
+        }
         let meter = if resumed {
             Meter::default()
         } else {
             Meter::from_zero()
         };
-        let id = &*opened.thread.id;
         let model = opened.model.map(|m| m.to_string());
         let mode = opening.options.permission_mode;
         let thread = Thread::new(conversation, id, mode, model.clone(), meter);
@@ -348,6 +347,18 @@ impl AppServer {
         out.signal(conversation, TurnRef::None, SignalBody::Ready { version });
     }
 
+    /// Takes a thread from the conversation that had it: a session that left the process and came
+    /// back is another conversation. Gives back why that cannot be.
+    fn leave(&mut self, thread_id: &str) -> Option<String> {
+        let old = self.routes.get(thread_id)?.conversation;
+        if self.threads.get(&old).is_some_and(Thread::is_busy) {
+            return Some("the conversation runs a turn for another session".to_owned());
+        }
+        self.threads.remove(&old);
+        self.routes.retain(|_, route| route.conversation != old);
+        None
+    }
+
     /// The server asks something. What nobody can answer is refused at once, or the turn hangs.
     fn question(
         &mut self,
@@ -356,25 +367,23 @@ impl AppServer {
         params: Option<&RawValue>,
         out: &mut Output,
     ) {
-        let asking: Option<Asking<'_>> = wire::read(params);
-        let asked = match (&asking, params) {
-            (Some(asking), Some(raw)) => self.ask(method, id, asking, raw, out),
-            (Some(_) | None, _) => false,
-        };
-        if !asked {
+        let asked = params.and_then(|raw| {
+            let asking = read(Some(raw))?;
+            Some(Asked {
+                method,
+                id,
+                asking,
+                raw,
+            })
+        });
+        if !asked.is_some_and(|asked| self.ask(&asked, out)) {
             write_error(&mut out.bytes, id, METHOD_NOT_FOUND, "not supported");
         }
     }
 
-    fn ask(
-        &mut self,
-        method: &str,
-        id: &RawValue,
-        asking: &Asking<'_>,
-        raw: &RawValue,
-        out: &mut Output,
-    ) -> bool {
-        let Some(thread_id) = asking.thread_id.as_deref() else {
+    /// `false`: nobody is there to answer.
+    fn ask(&mut self, asked: &Asked<'_>, out: &mut Output) -> bool {
+        let Some(thread_id) = asked.asking.thread_id.as_deref() else {
             return false;
         };
         let Some(route) = self.routes.get(thread_id) else {
@@ -385,14 +394,12 @@ impl AppServer {
         };
         let turn = match thread.children.get(thread_id) {
             Some(child) => child.turn,
-            None => match asking.turn_id.as_deref() {
+            None => match asked.asking.turn_id.as_deref() {
                 Some(id) => thread.turn_of(id),
                 None => thread.current(),
             },
         };
-        let conversation = route.conversation;
-        self.questions
-            .ask(conversation, turn, method, id, asking, raw, out)
+        self.questions.ask(route.conversation, turn, asked, out)
     }
 
     /// A thread that nobody opened spoke: says so once, where it is clear to whom.
@@ -429,6 +436,14 @@ impl AppServer {
         let message = one_line(message);
         self.announce(Body::Warning { code, message }, out);
     }
+}
+
+/// The answer to `initialize`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Greeting<'a> {
+    #[serde(borrow)]
+    user_agent: Text<'a>,
 }
 
 /// The answer to `turn/start`.

@@ -7,37 +7,32 @@ use crate::event::Usage;
 /// One count. `input` and `output` are inclusive: cached input is part of the input, reasoning part
 /// of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default)]
 pub(super) struct Tokens {
-    pub total_tokens: u64,
-    #[serde(alias = "input_tokens")]
-    pub input_tokens: u64,
-    #[serde(alias = "cached_input_tokens")]
-    pub cached_input_tokens: u64,
-    #[serde(alias = "cache_write_input_tokens")]
-    pub cache_write_input_tokens: u64,
-    #[serde(alias = "output_tokens")]
-    pub output_tokens: u64,
-    #[serde(alias = "reasoning_output_tokens")]
-    pub reasoning_output_tokens: u64,
+    #[serde(rename = "totalTokens")]
+    pub total: u64,
+    #[serde(rename = "inputTokens", alias = "input_tokens")]
+    pub input: u64,
+    #[serde(rename = "cachedInputTokens", alias = "cached_input_tokens")]
+    pub cached: u64,
+    #[serde(rename = "cacheWriteInputTokens", alias = "cache_write_input_tokens")]
+    pub cache_write: u64,
+    #[serde(rename = "outputTokens", alias = "output_tokens")]
+    pub output: u64,
+    #[serde(rename = "reasoningOutputTokens", alias = "reasoning_output_tokens")]
+    pub reasoning: u64,
 }
 
 impl Tokens {
     /// What came since an earlier count of the same thread.
     pub(super) fn since(self, earlier: Self) -> Self {
         Self {
-            total_tokens: self.total_tokens.saturating_sub(earlier.total_tokens),
-            input_tokens: self.input_tokens.saturating_sub(earlier.input_tokens),
-            cached_input_tokens: self
-                .cached_input_tokens
-                .saturating_sub(earlier.cached_input_tokens),
-            cache_write_input_tokens: self
-                .cache_write_input_tokens
-                .saturating_sub(earlier.cache_write_input_tokens),
-            output_tokens: self.output_tokens.saturating_sub(earlier.output_tokens),
-            reasoning_output_tokens: self
-                .reasoning_output_tokens
-                .saturating_sub(earlier.reasoning_output_tokens),
+            total: self.total.saturating_sub(earlier.total),
+            input: self.input.saturating_sub(earlier.input),
+            cached: self.cached.saturating_sub(earlier.cached),
+            cache_write: self.cache_write.saturating_sub(earlier.cache_write),
+            output: self.output.saturating_sub(earlier.output),
+            reasoning: self.reasoning.saturating_sub(earlier.reasoning),
         }
     }
 
@@ -45,13 +40,13 @@ impl Tokens {
     pub(super) fn usage(self) -> Usage {
         Usage {
             input_tokens: self
-                .input_tokens
-                .saturating_sub(self.cached_input_tokens)
-                .saturating_sub(self.cache_write_input_tokens),
-            output_tokens: self.output_tokens,
-            cache_read_tokens: self.cached_input_tokens,
-            cache_write_tokens: self.cache_write_input_tokens,
-            reasoning_tokens: Some(self.reasoning_output_tokens),
+                .input
+                .saturating_sub(self.cached)
+                .saturating_sub(self.cache_write),
+            output_tokens: self.output,
+            cache_read_tokens: self.cached,
+            cache_write_tokens: self.cache_write,
+            reasoning_tokens: Some(self.reasoning),
         }
     }
 }

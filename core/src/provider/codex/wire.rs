@@ -96,8 +96,8 @@ pub(super) struct Delta<'a> {
     pub turn_id: Text<'a>,
     #[serde(borrow)]
     pub item_id: Text<'a>,
-    #[serde(borrow)]
-    pub delta: Text<'a>,
+    #[serde(borrow, rename = "delta")]
+    pub text: Text<'a>,
 }
 
 /// Which kind of text a delta is a piece of.

@@ -83,7 +83,11 @@ fn render(player: &Player) -> String {
 fn chosen_captures_give_exactly_these_signals() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/provider/codex/tests/golden");
     for name in PLAYED {
-        let player = if name.starts_with("30-") { play_exec(name) } else { play(name) };
+        let player = if name.starts_with("30-") {
+            play_exec(name)
+        } else {
+            play(name)
+        };
         let fresh = render(&player);
         let path = folder.join(format!("{name}.txt"));
         if std::env::var_os("REMUDA_UPDATE_GOLDEN").is_some() {

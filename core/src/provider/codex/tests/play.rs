@@ -155,7 +155,8 @@ impl Player {
         self.codec.line(line.as_bytes(), &mut out);
         let question = serde_json::from_str::<Value>(line).ok();
         let question = question.filter(|v| v.get("method").is_some() && v.get("id").is_some());
-        self.take(out, question.map(|v| v["id"].to_string()));
+        let id = question.map(|v| v["id"].to_string());
+        self.take(out, id.as_deref());
     }
 
     pub(super) fn end_of_output(&mut self) {
@@ -164,7 +165,7 @@ impl Player {
         self.take(out, None);
     }
 
-    fn take(&mut self, out: Output, question: Option<String>) {
+    fn take(&mut self, out: Output, question: Option<&str>) {
         for signal in &out.signals {
             match &signal.body {
                 SignalBody::Bound {
@@ -178,7 +179,7 @@ impl Player {
                     self.busy.remove(&signal.conversation);
                 }
                 SignalBody::Asked { request, .. } => {
-                    let id = question.clone().expect("only questions are asked");
+                    let id = question.expect("only questions are asked").to_owned();
                     self.questions.insert(id, (signal.conversation, *request));
                 }
                 _ => {}
@@ -225,7 +226,7 @@ impl Player {
         let params = &value["params"];
         let thread = params["threadId"].as_str().unwrap_or_default().to_owned();
         let known = self.threads.get(&thread).copied();
-        let mut ours = |player: &mut Self| {
+        let ours = |player: &mut Self| {
             if let Some(id) = value["id"].as_u64() {
                 player
                     .unwritten
