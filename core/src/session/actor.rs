@@ -384,9 +384,11 @@ fn end_of(body: &Body) -> Option<End> {
         return None;
     }
     match body {
-        Body::TurnCompleted { result } => Some(End::Completed(result.clone())),
-        Body::TurnFailed { failure, result } => Some(End::Failed(failure.clone(), result.clone())),
-        Body::TurnInterrupted { result } => Some(End::Interrupted(result.clone())),
+        Body::TurnCompleted { result } => Some(End::Completed(*result.clone())),
+        Body::TurnFailed { failure, result } => {
+            Some(End::Failed(*failure.clone(), *result.clone()))
+        }
+        Body::TurnInterrupted { result } => Some(End::Interrupted(*result.clone())),
         _ => None,
     }
 }
