@@ -1,23 +1,32 @@
 //! Remuda keeps coding-agent processes warm for a host application and gives back one ordered
 //! stream of events, the same for every agent.
 
+mod capabilities;
 pub mod config;
 mod delivery;
 mod error;
 pub mod event;
 mod ids;
+mod message;
 mod metrics;
+mod operation;
 mod pool;
 mod process;
 mod provider;
+pub mod request;
 mod session;
+mod settings;
 
+pub use capabilities::{Feature, Support, capabilities, capabilities_of};
 pub use config::{PoolOptions, SessionOptions};
 pub use delivery::Events;
 pub use error::{Error, ErrorKind};
 pub use event::{Body, Event, EventKind, TurnResult};
 pub use ids::{ProcessId, RequestId, SessionId, TurnId};
+pub use message::{Attachment, Message, Source};
 pub use metrics::PoolStats;
+pub use operation::{Operation, OperationKind};
 pub use pool::{Pool, PoolBuilder, Shutdown};
 pub use process::Containment;
 pub use session::{AskError, Hold, Receipt, Session, SessionSnapshot, Turn};
+pub use settings::{Change, Setting};

@@ -9,7 +9,8 @@ mod session;
 
 pub use pool::{Downgrade, PoolOptions, WhenFull};
 pub use session::{
-    Environment, McpServer, Mode, PermissionMode, Persistent, SessionOptions, Timeouts,
+    Environment, HostTool, McpServer, Mode, PermissionMode, Persistent, Requests, SessionOptions,
+    Timeouts,
 };
 
 use serde::de::DeserializeOwned;

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::millis;
 use crate::error::Error;
+use crate::event::RawJson;
+use crate::request::Rule;
 
 /// What a session is: which agent, where, and how.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionOptions {
     /// The provider's name: `claude`, `codex`.
@@ -24,10 +26,26 @@ pub struct SessionOptions {
     pub program: Option<PathBuf>,
     /// The model, in the agent's word. Default: the agent's.
     pub model: Option<String>,
+    /// How hard the model thinks, in the agent's word: `low`, `medium`, `high`, … Default: the
+    /// agent's.
+    pub effort: Option<String>,
+    /// Tokens the model may think with, for agents that can limit that.
+    pub thinking_budget: Option<u32>,
     /// Appended to the agent's system prompt.
     pub append_system_prompt: Option<String>,
     /// What the agent may do without asking. Default: the agent's own default.
     pub permission_mode: PermissionMode,
+    /// Who answers the agent's questions. Default: nobody, and that means no, at once.
+    pub requests: Requests,
+    /// Rules that answer approvals; the first that matches decides. What none matches is asked.
+    pub rules: Vec<Rule>,
+    /// Denies everything that could change anything, before any rule and whatever the agent's own
+    /// mode.
+    pub read_only: bool,
+    /// Tools of the host that the agent may call. Each call is a request of kind `host_tool`.
+    pub tools: Vec<HostTool>,
+    /// How many messages may wait while a turn runs. Default 16.
+    pub queue_limit: usize,
     /// The agent's environment.
     pub environment: Environment,
     /// MCP servers that the agent starts or calls, by name, beside those it is configured with.
@@ -42,6 +60,33 @@ pub struct SessionOptions {
     pub persistent: Persistent,
     /// Deadlines. Default: the pool's.
     pub timeouts: Option<Timeouts>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            provider: String::new(),
+            cwd: PathBuf::new(),
+            program: None,
+            model: None,
+            effort: None,
+            thinking_budget: None,
+            append_system_prompt: None,
+            permission_mode: PermissionMode::default(),
+            requests: Requests::default(),
+            rules: Vec::new(),
+            read_only: false,
+            tools: Vec::new(),
+            queue_limit: 16,
+            environment: Environment::default(),
+            mcp_servers: BTreeMap::new(),
+            extra_args: Vec::new(),
+            resume: None,
+            labels: BTreeMap::new(),
+            persistent: Persistent::default(),
+            timeouts: None,
+        }
+    }
 }
 
 impl SessionOptions {
@@ -68,6 +113,7 @@ impl SessionOptions {
         }
         let texts = [
             ("model", self.model.as_deref()),
+            ("effort", self.effort.as_deref()),
             ("resume", self.resume.as_deref()),
             ("append_system_prompt", self.append_system_prompt.as_deref()),
         ];
@@ -82,8 +128,62 @@ impl SessionOptions {
                 ));
             }
         }
+        let mut names = std::collections::BTreeSet::new();
+        for tool in &self.tools {
+            tool.check()?;
+            if !names.insert(&tool.name) {
+                return Err(Error::invalid(
+                    "tools",
+                    format!("{:?} stands there twice", tool.name),
+                ));
+            }
+        }
         self.environment.check()
     }
+}
+
+/// A tool of the host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostTool {
+    /// Its name: letters, digits, `_` and `-`, at most 64.
+    pub name: String,
+    /// What it does, for the model.
+    #[serde(default)]
+    pub description: String,
+    /// The JSON Schema of its input: an object's.
+    pub input_schema: RawJson,
+}
+
+impl HostTool {
+    fn check(&self) -> Result<(), Error> {
+        let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(good) {
+            return Err(Error::invalid(
+                "tools",
+                format!("{:?} cannot be a tool's name", self.name),
+            ));
+        }
+        if !self.input_schema.get().starts_with('{') {
+            let name = &self.name;
+            return Err(Error::invalid(
+                "tools",
+                format!("{name}: its schema is not an object"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Who answers the agent's questions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Requests {
+    /// Nobody: what no rule allows is denied at once.
+    #[default]
+    Deny,
+    /// The host, by `answer`.
+    Host,
 }
 
 fn check_text(name: &str, text: &str) -> Result<(), Error> {
@@ -250,6 +350,10 @@ pub struct Timeouts {
     #[serde(rename = "interrupt_grace_ms", with = "millis")]
     #[schemars(with = "u64")]
     pub interrupt_grace: Duration,
+    /// How long a question of the agent waits for the host. Then it is denied. Default 5 min.
+    #[serde(rename = "request_ms", with = "millis")]
+    #[schemars(with = "u64")]
+    pub request: Duration,
 }
 
 impl Default for Timeouts {
@@ -262,6 +366,7 @@ impl Default for Timeouts {
             tool_silence: Duration::from_mins(30),
             write: Duration::from_secs(30),
             interrupt_grace: Duration::from_secs(5),
+            request: Duration::from_mins(5),
         }
     }
 }

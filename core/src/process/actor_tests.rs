@@ -160,6 +160,7 @@ async fn a_full_session_delays_neither_commands_nor_the_stop() {
     }
     rig.command(Command::Request(Request::Interrupt {
         conversation: Conversation(0),
+        keep_commands: false,
     }))
     .await;
     let mut request = [0; 8];

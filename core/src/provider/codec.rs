@@ -11,6 +11,10 @@ use crate::config::SessionOptions;
 use crate::error::ErrorKind;
 use crate::event::{Body, RawJson, RequestKind, Usage};
 use crate::ids::TurnId;
+use crate::message::Message;
+use crate::operation::Operation;
+use crate::request::{Answer, Decision, Question, Subject};
+use crate::settings::Change;
 
 /// Reads and writes one process's protocol.
 pub(crate) trait Codec: Send {
@@ -90,24 +94,42 @@ pub(crate) enum Request {
     Turn {
         conversation: Conversation,
         turn: TurnId,
-        text: Arc<str>,
+        message: Arc<Message>,
+    },
+    /// Add a message to the host turn that runs. Answered by [`SignalBody::Steered`], also when the
+    /// turn ended meanwhile. Sent only to agents that can.
+    Steer {
+        conversation: Conversation,
+        turn: TurnId,
+        /// Core's number of this message within the session.
+        steer: u64,
+        message: Arc<Message>,
+    },
+    /// Change settings, of those that the provider takes live. Answered by [`SignalBody::Changed`].
+    Change {
+        conversation: Conversation,
+        change: Arc<Change>,
+    },
+    /// Do something with the conversation. Answered by [`SignalBody::Operated`] with the same number,
+    /// always.
+    Operate {
+        conversation: Conversation,
+        number: u64,
+        operation: Arc<Operation>,
     },
     /// End the running turn, which may be the agent's own. Held by the codec until the agent can
-    /// take it. Nothing running: nothing is written.
-    Interrupt { conversation: Conversation },
+    /// take it. Nothing running: nothing is written. Commands that the agent would leave running are
+    /// ended too, unless `keep_commands`.
+    Interrupt {
+        conversation: Conversation,
+        keep_commands: bool,
+    },
     /// Answer a question. Unknown or settled ones are ignored.
     Answer {
         conversation: Conversation,
         request: AgentRequest,
         answer: Answer,
     },
-}
-
-/// An answer to a question of the agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// No, and why.
-    Deny { message: String },
 }
 
 /// A fact about a conversation.
@@ -152,21 +174,44 @@ pub(crate) enum SignalBody {
     /// An event for the host, as it is. Tool uses and results are counted by core.
     Show(Body),
     /// The agent asks something.
-    Asked {
-        request: AgentRequest,
-        kind: RequestKind,
-        tool: Option<String>,
-        title: String,
-        raw: RawJson,
-    },
+    Asked(Box<Asked>),
     /// The agent took its question back.
     Withdrawn { request: AgentRequest },
     /// The agent's background work in this conversation: how many tasks run on after the turn.
     Background { tasks: u32 },
+    /// What became of a message that was to join the running turn. `None`: it joined. Otherwise why
+    /// it did not; it was not and will not be seen by the agent.
+    Steered { steer: u64, refused: Option<String> },
+    /// What became of a change of settings. `None`: it holds from now on.
+    Changed { refused: Option<String> },
+    /// What became of an operation.
+    Operated {
+        number: u64,
+        outcome: Result<RawJson, (ErrorKind, String)>,
+    },
     /// The agent says that the turn is over.
     Ended(Box<TurnEnd>),
     /// The agent broke its protocol in a way that leaves the process useless.
     Broken { message: String },
+}
+
+/// A question of the agent.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub request: AgentRequest,
+    pub kind: RequestKind,
+    /// The tool call it is about.
+    pub tool: Option<String>,
+    pub title: String,
+    /// What rules look at.
+    pub subject: Subject,
+    /// What the agent can be answered.
+    pub decisions: Vec<Decision>,
+    /// What the user is asked, of a user question.
+    pub questions: Vec<Question>,
+    /// The tool's input, or the content's schema of an elicitation.
+    pub input: Option<RawJson>,
+    pub raw: RawJson,
 }
 
 /// How the agent says a turn ended.
@@ -182,6 +227,8 @@ pub(crate) struct TurnEnd {
     pub model: Option<String>,
     pub agent_turns: Option<u32>,
     pub duration: Option<Duration>,
+    /// The structured answer, where one was asked for.
+    pub structured: Option<RawJson>,
 }
 
 /// The three ends, as the agent sees them.

@@ -1,14 +1,14 @@
 //! Adapters for agents. A provider says how to start its agent and what it can do; its codec reads
 //! and writes the protocol. Neither does any I/O.
 //!
-//! Adding an agent: a folder here, one line in [`find`], a page in `docs/providers/`, captures.
+//! Adding an agent: a folder here, one line in [`all`], a page in `docs/providers/`, captures.
 
 mod claude;
 mod codec;
 mod codex;
 
 pub(crate) use codec::{
-    AgentRequest, AgentSignal, Answer, Codec, Conversation, Outcome, Output, Request, Signal,
+    AgentRequest, AgentSignal, Asked, Codec, Conversation, Outcome, Output, Request, Signal,
     SignalBody, TurnEnd, TurnRef,
 };
 
@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::capabilities::{Feature, Support};
 use crate::config::{Mode, SessionOptions};
 use crate::error::{Error, ErrorKind};
 
@@ -66,6 +67,8 @@ pub(crate) struct Capabilities {
     /// A one-shot process shows its output as it comes. Without it, the turn may stay silent until
     /// its end.
     pub one_shot_deltas: bool,
+    /// What hosts can ask of it, each warm and one-shot. What does not stand here it cannot do.
+    pub features: &'static [(Feature, Support)],
     /// The most text it takes in one message, in Unicode scalar values.
     pub max_prompt_chars: Option<usize>,
     /// How it is stopped.
@@ -101,18 +104,30 @@ pub(crate) struct Launch {
     pub env: Vec<(OsString, OsString)>,
 }
 
+/// Every provider there is.
+pub(crate) const fn all() -> &'static [&'static dyn Provider] {
+    &[&claude::Claude, &codex::Codex]
+}
+
 /// Finds a provider by the name that options use.
 pub(crate) fn find(name: &str) -> Result<&'static dyn Provider, Error> {
-    let known: &[&'static dyn Provider] = &[&claude::Claude, &codex::Codex];
-    known
+    all()
         .iter()
         .copied()
         .find(|p| p.name() == name)
         .ok_or_else(|| {
-            let names: Vec<_> = known.iter().map(|p| p.name()).collect();
+            let names: Vec<_> = all().iter().map(|p| p.name()).collect();
             Error::new(
                 ErrorKind::InvalidArgument,
                 format!("provider: {name:?} is none of {}", names.join(", ")),
             )
         })
+}
+
+impl Capabilities {
+    /// Whether the agent can do this in a process of this kind.
+    pub(crate) fn can(&self, feature: Feature, mode: Mode) -> bool {
+        let found = self.features.iter().find(|(f, _)| *f == feature);
+        found.is_some_and(|(_, support)| support.in_mode(mode))
+    }
 }

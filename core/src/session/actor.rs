@@ -37,7 +37,7 @@ pub(crate) enum Message {
     Send {
         turn: TurnId,
         tag: Option<u64>,
-        text: Arc<str>,
+        message: Arc<crate::message::Message>,
     },
     Interrupt {
         turn: TurnId,
@@ -158,7 +158,7 @@ impl Actor {
 
     fn message(&mut self, message: Message) -> bool {
         match message {
-            Message::Send { turn, tag, text } => self.step(Input::Send { turn, tag, text }),
+            Message::Send { turn, tag, message } => self.step(Input::Send { turn, tag, message }),
             Message::Interrupt { turn, reply } => {
                 self.receipt = Some(reply);
                 self.step(Input::Interrupt(turn))

@@ -138,11 +138,11 @@ impl Session {
         self.inner.limits.check(&text)?;
         let shared = &self.inner.shared;
         let from_seq = shared.log.next_seq();
-        let text: Arc<str> = text.into();
+        let message = Arc::new(crate::message::Message::from(text));
         let (turn, end) = shared.gate.enter(|turn| {
             self.inner
                 .inbox
-                .send(Message::Send { turn, tag, text })
+                .send(Message::Send { turn, tag, message })
                 .is_ok()
         })?;
         Ok(Turn::new(Arc::clone(&self.inner), turn, from_seq, end))

@@ -346,7 +346,7 @@ impl Codec for ClaudeCodec {
                 resume,
                 cost_usd,
             } => self.open(conversation, resume.as_deref(), cost_usd, out),
-            Request::Turn { turn, text, .. } => self.send(turn, &text, out),
+            Request::Turn { turn, message, .. } => self.send(turn, &message.text, out),
             Request::Interrupt { .. } => {
                 self.turns.want_interrupt();
                 self.write_interrupt(out);
@@ -354,6 +354,7 @@ impl Codec for ClaudeCodec {
             Request::Answer {
                 request, answer, ..
             } => self.answer(request, answer, out),
+            Request::Steer { .. } | Request::Change { .. } | Request::Operate { .. } => {}
         }
     }
 

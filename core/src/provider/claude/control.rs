@@ -12,7 +12,8 @@ use crate::provider::claude::tool;
 use crate::provider::claude::wire::{
     Ask, ControlCancel, ControlRequest, ControlResponse, parse, text,
 };
-use crate::provider::{AgentRequest, Answer, Output, SignalBody, TurnRef};
+use crate::provider::{AgentRequest, Asked, Output, SignalBody, TurnRef};
+use crate::request::{Answer, Decision, Subject};
 
 /// How long a question's title may be, in characters.
 const TITLE_LENGTH: usize = 200;
@@ -122,7 +123,7 @@ impl ClaudeCodec {
         self.questions
             .open
             .insert(request, Question { id, elicitation });
-        let body = SignalBody::Asked {
+        let body = SignalBody::Asked(Box::new(Asked {
             request,
             kind: if elicitation {
                 RequestKind::Elicitation
@@ -131,8 +132,12 @@ impl ClaudeCodec {
             },
             tool: ask.tool_use_id.as_ref().map(|id| id.to_string()),
             title: one_line(&title, TITLE_LENGTH),
+            subject: Subject::default(),
+            decisions: vec![Decision::Deny],
+            questions: Vec::new(),
+            input: None,
             raw: raw.to_owned().into(),
-        };
+        }));
         self.say(self.turns.running(), body, out);
     }
 
@@ -141,16 +146,17 @@ impl ClaudeCodec {
             return;
         };
         match answer {
-            Answer::Deny { .. } if question.elicitation => {
+            _ if question.elicitation => {
                 reply(&question.id, Declined { action: "decline" }, out);
             }
-            Answer::Deny { message } => {
+            Answer::Deny { message, .. } => {
                 let denied = ToolDenied {
                     behavior: "deny",
                     message: &message,
                 };
                 reply(&question.id, denied, out);
             }
+            _ => {}
         }
     }
 

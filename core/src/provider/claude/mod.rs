@@ -50,6 +50,7 @@ impl Provider for Claude {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            features: &[],
             warm: true,
             resume: true,
             first_sign: true,

@@ -61,6 +61,7 @@ impl ClaudeCodec {
             model,
             agent_turns: result.num_turns,
             duration: result.duration_ms.and_then(milliseconds),
+            structured: None,
         };
         self.context_usage(ending.turn, result, end.model.as_deref(), out);
         self.speech.open_text = false;

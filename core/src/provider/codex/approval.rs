@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::failure::one_line;
 use super::wire::{Text, write_result};
 use crate::event::{RawJson, RequestKind};
-use crate::provider::{AgentRequest, Answer, Conversation, Output, SignalBody, TurnRef};
+use crate::provider::{AgentRequest, Conversation, Output, SignalBody, TurnRef};
+use crate::request::{Answer, Decision, Subject};
 
 /// What kind of answer a question takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,13 +151,17 @@ impl Questions {
         };
         self.open.insert(request, question);
         let tool = asking.item_id.as_deref().or(asking.call_id.as_deref());
-        let asked = SignalBody::Asked {
+        let asked = SignalBody::Asked(Box::new(crate::provider::Asked {
             request,
             kind,
             tool: tool.map(str::to_owned),
             title: asking.title(),
+            subject: Subject::default(),
+            decisions: vec![Decision::Deny],
+            questions: Vec::new(),
+            input: None,
             raw: RawJson::from((*raw).to_owned()),
-        };
+        }));
         out.signal(conversation, turn, asked);
         true
     }
@@ -177,7 +182,10 @@ impl Questions {
             return;
         }
         if let Some(question) = self.open.remove(&request) {
-            let Answer::Deny { message } = answer;
+            let message = match answer {
+                Answer::Deny { message, .. } => message.as_str(),
+                _ => "",
+            };
             write_result(
                 &mut out.bytes,
                 &question.id,

@@ -52,13 +52,13 @@ impl Codec for Exec {
             Request::Turn {
                 conversation: _,
                 turn,
-                text,
+                message,
             } => {
                 self.turn = Some(turn);
-                out.bytes.extend_from_slice(text.as_bytes());
+                out.bytes.extend_from_slice(message.text.as_bytes());
                 out.close_stdin = true;
             }
-            Request::Interrupt { conversation: _ } => {
+            Request::Interrupt { .. } => {
                 if self.turn.is_some() {
                     self.interrupted = true;
                     out.kill = Some(AgentSignal::Interrupt);
@@ -66,6 +66,7 @@ impl Codec for Exec {
             }
             // It never asks.
             Request::Answer { .. } => {}
+            Request::Steer { .. } | Request::Change { .. } | Request::Operate { .. } => {}
         }
     }
 

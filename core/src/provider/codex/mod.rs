@@ -55,6 +55,7 @@ impl Provider for Codex {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            features: &[],
             warm: true,
             resume: true,
             first_sign: true,

@@ -108,10 +108,10 @@ impl Codec for AppServer {
             Request::Turn {
                 conversation,
                 turn,
-                text,
+                message,
             } => {
                 if let Some(thread) = self.threads.get_mut(&conversation) {
-                    thread.start(turn, text, &mut self.calls, out);
+                    thread.start(turn, message.text.as_str().into(), &mut self.calls, out);
                 } else {
                     let code = ErrorKind::Internal;
                     let message = "the conversation is not open".to_owned();
@@ -119,7 +119,7 @@ impl Codec for AppServer {
                     out.signal(conversation, TurnRef::Host(turn), SignalBody::Ended(end));
                 }
             }
-            Request::Interrupt { conversation } => {
+            Request::Interrupt { conversation, .. } => {
                 if let Some(thread) = self.threads.get_mut(&conversation) {
                     thread.interrupt(&mut self.calls, out);
                 }
@@ -131,6 +131,7 @@ impl Codec for AppServer {
             } => {
                 self.questions.answer(conversation, request, &answer, out);
             }
+            Request::Steer { .. } | Request::Change { .. } | Request::Operate { .. } => {}
         }
     }
 

@@ -143,6 +143,7 @@ impl Running {
             model: self.model.or(model),
             agent_turns: (self.calls > 0).then_some(self.calls),
             duration: wire.duration_ms.map(Duration::from_millis),
+            structured: None,
         }
     }
 }

@@ -155,7 +155,7 @@ impl World {
                 Input::Send {
                     turn,
                     tag: None,
-                    text: "x".into(),
+                    message: Arc::new("x".into()),
                 }
             }
             Move::Interrupt(n) => Input::Interrupt(Self::back(&self.turns, *n)?),
@@ -262,13 +262,17 @@ impl World {
             Says::AgentEnds(n) => (TurnRef::Agent(*n), SignalBody::Ended(Box::default())),
             Says::Background(tasks) => (TurnRef::None, SignalBody::Background { tasks: *tasks }),
             Says::Asked(n) => {
-                let body = SignalBody::Asked {
+                let body = SignalBody::Asked(Box::new(crate::provider::Asked {
                     request: crate::provider::AgentRequest(1),
                     kind: crate::event::RequestKind::ToolApproval,
                     tool: None,
                     title: String::new(),
+                    subject: crate::request::Subject::default(),
+                    decisions: vec![crate::request::Decision::Deny],
+                    questions: Vec::new(),
+                    input: None,
                     raw: crate::event::RawJson::from_text("{}"),
-                };
+                }));
                 (host(*n)?, body)
             }
             Says::Ends(n, outcome) => {

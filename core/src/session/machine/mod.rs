@@ -29,6 +29,7 @@ use crate::event::{
     Body, CloseReason, EvictionReason, Exit, Failure, StopReason, TurnOrigin, WarningCode,
 };
 use crate::ids::{ProcessId, TurnId};
+use crate::message::Message;
 use crate::pool::slots::{Given, Want};
 use crate::process::{Containment, Report, Stop};
 use crate::provider::{Conversation, Request, Signal};
@@ -65,7 +66,7 @@ pub(crate) enum Input {
     Send {
         turn: TurnId,
         tag: Option<u64>,
-        text: Arc<str>,
+        message: Arc<Message>,
     },
     /// The host wants the turn to end.
     Interrupt(TurnId),
@@ -147,7 +148,7 @@ struct Process {
 #[derive(Debug)]
 struct HostTurn {
     tally: Tally,
-    text: Arc<str>,
+    message: Arc<Message>,
     stage: Stage,
     retried: bool,
     /// When it was interrupted.
@@ -264,7 +265,7 @@ impl Machine {
         }
         match input {
             Input::Signal(process, signal) => self.signal(now, process, signal, out),
-            Input::Send { turn, tag, text } => self.send(now, turn, tag, text, out),
+            Input::Send { turn, tag, message } => self.send(now, turn, tag, message, out),
             Input::Interrupt(turn) => self.interrupt(now, turn, out),
             Input::Granted(given) => self.granted(now, given, out),
             Input::Denied(error) => self.denied(now, &error, out),
@@ -294,7 +295,7 @@ impl Machine {
         now: Instant,
         turn: TurnId,
         tag: Option<u64>,
-        text: Arc<str>,
+        message: Arc<Message>,
         out: &mut Vec<Effect>,
     ) {
         show(
@@ -307,7 +308,7 @@ impl Machine {
         );
         self.host = Some(HostTurn {
             tally: Tally::new(turn, now),
-            text,
+            message,
             stage: Stage::Starting,
             retried: false,
             interrupted: None,
@@ -338,7 +339,7 @@ impl Machine {
             Request::Turn {
                 conversation: ONLY,
                 turn: host.tally.id,
-                text: Arc::clone(&host.text),
+                message: Arc::clone(&host.message),
             },
         ));
     }
@@ -445,7 +446,10 @@ impl Machine {
         if let Some(process) = &self.process {
             out.push(Effect::Ask(
                 process.id,
-                Request::Interrupt { conversation: ONLY },
+                Request::Interrupt {
+                    conversation: ONLY,
+                    keep_commands: false,
+                },
             ));
         }
     }

@@ -4,13 +4,10 @@ use std::time::Instant;
 
 use super::{AgentTurn, Effect, HostTurn, Machine, ONLY, Stage, Tally, show};
 use crate::error::ErrorKind;
-use crate::event::{
-    Body, Failure, RawJson, RequestKind, Resolution, ResolvedBy, TurnOrigin, WarningCode,
-};
+use crate::event::{Body, Failure, Resolution, ResolvedBy, TurnOrigin, WarningCode};
 use crate::ids::{ProcessId, RequestId, TurnId};
-use crate::provider::{
-    AgentRequest, Answer, Outcome, Request, Signal, SignalBody, TurnEnd, TurnRef,
-};
+use crate::provider::{Asked, Outcome, Request, Signal, SignalBody, TurnEnd, TurnRef};
+use crate::request::Answer;
 
 impl Machine {
     pub(super) fn signal(
@@ -50,13 +47,10 @@ impl Machine {
                 show(out, None, Body::Status { state, message });
             }
             SignalBody::AgentTurn => self.begin_agent_turn(now, turn, out),
-            SignalBody::Asked {
-                request,
-                kind,
-                tool,
-                title,
-                raw,
-            } => self.asked(turn, request, kind, tool, title, raw, out),
+            SignalBody::Asked(asked) => self.asked(turn, *asked, out),
+            SignalBody::Steered { .. }
+            | SignalBody::Changed { .. }
+            | SignalBody::Operated { .. } => {}
             // A sign is all that it is; and every question is answered at once, so none is open.
             SignalBody::Taken | SignalBody::Withdrawn { .. } => {}
             SignalBody::Background { tasks } => {
@@ -217,17 +211,7 @@ impl Machine {
     }
 
     /// Nobody is there to answer, and that means no, at once.
-    #[expect(clippy::too_many_arguments, reason = "the members of one signal")]
-    fn asked(
-        &mut self,
-        turn: TurnRef,
-        asked: AgentRequest,
-        kind: RequestKind,
-        tool: Option<String>,
-        title: String,
-        raw: RawJson,
-        out: &mut Vec<Effect>,
-    ) {
+    fn asked(&mut self, turn: TurnRef, asked: Asked, out: &mut Vec<Effect>) {
         let Some(process) = &self.process else {
             return;
         };
@@ -239,10 +223,10 @@ impl Machine {
         let request = RequestId::next();
         let opened = Body::RequestOpened {
             request,
-            kind,
-            tool,
-            title,
-            raw,
+            kind: asked.kind,
+            tool: asked.tool,
+            title: asked.title,
+            raw: asked.raw,
         };
         show(out, turn, opened);
         let message = "No one is there to approve this. Go on without it.".to_owned();
@@ -250,8 +234,11 @@ impl Machine {
             process.id,
             Request::Answer {
                 conversation: ONLY,
-                request: asked,
-                answer: Answer::Deny { message },
+                request: asked.request,
+                answer: Answer::Deny {
+                    message,
+                    interrupt: false,
+                },
             },
         ));
         let resolved = Body::RequestResolved {

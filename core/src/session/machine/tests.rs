@@ -14,6 +14,7 @@ const POLICY: Policy = Policy {
         tool_silence: Duration::from_mins(30),
         write: Duration::from_secs(30),
         interrupt_grace: Duration::from_secs(5),
+        request: Duration::from_mins(5),
     },
     downgrade: Downgrade::Sticky,
     warm: true,
@@ -69,6 +70,9 @@ impl Bench {
                 Effect::Ask(_, Request::Interrupt { .. }) => "ask interrupt".into(),
                 Effect::Ask(_, Request::Answer { .. }) => "answer".into(),
                 Effect::Ask(_, Request::Open { .. }) => "open".into(),
+                Effect::Ask(_, Request::Steer { .. }) => "ask steer".into(),
+                Effect::Ask(_, Request::Change { .. }) => "ask change".into(),
+                Effect::Ask(_, Request::Operate { .. }) => "ask operate".into(),
                 Effect::Stop(_, Stop::Kill) => "kill".into(),
                 Effect::Stop(_, Stop::Gently { .. }) => "stop".into(),
                 Effect::Receipt(receipt) => format!("{receipt:?}"),
@@ -86,11 +90,11 @@ impl Bench {
 
     fn send(&mut self) -> (TurnId, Vec<String>) {
         let turn = TurnId::next();
-        let text = "hello".into();
+        let message = Arc::new("hello".into());
         let names = self.step(Input::Send {
             turn,
             tag: None,
-            text,
+            message,
         });
         (turn, names)
     }
@@ -551,13 +555,17 @@ fn a_held_session_is_not_evicted() {
 #[test]
 fn a_question_is_denied_at_once_when_nobody_is_there_to_answer() {
     let (mut bench, turn) = Bench::running(POLICY);
-    let asked = SignalBody::Asked {
-        request: AgentRequest(1),
+    let asked = SignalBody::Asked(Box::new(crate::provider::Asked {
+        request: crate::provider::AgentRequest(1),
         kind: crate::event::RequestKind::CommandApproval,
         tool: None,
         title: "rm -rf /".into(),
+        subject: crate::request::Subject::default(),
+        decisions: vec![crate::request::Decision::Deny],
+        questions: Vec::new(),
+        input: None,
         raw: crate::event::RawJson::from_text("{}"),
-    };
+    }));
     assert_eq!(bench.says(TurnRef::Host(turn), asked), ["answer"]);
     let [.., (_, opened), (_, resolved)] = bench.shown.as_slice() else {
         panic!("two events");

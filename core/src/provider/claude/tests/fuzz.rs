@@ -139,7 +139,7 @@ proptest! {
                 }
                 Step::Turn => {}
                 Step::Interrupt => {
-                    codec.request(Request::Interrupt { conversation: HERE }, &mut out);
+                    codec.request(Request::Interrupt { conversation: HERE, keep_commands: false }, &mut out);
                 }
                 Step::Deny(number) => codec.request(deny(AgentRequest(number), "no"), &mut out),
             }

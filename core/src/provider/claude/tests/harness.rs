@@ -11,8 +11,9 @@ use crate::event::Body;
 use crate::ids::TurnId;
 use crate::provider::claude::codec::ClaudeCodec;
 use crate::provider::{
-    AgentRequest, Answer, Codec, Conversation, Output, Request, Signal, SignalBody, TurnRef,
+    AgentRequest, Codec, Conversation, Output, Request, Signal, SignalBody, TurnRef,
 };
+use crate::request::Answer;
 
 pub(super) const HERE: Conversation = Conversation(0);
 
@@ -69,7 +70,7 @@ pub(super) fn turn(number: u64, text: &str) -> Request {
     Request::Turn {
         conversation: HERE,
         turn: TurnId::from_raw(number),
-        text: text.into(),
+        message: std::sync::Arc::new(text.into()),
     }
 }
 
@@ -79,6 +80,7 @@ pub(super) fn deny(request: AgentRequest, message: &str) -> Request {
         request,
         answer: Answer::Deny {
             message: message.to_owned(),
+            interrupt: false,
         },
     }
 }
@@ -158,8 +160,8 @@ impl Player {
         let asked = self
             .signals()
             .skip(count)
-            .find_map(|signal| match signal.body {
-                SignalBody::Asked { request, .. } => Some(request),
+            .find_map(|signal| match &signal.body {
+                SignalBody::Asked(asked) => Some(asked.request),
                 _ => None,
             });
         if let Some(request) = asked {
@@ -180,7 +182,15 @@ impl Player {
         } else if line["request"]["subtype"] == "interrupt" {
             self.force_id(&line["request_id"]);
             let conversation = HERE;
-            self.call(|codec, out| codec.request(Request::Interrupt { conversation }, out));
+            self.call(|codec, out| {
+                codec.request(
+                    Request::Interrupt {
+                        conversation,
+                        keep_commands: false,
+                    },
+                    out,
+                )
+            });
             self.codec.next_ids.clear();
         } else if response["response"]["behavior"] == "deny" {
             let id = response["request_id"].as_str().expect("an id");

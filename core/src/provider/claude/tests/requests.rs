@@ -42,7 +42,10 @@ fn result() -> Value {
 }
 
 fn interrupt() -> Request {
-    Request::Interrupt { conversation: HERE }
+    Request::Interrupt {
+        conversation: HERE,
+        keep_commands: false,
+    }
 }
 
 /// A one-shot codec with turn 1 sent under the uuid `u1`.

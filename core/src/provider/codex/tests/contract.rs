@@ -11,7 +11,8 @@ use super::play::{Player, codec};
 use crate::config::{Mode, PermissionMode, SessionOptions};
 use crate::error::ErrorKind;
 use crate::event::{Body, RequestKind, WarningCode};
-use crate::provider::{Answer, Conversation, Output, Request, SignalBody, TurnRef};
+use crate::provider::{Conversation, Output, Request, SignalBody, TurnRef};
+use crate::request::Answer;
 
 #[test]
 fn nothing_is_asked_before_the_handshake_is_answered() {
@@ -108,11 +109,15 @@ fn every_question_has_its_own_shape_of_no_and_keeps_the_type_of_its_id() {
             let mut player = opened();
             let params = json!({"threadId": "T", "turnId": "U", "itemId": "i"});
             player.line(&json!({"method": method, "id": id, "params": params}).to_string());
-            let SignalBody::Asked { request, .. } = player.signals[0].body else {
+            let SignalBody::Asked(asked) = &player.signals[0].body else {
                 panic!("{method} is asked");
             };
             let message = "why".to_owned();
-            let answer = Answer::Deny { message };
+            let request = asked.request;
+            let answer = Answer::Deny {
+                message,
+                interrupt: false,
+            };
             let conversation = FIRST;
             for _ in 0..2 {
                 let answer = answer.clone();
@@ -144,7 +149,7 @@ fn an_approval_of_an_mcp_tool_is_told_from_an_elicitation() {
         .signals
         .iter()
         .map(|s| match &s.body {
-            SignalBody::Asked { kind, title, .. } => (*kind, title.clone()),
+            SignalBody::Asked(asked) => (asked.kind, asked.title.clone()),
             other => panic!("{other:?}"),
         })
         .collect();

@@ -82,14 +82,20 @@ fn feed(mode: Mode, lines: &[Vec<u8>]) {
         Request::Turn {
             conversation,
             turn,
-            text: "go".into(),
+            message: std::sync::Arc::new("go".into()),
         },
         &mut out,
     );
     for (index, line) in lines.iter().enumerate() {
         codec.line(line, &mut out);
         if index == lines.len() / 2 {
-            codec.request(Request::Interrupt { conversation }, &mut out);
+            codec.request(
+                Request::Interrupt {
+                    conversation,
+                    keep_commands: false,
+                },
+                &mut out,
+            );
         }
     }
     codec.end_of_output(&mut out);

@@ -11,9 +11,10 @@ use crate::config::{Mode, SessionOptions};
 use crate::ids::TurnId;
 use crate::provider::codex::Codex;
 use crate::provider::{
-    AgentRequest, Answer, Codec, Conversation, LaunchPlan, Output, Provider, Request, Signal,
-    SignalBody, TurnRef,
+    AgentRequest, Codec, Conversation, LaunchPlan, Output, Provider, Request, Signal, SignalBody,
+    TurnRef,
 };
+use crate::request::Answer;
 
 /// Where the captures are.
 pub(super) fn folder() -> PathBuf {
@@ -140,11 +141,10 @@ impl Player {
     /// Sends the next turn.
     pub(super) fn turn(&mut self, conversation: Conversation, text: &str) -> TurnId {
         let turn = TurnId::from_raw(self.host_turns.len() as u64 + 1);
-        let text = text.into();
         self.request(Request::Turn {
             conversation,
             turn,
-            text,
+            message: std::sync::Arc::new(text.into()),
         });
         turn
     }
@@ -178,7 +178,8 @@ impl Player {
                 SignalBody::Ended(_) if matches!(signal.turn, TurnRef::Host(_)) => {
                     self.busy.remove(&signal.conversation);
                 }
-                SignalBody::Asked { request, .. } => {
+                SignalBody::Asked(asked) => {
+                    let request = &asked.request;
                     let id = question.expect("only questions are asked").to_owned();
                     self.questions.insert(id, (signal.conversation, *request));
                 }
@@ -214,6 +215,7 @@ impl Player {
             if let Some((conversation, request)) = self.questions.remove(&value["id"].to_string()) {
                 let answer = Answer::Deny {
                     message: "no".into(),
+                    interrupt: false,
                 };
                 self.request(Request::Answer {
                     conversation,
@@ -252,7 +254,10 @@ impl Player {
             }
             ("turn/interrupt", Some(conversation)) => {
                 ours(self);
-                self.request(Request::Interrupt { conversation });
+                self.request(Request::Interrupt {
+                    conversation,
+                    keep_commands: false,
+                });
             }
             _ => {}
         }
@@ -305,7 +310,10 @@ pub(super) fn play_exec(name: &str) -> Player {
         }
     }
     if name.ends_with("sigint") {
-        player.request(Request::Interrupt { conversation });
+        player.request(Request::Interrupt {
+            conversation,
+            keep_commands: false,
+        });
     }
     player.end_of_output();
     player

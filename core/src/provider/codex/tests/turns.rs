@@ -15,6 +15,7 @@ fn an_interrupt_waits_until_the_turn_has_started() {
     player.turn(FIRST, "go");
     player.request(Request::Interrupt {
         conversation: FIRST,
+        keep_commands: false,
     });
     player.line(&answer(3, "U"));
     assert_eq!(methods(&player), ["turn/start"]);
@@ -34,6 +35,7 @@ fn an_interrupt_that_came_too_early_all_the_same_is_sent_again() {
     player.line(&started("U"));
     player.request(Request::Interrupt {
         conversation: FIRST,
+        keep_commands: false,
     });
     player.line(r#"{"id":4,"error":{"code":-32600,"message":"no active turn to interrupt"}}"#);
     let params = json!({"threadId": "T", "turnId": "U", "item": {"type": "reasoning", "id": "r"}});
@@ -44,6 +46,7 @@ fn an_interrupt_that_came_too_early_all_the_same_is_sent_again() {
     );
     player.request(Request::Interrupt {
         conversation: FIRST,
+        keep_commands: false,
     });
     assert_eq!(methods(&player).len(), 3, "a second one adds nothing");
 }
@@ -54,6 +57,7 @@ fn an_interrupt_names_the_id_that_the_server_wants() {
     player.line(&started("U"));
     player.request(Request::Interrupt {
         conversation: FIRST,
+        keep_commands: false,
     });
     let text = "expected active turn id U but found V";
     player.line(&json!({"id": 3, "error": {"code": -32600, "message": text}}).to_string());
@@ -65,9 +69,11 @@ fn an_interrupt_of_nothing_writes_nothing() {
     let mut player = opened();
     player.request(Request::Interrupt {
         conversation: FIRST,
+        keep_commands: false,
     });
     player.request(Request::Interrupt {
         conversation: Conversation(7),
+        keep_commands: false,
     });
     assert_eq!(methods(&player), [""; 0]);
 }
@@ -99,6 +105,7 @@ fn an_interrupt_ends_a_waiting_turn_at_once_and_the_agents_own_too() {
     let turn = player.turn(FIRST, "go");
     player.request(Request::Interrupt {
         conversation: FIRST,
+        keep_commands: false,
     });
     assert_eq!(methods(&player), ["turn/interrupt"]);
     player.line(&completed("A", "interrupted"));
@@ -150,14 +157,20 @@ fn a_refused_turn_ends_once_with_the_servers_words() {
 fn a_one_shot_turn_is_interrupted_by_a_signal_and_ends_with_its_output() {
     let mut player = Player::new(Mode::OneShot);
     let conversation = player.open(options(), None);
-    player.request(Request::Interrupt { conversation });
+    player.request(Request::Interrupt {
+        conversation,
+        keep_commands: false,
+    });
     assert_eq!(player.out.kill, None, "nothing runs");
     let turn = player.turn(conversation, "a prompt");
     assert_eq!(
         (player.out.bytes.as_slice(), player.out.close_stdin),
         (&b"a prompt"[..], true)
     );
-    player.request(Request::Interrupt { conversation });
+    player.request(Request::Interrupt {
+        conversation,
+        keep_commands: false,
+    });
     assert_eq!(player.out.kill, Some(AgentSignal::Interrupt));
     player.end_of_output();
     assert_eq!(ends(&player), [(TurnRef::Host(turn), Outcome::Interrupted)]);
@@ -180,7 +193,7 @@ fn a_turn_for_a_conversation_that_is_not_open_fails_at_once() {
     player.request(Request::Turn {
         conversation,
         turn,
-        text: "go".into(),
+        message: std::sync::Arc::new("go".into()),
     });
     let code = ErrorKind::Internal;
     let message = "the conversation is not open".to_owned();
