@@ -155,7 +155,7 @@ fn kind_of(schema: &Value) -> String {
             let names: Vec<&str> = several.iter().filter_map(Value::as_str).collect();
             names.join(" or ")
         }
-        _ => "any JSON".to_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => "any JSON".to_owned(),
     }
 }
 
