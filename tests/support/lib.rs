@@ -1,9 +1,11 @@
 //! What the cross-crate tests share: standing checks, places, the agents that tests use.
 
 mod agents;
+mod generated;
 mod isolated;
 mod watch;
 
 pub use agents::{Scripted, scripted_agent};
+pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async};
 pub use watch::{descendants, wait_until};
