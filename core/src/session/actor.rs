@@ -16,7 +16,7 @@ use crate::metrics::Counters;
 use crate::pool::lease::{Grant, PoolLink, SlotLease, StartLease};
 use crate::process::{Command, ProcessHandle, Report};
 use crate::provider::{Provider, Request};
-use crate::session::gate::End;
+use crate::session::gate::{End, Farewell};
 use crate::session::launch::{self, Launching};
 use crate::session::machine::{Effect, Input, Machine, ONLY};
 use crate::session::{Receipt, Shared};
@@ -308,6 +308,7 @@ impl Actor {
         }
         let shared = &self.parts.shared;
         let mut closed = false;
+        let mut farewells = Vec::new();
         for (turn, body) in &self.shown {
             self.parts.counters.count(body);
             match body {
@@ -318,9 +319,10 @@ impl Actor {
                 Body::SessionClosed { .. } => closed = true,
                 other => {
                     // The gate opens before the end is seen, so that a host may answer it with
-                    // the next turn.
+                    // the next turn. Whoever waits for the end alone is told after the log, so
+                    // that a host finds there all that led to it.
                     if let (Some(turn), Some(end)) = (turn, end_of(other)) {
-                        shared.gate.leave(*turn, end);
+                        farewells.extend(shared.gate.leave(*turn, end));
                     }
                 }
             }
@@ -330,6 +332,7 @@ impl Actor {
         if closed {
             shared.log.close();
         }
+        farewells.into_iter().for_each(Farewell::tell);
         !closed
     }
 }
