@@ -81,7 +81,7 @@ pub(crate) enum Report {
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessHandle {
     pub id: ProcessId,
-    pub commands: mpsc::Sender<Command>,
+    pub commands: mpsc::UnboundedSender<Command>,
     /// The last of stderr, at most 64 KiB, readable at any time.
     pub stderr: Arc<crate::process::stderr::StderrTail>,
 }

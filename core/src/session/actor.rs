@@ -158,7 +158,7 @@ impl Actor {
                 self.step(Input::Interrupt(turn))
             }
             Message::Hold(hold) => self.step(Input::Hold(hold)),
-            Message::Close { reason, by } => self.step(Input::Close { reason, by }),
+            Message::Close { reason, by } => self.close(reason, by),
             Message::Granted { ticket, grant } if ticket == self.ticket => {
                 let given = grant.given();
                 self.grant = Some(grant);
@@ -171,6 +171,44 @@ impl Actor {
             Message::Granted { .. } | Message::Denied { .. } => true,
             Message::Evict(reason) => self.step(Input::Evict(reason)),
         }
+    }
+
+    /// Closes the door first. The close may be the last step, so the turn that came in before comes
+    /// before it.
+    fn close(&mut self, reason: CloseReason, by: Option<Instant>) -> bool {
+        self.parts.shared.gate.close();
+        let (sent, rest) = self.drain();
+        for message in sent {
+            self.message(message);
+        }
+        let mut open = self.step(Input::Close { reason, by });
+        for message in rest {
+            // Whoever asked a session that is over learns it from the channel.
+            open = open && self.message(message);
+        }
+        open
+    }
+
+    /// What waits in the inbox: turns, and the rest.
+    fn drain(&mut self) -> (Vec<Message>, Vec<Message>) {
+        std::iter::from_fn(|| self.parts.inbox.try_recv().ok())
+            .partition(|message| matches!(message, Message::Send { .. }))
+    }
+
+    /// Tells all ends that are missing when nothing can be waited for any more.
+    fn abandon(&mut self) {
+        self.parts.shared.gate.close();
+        for message in self.drain().0 {
+            self.message(message);
+        }
+        let mut effects = Vec::new();
+        self.parts.machine.abandon(Instant::now(), &mut effects);
+        for effect in effects {
+            if let Effect::Show(turn, body) = effect {
+                self.shown.push((turn, body));
+            }
+        }
+        self.flush();
     }
 
     fn report(&mut self, process: ProcessId, report: Report) -> bool {
@@ -291,14 +329,12 @@ impl Actor {
         }
     }
 
-    /// A process whose queue is full for so few commands is not alive, and its end is on its way.
+    /// A process that takes no commands is gone, and the news of it is on its way.
     fn tell(&self, process: ProcessId, command: Command) {
         let Some(handle) = self.processes.get(&process) else {
             return;
         };
-        if let Err(error) = handle.commands.try_send(command) {
-            tracing::debug!(process = process.get(), %error, "a command was not taken");
-        }
+        let _ = handle.commands.send(command);
     }
 
     /// Tells hosts what the step showed: one lock, one wake-up. `false`: that was all.
@@ -341,6 +377,10 @@ impl Drop for Actor {
     /// Also when the runtime is dropped, or something panicked: no turn without an end, no reader
     /// that waits for ever.
     fn drop(&mut self) {
+        // After a panic the machine is not to be trusted, and a second one would end the host.
+        if !std::thread::panicking() {
+            self.abandon();
+        }
         let shared = &self.parts.shared;
         shared.gate.abandon();
         shared.log.close();

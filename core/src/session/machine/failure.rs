@@ -59,7 +59,7 @@ impl Machine {
             return;
         };
         match report {
-            Report::Spawned { .. } => ending.spawned = true,
+            Report::Spawned { pid, .. } => ending.pid = pid,
             Report::Exited { exit, .. } => ending.exit = Some(exit),
             Report::Gone { left } => self.gone(id, left, out),
             Report::Note { code, message } => self.warn(out, code, message),
