@@ -46,7 +46,6 @@ pub(super) fn actor<C: Control>(
     let (sender, commands) = mpsc::unbounded_channel();
     let tail = Arc::new(StderrTail::default());
     let handle = ProcessHandle {
-        id: parts.id,
         commands: sender,
         stderr: Arc::clone(&tail),
     };

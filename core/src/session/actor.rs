@@ -24,6 +24,9 @@ use crate::session::{Receipt, Shared};
 /// Reports of processes that wait for the session: one is one read's worth of signals.
 const REPORTS: usize = 8;
 
+/// How much of stderr stands in a failure, in bytes.
+const STDERR_IN_FAILURE: usize = 8 << 10;
+
 /// What hosts and the pool tell a session.
 ///
 /// The channel is not bounded by itself. It is bounded by those who send: one turn at a time (the
@@ -75,6 +78,7 @@ pub(crate) async fn run(parts: Parts) {
         parts,
         reports_in,
         processes: HashMap::new(),
+        current: None,
         ticket: 0,
         grant: None,
         slot: None,
@@ -92,6 +96,8 @@ struct Actor {
     parts: Parts,
     reports_in: mpsc::Sender<(ProcessId, Report)>,
     processes: HashMap<ProcessId, ProcessHandle>,
+    /// The last one that was started.
+    current: Option<ProcessId>,
     /// The last question to the pool; answers to earlier ones are given back.
     ticket: u64,
     grant: Option<Grant>,
@@ -118,7 +124,7 @@ impl Actor {
                 message = self.parts.inbox.recv() => match message {
                     Some(message) => open = self.message(message),
                     // Every handle is gone, which each of them says before it goes.
-                    None => open = self.step(close_by_drop()),
+                    None => open = self.close(CloseReason::Host, None),
                 },
                 Some((process, report)) = reports.recv(), if self.listening => {
                     open = self.report(process, report);
@@ -243,7 +249,10 @@ impl Actor {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Show(turn, body) => self.shown.push((turn, body)),
+            Effect::Show(turn, body) => {
+                let body = self.with_stderr(body);
+                self.shown.push((turn, body));
+            }
             Effect::Acquire(want) => {
                 self.ticket += 1;
                 self.parts.pool.request(want, self.ticket);
@@ -272,8 +281,22 @@ impl Actor {
                     let _ = reply.send(receipt);
                 }
             }
-            Effect::Closed => self.parts.shared.gate.abandon(),
+            // Its last turn has its end in this step; the door was closed before.
+            Effect::Closed => {}
         }
+    }
+
+    /// A process that failed without having ended still left words on stderr.
+    fn with_stderr(&self, mut body: Body) -> Body {
+        if let Body::TurnFailed { failure, .. } = &mut body
+            && failure.code.is_runtime()
+            && failure.stderr.is_none()
+            && let Some(handle) = self.current.and_then(|id| self.processes.get(&id))
+        {
+            let tail = handle.stderr.text(STDERR_IN_FAILURE);
+            failure.stderr = (!tail.is_empty()).then_some(tail);
+        }
+        body
     }
 
     fn start(&mut self, id: ProcessId, mode: Mode, resume: Option<String>, cost_usd: f64) {
@@ -298,6 +321,7 @@ impl Actor {
             Err(error) => return self.refuse_start(id, error),
         };
         self.processes.insert(id, handle);
+        self.current = Some(id);
         let reports = self.reports_in.clone();
         self.tell(
             id,
@@ -338,6 +362,10 @@ impl Actor {
     }
 
     /// Tells hosts what the step showed: one lock, one wake-up. `false`: that was all.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "few kinds change more than the log"
+    )]
     fn flush(&mut self) -> bool {
         if self.shown.is_empty() {
             return true;
@@ -353,14 +381,13 @@ impl Actor {
                     ..
                 } => shared.bind(provider_session_id),
                 Body::SessionClosed { .. } => closed = true,
-                other => {
-                    // The gate opens before the end is seen, so that a host may answer it with
-                    // the next turn. Whoever waits for the end alone is told after the log, so
-                    // that a host finds there all that led to it.
-                    if let (Some(turn), Some(end)) = (turn, end_of(other)) {
-                        farewells.extend(shared.gate.leave(*turn, end));
-                    }
-                }
+                _ => {}
+            }
+            // The gate opens before the end is seen, so that a host may answer it with the next
+            // turn. Whoever waits for the end alone is told after the log, so that a host finds
+            // there all that led to it.
+            if let (Some(turn), Some(end)) = (turn, end_of(body)) {
+                farewells.extend(shared.gate.leave(*turn, end));
             }
         }
         shared.set_mode(self.parts.machine.mode());
@@ -388,21 +415,16 @@ impl Drop for Actor {
     }
 }
 
-fn close_by_drop() -> Input {
-    Input::Close {
-        reason: CloseReason::Host,
-        by: None,
-    }
-}
-
 fn end_of(body: &Body) -> Option<End> {
     if !body.kind().is_turn_end() {
         return None;
     }
     match body {
-        Body::TurnCompleted { result } => Some(End::Completed(result.clone())),
-        Body::TurnFailed { failure, result } => Some(End::Failed(failure.clone(), result.clone())),
-        Body::TurnInterrupted { result } => Some(End::Interrupted(result.clone())),
+        Body::TurnCompleted { result } => Some(End::Completed(*result.clone())),
+        Body::TurnFailed { failure, result } => {
+            Some(End::Failed(*failure.clone(), *result.clone()))
+        }
+        Body::TurnInterrupted { result } => Some(End::Interrupted(*result.clone())),
         _ => None,
     }
 }
