@@ -3,9 +3,13 @@
 mod agents;
 mod generated;
 mod isolated;
+mod scene;
+mod tape;
 mod watch;
 
 pub use agents::{Scripted, scripted_agent};
 pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async};
+pub use scene::{PROTOCOLS, Scene, each_protocol, hanging, is_empty, stats_become, timeouts};
+pub use tape::{Tape, assert_lawful, count, story};
 pub use watch::{descendants, wait_until};

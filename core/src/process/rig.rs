@@ -200,7 +200,7 @@ impl Rig {
 
     pub(super) async fn command(&self, command: Command) {
         let handle = self.handle.as_ref().expect("a handle");
-        handle.commands.send(command).await.expect("an actor");
+        handle.commands.send(command).expect("an actor");
     }
 
     pub(super) async fn attach(

@@ -53,7 +53,7 @@ impl Run {
     }
 
     async fn command(&self, command: Command) {
-        self.handle.commands.send(command).await.expect("an actor");
+        self.handle.commands.send(command).expect("an actor");
     }
 
     async fn report(&mut self) -> Report {
