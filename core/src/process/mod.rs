@@ -62,10 +62,10 @@ mod start;
 mod stderr;
 mod stop;
 #[cfg(all(test, target_os = "linux"))]
-mod tree_start_tests;
-#[cfg(all(test, target_os = "linux"))]
 mod test_host;
 pub(crate) mod tree;
+#[cfg(all(test, target_os = "linux"))]
+mod tree_start_tests;
 #[cfg(all(test, target_os = "linux"))]
 mod tree_tests;
 mod writer;
