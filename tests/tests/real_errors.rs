@@ -132,7 +132,7 @@ fn a_used_up_subscription_fails_the_turn_alone() {
                 limits.extend(status.clone());
             }
         }
-        assert_eq!(limits, ["rejected"]);
+        assert!(limits.contains(&"rejected".to_owned()), "{limits:?}");
     });
 }
 
