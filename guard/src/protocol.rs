@@ -75,8 +75,6 @@ impl Header {
 pub enum Command {
     /// Send this signal to the agent.
     Signal(u8),
-    /// Send this signal to the agent's process group.
-    SignalGroup(u8),
     /// Kill the agent and everything that it started.
     Kill,
 }
@@ -87,8 +85,7 @@ impl Command {
     pub fn encode(self) -> [u8; COMMAND_LEN] {
         let (kind, signal) = match self {
             Self::Signal(signal) => (1, signal),
-            Self::SignalGroup(signal) => (2, signal),
-            Self::Kill => (3, 0),
+            Self::Kill => (2, 0),
         };
         [kind, signal, 0, 0, 0, 0, 0, 0]
     }
@@ -98,8 +95,7 @@ impl Command {
     pub fn decode(bytes: [u8; COMMAND_LEN]) -> Option<Self> {
         match bytes {
             [1, signal, 0, 0, 0, 0, 0, 0] => Some(Self::Signal(signal)),
-            [2, signal, 0, 0, 0, 0, 0, 0] => Some(Self::SignalGroup(signal)),
-            [3, 0, 0, 0, 0, 0, 0, 0] => Some(Self::Kill),
+            [2, 0, 0, 0, 0, 0, 0, 0] => Some(Self::Kill),
             _ => None,
         }
     }
@@ -301,7 +297,7 @@ mod tests {
 
     #[test]
     fn every_command_survives_the_wire_and_others_are_refused() {
-        for command in [Command::Signal(15), Command::SignalGroup(2), Command::Kill] {
+        for command in [Command::Signal(15), Command::Kill] {
             assert_eq!(Command::decode(command.encode()), Some(command));
         }
         assert_eq!(Command::decode([4, 0, 0, 0, 0, 0, 0, 0]), None);

@@ -1,72 +1,21 @@
 //! What happened: the bodies of events.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::config::{Mode, millis};
 use crate::error::ErrorKind;
 use crate::event::kind::EventKind;
 use crate::event::outcome::{Exit, Failure, TurnResult, Usage};
+use crate::event::raw::RawJson;
+use crate::event::words::{
+    CloseReason, CompactionPhase, EvictionReason, FileChangeKind, PlanStatus, RequestKind,
+    Resolution, ResolvedBy, StopReason, ToolKind, TurnOrigin, WarningCode,
+};
 use crate::ids::{ProcessId, RequestId};
 use crate::process::Containment;
-
-/// JSON as the agent sent it: forwarded whole, not looked into.
-#[derive(Clone, Debug, Serialize)]
-#[serde(transparent)]
-pub struct RawJson(Box<RawValue>);
-
-// By way of a value: raw text cannot be had out of a tagged, flattened object.
-impl<'de> Deserialize<'de> for RawJson {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        serde_json::value::to_raw_value(&value)
-            .map(Self)
-            .map_err(D::Error::custom)
-    }
-}
-
-impl RawJson {
-    /// Wraps JSON text. Text that is not JSON becomes a JSON string.
-    #[must_use]
-    pub fn from_text(text: &str) -> Self {
-        serde_json::from_str::<Box<RawValue>>(text)
-            .or_else(|_| serde_json::value::to_raw_value(text))
-            .map_or_else(|_| Self(RawValue::NULL.to_owned()), Self)
-    }
-
-    /// The JSON text.
-    #[must_use]
-    pub fn get(&self) -> &str {
-        self.0.get()
-    }
-}
-
-impl From<Box<RawValue>> for RawJson {
-    fn from(raw: Box<RawValue>) -> Self {
-        Self(raw)
-    }
-}
-
-impl PartialEq for RawJson {
-    fn eq(&self, other: &Self) -> bool {
-        self.get() == other.get()
-    }
-}
-
-impl JsonSchema for RawJson {
-    fn schema_name() -> Cow<'static, str> {
-        "RawJson".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        true.into()
-    }
-}
 
 /// What happened.
 ///
@@ -159,19 +108,19 @@ pub enum Body {
     /// The turn ended well.
     TurnCompleted {
         /// What it gave.
-        result: TurnResult,
+        result: Box<TurnResult>,
     },
     /// The turn ended with a failure.
     TurnFailed {
         /// Why.
-        failure: Failure,
+        failure: Box<Failure>,
         /// What it gave until then.
-        result: TurnResult,
+        result: Box<TurnResult>,
     },
     /// The turn was interrupted.
     TurnInterrupted {
         /// What it gave until then.
-        result: TurnResult,
+        result: Box<TurnResult>,
     },
     /// A piece of the answer. Pieces may be merged, never lost.
     TextDelta {
@@ -372,172 +321,6 @@ impl Body {
             Self::Gap { .. } => EventKind::Gap,
             Self::Unknown { .. } => EventKind::Unknown,
         }
-    }
-}
-
-/// A small enum of words, the same in JSON as in Rust.
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-        #[serde(rename_all = "snake_case")]
-        #[non_exhaustive]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
-    )*};
-}
-
-words! {
-    /// Who ended a session.
-    CloseReason {
-        /// The host closed it.
-        Host,
-        /// The pool was shut down.
-        Shutdown,
-    }
-    /// Why a process ended.
-    StopReason {
-        /// Its session was evicted.
-        Evicted,
-        /// Its session was closed.
-        Closed,
-        /// It is replaced at a turn boundary.
-        Recycled,
-        /// It failed its session.
-        Failed,
-        /// It did not end an interrupted turn in time.
-        Interrupted,
-        /// It did its one turn.
-        TurnDone,
-        /// It ended by itself.
-        Exited,
-    }
-    /// Why a session lost its process.
-    EvictionReason {
-        /// Another session needed the slot, and this one was idle longest.
-        LeastRecentlyUsed,
-        /// It was idle for `idle_timeout`.
-        IdleTimeout,
-    }
-    /// Who started a turn.
-    TurnOrigin {
-        /// The host, by `send`.
-        Host,
-        /// The agent, by itself: background work ended, a goal goes on.
-        Agent,
-    }
-    /// What kind of tool it is, the same for every agent.
-    ToolKind {
-        /// Runs a command.
-        Shell,
-        /// Reads a file.
-        Read,
-        /// Changes files.
-        Edit,
-        /// Looks for files or text.
-        Search,
-        /// Goes to the network.
-        Fetch,
-        /// Starts a sub-agent.
-        Agent,
-        /// Keeps a plan or a list of things to do.
-        Plan,
-        /// A tool of an MCP server.
-        Mcp,
-        /// A tool that the host registered.
-        Host,
-        /// Anything else.
-        Other,
-    }
-    /// How far a step of a plan is.
-    PlanStatus {
-        /// Not begun.
-        Pending,
-        /// Under way.
-        InProgress,
-        /// Done.
-        Completed,
-    }
-    /// What happened to a file.
-    FileChangeKind {
-        /// It is new.
-        Add,
-        /// It has other content.
-        Update,
-        /// It is gone.
-        Delete,
-        /// It has another name.
-        Move,
-    }
-    /// How far a compaction is.
-    CompactionPhase {
-        /// It began.
-        Started,
-        /// It is done.
-        Completed,
-        /// It failed; the conversation is as before.
-        Failed,
-    }
-    /// What a warning is about.
-    WarningCode {
-        /// The agent said it.
-        Agent,
-        /// The agent printed something that is not its protocol.
-        Noise,
-        /// A line was longer than `max_line` and was skipped.
-        LineTooLong,
-        /// The last line ended before it was whole.
-        TruncatedLine,
-        /// Output for a turn that is over, or that never was.
-        LateOutput,
-        /// A lower level of containment is in force than a guard.
-        Containment,
-        /// The agent could not resume, and goes on as a new conversation.
-        NotResumed,
-        /// Processes could not be ended.
-        Stuck,
-        /// A descendant held the agent's output open after its end.
-        LeakedOutput,
-    }
-    /// What the agent asks.
-    RequestKind {
-        /// May this command run?
-        CommandApproval,
-        /// May these files be changed?
-        FileChangeApproval,
-        /// May this tool be used?
-        ToolApproval,
-        /// May the agent do more than its mode allows?
-        PermissionEscalation,
-        /// Is this plan good?
-        PlanApproval,
-        /// What does the user say?
-        UserQuestion,
-        /// What does the user give an MCP server?
-        Elicitation,
-        /// What does the host's tool give?
-        HostTool,
-    }
-    /// How a question was settled.
-    Resolution {
-        /// Yes.
-        Allowed,
-        /// No.
-        Denied,
-        /// With content.
-        Answered,
-        /// The agent took it back, or its turn or process ended.
-        Withdrawn,
-    }
-    /// Who settled a question.
-    ResolvedBy {
-        /// The host.
-        Host,
-        /// Nobody: no handler is registered, and that means no.
-        NoHandler,
-        /// The agent itself.
-        Agent,
-        /// The end of the turn or of the process.
-        TurnEnd,
     }
 }
 

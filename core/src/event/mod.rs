@@ -5,14 +5,17 @@
 mod body;
 mod kind;
 mod outcome;
+mod raw;
+mod words;
 
-pub use body::{
-    Body, CloseReason, CompactionPhase, EvictionReason, FileChange, FileChangeKind, PlanEntry,
-    PlanStatus, RawJson, RequestKind, Resolution, ResolvedBy, StopReason, ToolKind, TurnOrigin,
-    WarningCode,
-};
+pub use body::{Body, FileChange, PlanEntry};
 pub use kind::EventKind;
 pub use outcome::{Cost, Exit, Failure, TurnResult, Usage};
+pub use raw::RawJson;
+pub use words::{
+    CloseReason, CompactionPhase, EvictionReason, FileChangeKind, PlanStatus, RequestKind,
+    Resolution, ResolvedBy, StopReason, ToolKind, TurnOrigin, WarningCode,
+};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

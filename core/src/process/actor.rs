@@ -48,7 +48,6 @@ pub(super) fn actor<C: Control>(
     let (sender, commands) = mpsc::channel(COMMANDS);
     let tail = Arc::new(StderrTail::default());
     let handle = ProcessHandle {
-        id: parts.id,
         commands: sender,
         stderr: Arc::clone(&tail),
     };

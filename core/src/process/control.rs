@@ -98,6 +98,7 @@ impl Control {
     }
 
     /// What finds the tree again if this process is killed.
+    #[cfg(test)]
     pub(crate) fn record(&self) -> &TreeRecord {
         &self.record
     }
@@ -129,14 +130,6 @@ impl Control {
         match &self.link {
             Link::Guard(link) => link.command(Command::Signal(number(signal))),
             Link::Group { leader, .. } => os::signal(leader, signal),
-        }
-    }
-
-    /// Sends a signal to the agent's process group, if the agent has not ended.
-    pub(crate) fn signal_group(&self, signal: Signal) {
-        match &self.link {
-            Link::Guard(link) => link.command(Command::SignalGroup(number(signal))),
-            Link::Group { leader, .. } => os::signal_group(leader, signal),
         }
     }
 

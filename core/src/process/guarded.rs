@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use remuda_guard::protocol::{
     DESCRIPTORS, HEADER_LEN, Header, MAX_STRINGS, REPLY_LEN, Reply, Step,
@@ -50,7 +50,6 @@ impl Started {
         });
         Ok(Tree {
             pid,
-            started_at: SystemTime::now(),
             containment: self.containment,
             stdin: stdin.map_err(refused)?,
             stdout: stdout.map_err(refused)?,

@@ -117,10 +117,6 @@ impl Life {
         self.drain(owed, now);
     }
 
-    pub(super) fn has_exited(&self) -> bool {
-        self.exited
-    }
-
     /// Nothing is left of the tree.
     pub(super) fn tree_gone(&mut self, owed: u64, now: Instant) {
         self.gone = true;

@@ -90,12 +90,6 @@ pub(super) fn signal(leader: &Leader, signal: Signal) {
     }
 }
 
-pub(super) fn signal_group(leader: &Leader, signal: Signal) {
-    if let Some(pid) = *leader.lock() {
-        let _ended = kill_process_group(pid, raw_signal(signal));
-    }
-}
-
 pub(super) fn kill_group(leader: &Leader) {
     if let Some(pid) = *leader.lock() {
         let _ended = kill_process_group(pid, RawSignal::KILL);

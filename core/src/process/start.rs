@@ -13,10 +13,13 @@ use crate::process::tree::{self, Signal, SpawnError, Tree, TreeSpec};
 use crate::process::{Control, Limits, ProcessHandle};
 use crate::provider::{AgentSignal, Codec, StopLadder};
 
+/// Says what to start. It may look at the file system, so it runs where blocking does no harm.
+pub(crate) type Plan = Box<dyn FnOnce() -> Result<TreeSpec, Error> + Send>;
+
 /// What a process is made of.
 pub(crate) struct ProcessSpec {
     pub id: ProcessId,
-    pub tree: TreeSpec,
+    pub plan: Plan,
     pub codec: Box<dyn Codec>,
     pub stop: StopLadder,
     pub limits: Limits,
@@ -35,12 +38,13 @@ pub(crate) fn start(spec: ProcessSpec) -> ProcessHandle {
         limits: spec.limits,
         lease: spec.lease,
     };
-    let (tree, runtime) = (spec.tree, spec.runtime.clone());
+    let (plan, runtime) = (spec.plan, spec.runtime.clone());
     let (handle, actor) = actor(parts, async move {
-        let task = tokio::task::spawn_blocking(move || Tree::spawn(tree, &runtime));
+        let task = tokio::task::spawn_blocking(move || {
+            Tree::spawn(plan()?, &runtime).map_err(|error| refused(&error))
+        });
         match task.await {
-            Ok(Ok(tree)) => Ok(started(tree)),
-            Ok(Err(error)) => Err(refused(&error)),
+            Ok(outcome) => outcome.map(started),
             Err(_) => Err(Error::new(ErrorKind::Internal, "the start panicked")),
         }
     });

@@ -16,15 +16,16 @@ struct Run {
 
 impl Run {
     async fn start(program: &str, args: &[&str]) -> Self {
+        let tree = TreeSpec {
+            program: program.into(),
+            args: args.iter().map(Into::into).collect(),
+            env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+            cwd: "/".into(),
+            lowest: tree::Containment::ProcessGroup,
+        };
         let handle = start(ProcessSpec {
             id: ProcessId::next(),
-            tree: TreeSpec {
-                program: program.into(),
-                args: args.iter().map(Into::into).collect(),
-                env: vec![("PATH".into(), "/usr/bin:/bin".into())],
-                cwd: "/".into(),
-                lowest: tree::Containment::ProcessGroup,
-            },
+            plan: Box::new(|| Ok(tree)),
             codec: Box::new(Echo),
             stop: StopLadder {
                 half_close: Duration::from_mins(1),

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
@@ -90,8 +90,6 @@ pub(super) fn is_shortage(error: &io::Error) -> bool {
 pub(crate) struct Tree {
     /// Process id of the agent.
     pub pid: u32,
-    /// When the agent was started.
-    pub started_at: SystemTime,
     /// The containment in force, at least what was asked.
     pub containment: Containment,
     /// To the agent. Shutting it down tells the agent that there is no more input.

@@ -10,7 +10,6 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::SystemTime;
 
 use rustix::process::{WaitOptions, wait};
 use tempfile::tempdir;
@@ -179,9 +178,7 @@ fn the_agent_has_three_sockets_and_no_other_descriptor() {
 #[test]
 fn the_agent_leads_a_session_and_is_the_first_to_go_when_memory_is_short() {
     alone(|runtime| {
-        let before = SystemTime::now();
         let tree = spawn(runtime, shell("read line"));
-        assert!(tree.started_at >= before);
         let words = stat(tree.pid).unwrap();
         let pid = tree.pid.to_string();
         assert_eq!((&words[2], &words[3]), (&pid, &pid));

@@ -268,7 +268,7 @@ fn signals_reach_the_agent_or_its_group() {
         runtime
             .block_on(tree.stdout.read_exact(&mut [0; 1]))
             .unwrap();
-        tree.control.signal_group(Signal::Terminate);
+        tree.control.signal(Signal::Terminate);
         assert_eq!(exit_then_gone(runtime, tree).signal, Some(15));
     });
 }

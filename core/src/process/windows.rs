@@ -28,10 +28,6 @@ impl Control {
         match self.0 {}
     }
 
-    pub(crate) fn signal_group(&self, _signal: Signal) {
-        match self.0 {}
-    }
-
     pub(crate) fn kill(&self) {
         match self.0 {}
     }

@@ -51,6 +51,10 @@ pub(crate) trait Provider: Send + Sync + 'static {
 }
 
 /// What an agent can do.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one yes or no about an agent"
+)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capabilities {
     /// It stays alive between turns.

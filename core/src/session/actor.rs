@@ -24,6 +24,9 @@ use crate::session::{Receipt, Shared};
 /// Reports of processes that wait for the session: one is one read's worth of signals.
 const REPORTS: usize = 8;
 
+/// How much of stderr stands in a failure, in bytes.
+const STDERR_IN_FAILURE: usize = 8 << 10;
+
 /// What hosts and the pool tell a session.
 ///
 /// The channel is not bounded by itself. It is bounded by those who send: one turn at a time (the
@@ -75,6 +78,7 @@ pub(crate) async fn run(parts: Parts) {
         parts,
         reports_in,
         processes: HashMap::new(),
+        current: None,
         ticket: 0,
         grant: None,
         slot: None,
@@ -92,6 +96,8 @@ struct Actor {
     parts: Parts,
     reports_in: mpsc::Sender<(ProcessId, Report)>,
     processes: HashMap<ProcessId, ProcessHandle>,
+    /// The last one that was started.
+    current: Option<ProcessId>,
     /// The last question to the pool; answers to earlier ones are given back.
     ticket: u64,
     grant: Option<Grant>,
@@ -205,7 +211,10 @@ impl Actor {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Show(turn, body) => self.shown.push((turn, body)),
+            Effect::Show(turn, body) => {
+                let body = self.with_stderr(body);
+                self.shown.push((turn, body));
+            }
             Effect::Acquire(want) => {
                 self.ticket += 1;
                 self.parts.pool.request(want, self.ticket);
@@ -238,6 +247,19 @@ impl Actor {
         }
     }
 
+    /// A process that failed without having ended still left words on stderr.
+    fn with_stderr(&self, mut body: Body) -> Body {
+        if let Body::TurnFailed { failure, .. } = &mut body
+            && failure.code.is_runtime()
+            && failure.stderr.is_none()
+            && let Some(handle) = self.current.and_then(|id| self.processes.get(&id))
+        {
+            let tail = handle.stderr.text(STDERR_IN_FAILURE);
+            failure.stderr = (!tail.is_empty()).then_some(tail);
+        }
+        body
+    }
+
     fn start(&mut self, id: ProcessId, mode: Mode, resume: Option<String>, cost_usd: f64) {
         let Some(grant) = self.grant.take() else {
             return;
@@ -260,6 +282,7 @@ impl Actor {
             Err(error) => return self.refuse_start(id, error),
         };
         self.processes.insert(id, handle);
+        self.current = Some(id);
         let reports = self.reports_in.clone();
         self.tell(
             id,
@@ -302,6 +325,10 @@ impl Actor {
     }
 
     /// Tells hosts what the step showed: one lock, one wake-up. `false`: that was all.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "few kinds change more than the log"
+    )]
     fn flush(&mut self) -> bool {
         if self.shown.is_empty() {
             return true;
@@ -316,13 +343,12 @@ impl Actor {
                     ..
                 } => shared.bind(provider_session_id),
                 Body::SessionClosed { .. } => closed = true,
-                other => {
-                    // The gate opens before the end is seen, so that a host may answer it with
-                    // the next turn.
-                    if let (Some(turn), Some(end)) = (turn, end_of(other)) {
-                        shared.gate.leave(*turn, end);
-                    }
-                }
+                _ => {}
+            }
+            // The gate opens before the end is seen, so that a host may answer it with the next
+            // turn.
+            if let (Some(turn), Some(end)) = (turn, end_of(body)) {
+                shared.gate.leave(*turn, end);
             }
         }
         shared.set_mode(self.parts.machine.mode());
@@ -352,14 +378,17 @@ fn close_by_drop() -> Input {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "three kinds are ends")]
 fn end_of(body: &Body) -> Option<End> {
     if !body.kind().is_turn_end() {
         return None;
     }
     match body {
-        Body::TurnCompleted { result } => Some(End::Completed(result.clone())),
-        Body::TurnFailed { failure, result } => Some(End::Failed(failure.clone(), result.clone())),
-        Body::TurnInterrupted { result } => Some(End::Interrupted(result.clone())),
+        Body::TurnCompleted { result } => Some(End::Completed(*result.clone())),
+        Body::TurnFailed { failure, result } => {
+            Some(End::Failed(*failure.clone(), *result.clone()))
+        }
+        Body::TurnInterrupted { result } => Some(End::Interrupted(*result.clone())),
         _ => None,
     }
 }

@@ -48,17 +48,21 @@ pub(crate) fn start(launching: Launching<'_>) -> Result<ProcessHandle, Error> {
         &launch.env,
         Inherited::of_host(),
     );
-    let program = program(provider, options, &env).resolve(&options.cwd)?;
+    let program = program(provider, options, &env);
+    let cwd = options.cwd.clone();
+    let lowest = pool_options.require_containment;
     let timeouts = options.timeouts.unwrap_or(pool_options.timeouts);
     Ok(process::start(ProcessSpec {
         id,
-        tree: TreeSpec {
-            program,
-            args: launch.args,
-            env,
-            cwd: options.cwd.clone(),
-            lowest: pool_options.require_containment,
-        },
+        plan: Box::new(move || {
+            Ok(TreeSpec {
+                program: program.resolve(&cwd)?,
+                args: launch.args,
+                env,
+                cwd,
+                lowest,
+            })
+        }),
         codec: provider.codec(&plan),
         stop: provider.capabilities().stop,
         limits: Limits {

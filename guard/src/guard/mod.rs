@@ -185,11 +185,8 @@ impl Guard {
                 (Some(Command::Signal(number)), Some(agent)) => {
                     sys::kill(agent, i32::from(number));
                 }
-                (Some(Command::SignalGroup(number)), Some(agent)) => {
-                    sys::kill(-agent, i32::from(number));
-                }
                 // Its pid may belong to another process by now.
-                (Some(Command::Signal(_) | Command::SignalGroup(_)), None) => {}
+                (Some(Command::Signal(_)), None) => {}
                 // A host that says what no host says is not the host.
                 (Some(Command::Kill) | None, _) => self.start_killing(),
             }

@@ -130,24 +130,45 @@ impl AppServer {
         };
         self.cut_deltas();
         let thread = self.threads.get_mut(&conversation)?;
+        let news = News {
+            stage,
+            id,
+            item,
+            line,
+        };
         if route.child {
             let child = thread.children.get_mut(thread_id)?;
-            child_item(conversation, child, stage, &id, item, line, out);
-            return Some(());
+            child_item(conversation, child, news, out);
+        } else {
+            self.own_item(conversation, turn_id, news, out);
         }
-        if let (
-            Item::Status {
-                state: "reviewing", ..
-            },
-            None,
-        ) = (&item, &thread.running)
-        {
-            thread.begin(turn_id, out); // A review says this before it says that it has started.
+        Some(())
+    }
+
+    /// An item of the agent itself.
+    fn own_item(
+        &mut self,
+        conversation: Conversation,
+        turn_id: &str,
+        news: News<'_>,
+        out: &mut Output,
+    ) {
+        let Some(thread) = self.threads.get_mut(&conversation) else {
+            return;
+        };
+        let News {
+            stage,
+            id,
+            item,
+            line,
+        } = news;
+        // A review says this before it says that its turn has started.
+        let reviewing = matches!(&item, Item::Status { state, .. } if *state == "reviewing");
+        if reviewing && thread.running.is_none() {
+            thread.begin(turn_id, out);
         }
-        let turn = thread
-            .ledger
-            .turn_of(&id)
-            .unwrap_or_else(|| thread.turn_of(turn_id));
+        let open = thread.ledger.turn_of(&id);
+        let turn = open.unwrap_or_else(|| thread.turn_of(turn_id));
         let scope = thread.scope(turn);
         match (stage, item) {
             (_, Item::Unknown) => show_unknown(scope, line, out),
@@ -160,7 +181,7 @@ impl AppServer {
                 },
             ) => {
                 self.sub_agent(scope, &id, &activity, &child, &tool, out);
-                return Some(());
+                return;
             }
             (Stage::Started, item) => thread.ledger.started(scope, &id, item, out),
             (Stage::Completed, item) => {
@@ -174,7 +195,6 @@ impl AppServer {
             }
         }
         thread.resend_interrupt(&mut self.calls, out);
-        Some(())
     }
 
     /// The parent tells of a sub-agent. Each word comes twice, as a start and as an end.
@@ -273,26 +293,26 @@ fn new_child(parent: &str, turn: TurnRef, open: bool) -> Child {
     }
 }
 
-/// An item of a sub-agent.
-fn child_item(
-    conversation: Conversation,
-    child: &mut Child,
+/// What an item's notification says.
+struct News<'a> {
     stage: Stage,
-    id: &str,
+    id: String,
     item: Item,
-    line: &str,
-    out: &mut Output,
-) {
+    line: &'a str,
+}
+
+/// An item of a sub-agent.
+fn child_item(conversation: Conversation, child: &mut Child, news: News<'_>, out: &mut Output) {
     let scope = Scope {
         conversation,
         turn: child.turn,
         parent: Some(&child.parent),
     };
-    match (stage, item) {
-        (_, Item::Unknown) => show_unknown(scope, line, out),
-        (Stage::Started, item) => child.ledger.started(scope, id, item, out),
+    match (news.stage, news.item) {
+        (_, Item::Unknown) => show_unknown(scope, news.line, out),
+        (Stage::Started, item) => child.ledger.started(scope, &news.id, item, out),
         (Stage::Completed, item) => {
-            if let Some(said) = child.ledger.completed(scope, id, item, out) {
+            if let Some(said) = child.ledger.completed(scope, &news.id, item, out) {
                 child.said = said.text;
             }
         }

@@ -314,12 +314,18 @@ impl AppServer {
             out.signal(conversation, TurnRef::None, refused);
         }
         let Some(opened) = opened else { return };
+        let id = &*opened.thread.id;
+        if let Some(message) = self.leave(id) {
+            let code = ErrorKind::ResumeFailed;
+            let refused = SignalBody::Refused { code, message };
+            out.signal(conversation, TurnRef::None, refused);
+            return;
+        }
         let meter = if resumed {
             Meter::default()
         } else {
             Meter::from_zero()
         };
-        let id = &*opened.thread.id;
         let model = opened.model.map(|m| m.to_string());
         let mode = opening.options.permission_mode;
         let thread = Thread::new(conversation, id, mode, model.clone(), meter);
@@ -339,6 +345,18 @@ impl AppServer {
         out.signal(conversation, TurnRef::None, bound);
         let version = self.version.clone();
         out.signal(conversation, TurnRef::None, SignalBody::Ready { version });
+    }
+
+    /// Takes a thread from the conversation that had it: a session that left the process and came
+    /// back is another conversation. Gives back why that cannot be.
+    fn leave(&mut self, thread_id: &str) -> Option<String> {
+        let old = self.routes.get(thread_id)?.conversation;
+        if self.threads.get(&old).is_some_and(Thread::is_busy) {
+            return Some("the conversation runs a turn for another session".to_owned());
+        }
+        self.threads.remove(&old);
+        self.routes.retain(|_, route| route.conversation != old);
+        None
     }
 
     /// The server asks something. What nobody can answer is refused at once, or the turn hangs.

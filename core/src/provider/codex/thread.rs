@@ -131,10 +131,10 @@ impl Thread {
 
     /// `turn/start` was answered with a turn's id.
     pub(super) fn taken(&mut self, turn: TurnId, id: Option<&str>, out: &mut Output) {
+        let over = id.is_some_and(|id| self.is_over(id));
         let Some(host) = self.host.as_mut().filter(|h| h.turn == turn) else {
             return;
         };
-        let over = id.is_some_and(|id| self.past.iter().any(|(past, _)| **past == *id));
         if over {
             let message = "the message became part of a turn that was just over".to_owned();
             let code = ErrorKind::AgentError;
@@ -179,6 +179,9 @@ impl Thread {
     /// A turn began.
     pub(super) fn started(&mut self, wire: &WireTurn<'_>, calls: &mut Calls, out: &mut Output) {
         let id = &*wire.id;
+        if self.is_over(id) {
+            return;
+        }
         let root = wire.root_turn_id.as_deref();
         if let Some(running) = &mut self.running {
             if running.is(id) {
@@ -353,6 +356,15 @@ impl Thread {
             turn,
             parent: None,
         }
+    }
+
+    fn is_over(&self, id: &str) -> bool {
+        self.past.iter().any(|(past, _)| **past == *id)
+    }
+
+    /// Whether a turn runs, or is about to.
+    pub(super) fn is_busy(&self) -> bool {
+        self.running.is_some() || self.host.is_some()
     }
 
     /// The turn that runs.

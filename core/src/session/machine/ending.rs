@@ -116,7 +116,10 @@ impl Machine {
             show(
                 out,
                 Some(host.tally.id),
-                Body::TurnFailed { failure, result },
+                Body::TurnFailed {
+                    failure: failure.into(),
+                    result,
+                },
             );
         }
     }
@@ -139,7 +142,10 @@ impl Machine {
             show(
                 out,
                 Some(agent.tally.id),
-                Body::TurnFailed { failure, result },
+                Body::TurnFailed {
+                    failure: failure.into(),
+                    result,
+                },
             );
         }
     }
@@ -164,12 +170,12 @@ impl Machine {
     }
 }
 
-fn end_body(outcome: Outcome, result: crate::event::TurnResult) -> Body {
+fn end_body(outcome: Outcome, result: Box<crate::event::TurnResult>) -> Body {
     match outcome {
         Outcome::Completed => Body::TurnCompleted { result },
         Outcome::Interrupted => Body::TurnInterrupted { result },
         Outcome::Failed { code, message } => Body::TurnFailed {
-            failure: Failure::new(code, message),
+            failure: Failure::new(code, message).into(),
             result,
         },
     }

@@ -40,6 +40,10 @@ use tally::Tally;
 pub(crate) const ONLY: Conversation = Conversation(0);
 
 /// What the machine decides by. Never changes.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one yes or no about an agent"
+)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
     pub timeouts: Timeouts,
@@ -180,6 +184,10 @@ enum Probation {
 }
 
 /// A session.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named"
+)]
 #[derive(Debug)]
 pub(crate) struct Machine {
     policy: Policy,
@@ -535,6 +543,8 @@ fn closed_failure() -> Failure {
 }
 
 #[cfg(test)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
 mod laws;
 #[cfg(test)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
 mod tests;

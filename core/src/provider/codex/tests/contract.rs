@@ -1,82 +1,17 @@
-//! The promises of the boundary: holds, answers, routing, noise.
+//! The promises of the boundary: opening, answers, routing, noise.
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::opened::{
+    FIRST, GREETING, completed, methods, note, opened, options, started, warnings,
+};
 use super::play::{Player, codec};
 use crate::config::{Mode, PermissionMode, SessionOptions};
 use crate::error::ErrorKind;
 use crate::event::{Body, RequestKind, WarningCode};
-use crate::ids::TurnId;
-use crate::provider::{
-    AgentSignal, Answer, Conversation, Outcome, Output, Request, SignalBody, TurnRef,
-};
-
-const GREETING: &str = r#"{"id":1,"result":{"userAgent":"remuda/0.169.0 (x)"}}"#;
-const FIRST: Conversation = Conversation(0);
-
-fn options() -> SessionOptions {
-    SessionOptions::new("codex", "/project")
-}
-
-/// An app-server with one conversation, thread `T`; our next request has the id 3.
-fn opened() -> Player {
-    let mut player = Player::new(Mode::Warm);
-    player.open(options(), None);
-    player.line(GREETING);
-    player.line(r#"{"id":2,"result":{"thread":{"id":"T"},"model":"m"}}"#);
-    player.signals.clear();
-    player.written.clear();
-    player
-}
-
-fn started(turn: &str) -> String {
-    note(
-        "turn/started",
-        &json!({"threadId": "T", "turn": {"id": turn, "status": "inProgress"}}),
-    )
-}
-
-fn completed(turn: &str, status: &str) -> String {
-    note(
-        "turn/completed",
-        &json!({"threadId": "T", "turn": {"id": turn, "status": status}}),
-    )
-}
-
-fn note(method: &str, params: &Value) -> String {
-    json!({"method": method, "params": params}).to_string()
-}
-
-fn answer(id: u64, turn: &str) -> String {
-    json!({"id": id, "result": {"turn": {"id": turn}}}).to_string()
-}
-
-fn methods(player: &Player) -> Vec<&str> {
-    player
-        .written
-        .iter()
-        .filter_map(|v| v["method"].as_str())
-        .collect()
-}
-
-/// The ends so far, and whose they are.
-fn ends(player: &Player) -> Vec<(TurnRef, Outcome)> {
-    let ends = player.signals.iter().filter_map(|s| match &s.body {
-        SignalBody::Ended(end) => Some((s.turn, end.outcome.clone())),
-        _ => None,
-    });
-    ends.collect()
-}
-
-fn warnings(player: &Player) -> Vec<(WarningCode, String)> {
-    let warnings = player.signals.iter().filter_map(|s| match &s.body {
-        SignalBody::Show(Body::Warning { code, message }) => Some((*code, message.clone())),
-        _ => None,
-    });
-    warnings.collect()
-}
+use crate::provider::{Answer, Conversation, Output, Request, SignalBody, TurnRef};
 
 #[test]
 fn nothing_is_asked_before_the_handshake_is_answered() {
@@ -141,143 +76,6 @@ fn a_thread_that_cannot_be_resumed_is_told_from_other_faults() {
             other => panic!("{other:?}"),
         }
     }
-}
-
-#[test]
-fn an_interrupt_waits_until_the_turn_has_started() {
-    let mut player = opened();
-    player.turn(FIRST, "go");
-    player.request(Request::Interrupt {
-        conversation: FIRST,
-    });
-    player.line(&answer(3, "U"));
-    assert_eq!(methods(&player), ["turn/start"]);
-    player.line(&started("U"));
-    assert_eq!(methods(&player), ["turn/start", "turn/interrupt"]);
-    assert_eq!(
-        player.written[1]["params"],
-        json!({"threadId": "T", "turnId": "U"})
-    );
-}
-
-#[test]
-fn an_interrupt_that_came_too_early_all_the_same_is_sent_again() {
-    let mut player = opened();
-    player.turn(FIRST, "go");
-    player.line(&answer(3, "U"));
-    player.line(&started("U"));
-    player.request(Request::Interrupt {
-        conversation: FIRST,
-    });
-    player.line(r#"{"id":4,"error":{"code":-32600,"message":"no active turn to interrupt"}}"#);
-    let params = json!({"threadId": "T", "turnId": "U", "item": {"type": "reasoning", "id": "r"}});
-    player.line(&note("item/started", &params));
-    assert_eq!(
-        methods(&player),
-        ["turn/start", "turn/interrupt", "turn/interrupt"]
-    );
-    player.request(Request::Interrupt {
-        conversation: FIRST,
-    });
-    assert_eq!(methods(&player).len(), 3, "a second one adds nothing");
-}
-
-#[test]
-fn an_interrupt_names_the_id_that_the_server_wants() {
-    let mut player = opened();
-    player.line(&started("U"));
-    player.request(Request::Interrupt {
-        conversation: FIRST,
-    });
-    let text = "expected active turn id U but found V";
-    player.line(&json!({"id": 3, "error": {"code": -32600, "message": text}}).to_string());
-    assert_eq!(player.written[1]["params"]["turnId"], "V");
-}
-
-#[test]
-fn an_interrupt_of_nothing_writes_nothing() {
-    let mut player = opened();
-    player.request(Request::Interrupt {
-        conversation: FIRST,
-    });
-    player.request(Request::Interrupt {
-        conversation: Conversation(7),
-    });
-    assert_eq!(methods(&player), [""; 0]);
-}
-
-#[test]
-fn a_host_turn_waits_for_the_agents_own() {
-    let mut player = opened();
-    player.line(&started("A"));
-    let turn = player.turn(FIRST, "go");
-    assert_eq!(methods(&player), [""; 0]);
-    player.line(&completed("A", "completed"));
-    assert_eq!(methods(&player), ["turn/start"]);
-    player.line(&answer(3, "U"));
-    player.line(&started("U"));
-    player.line(&completed("U", "completed"));
-    assert_eq!(
-        ends(&player),
-        [
-            (TurnRef::Agent(1), Outcome::Completed),
-            (TurnRef::Host(turn), Outcome::Completed)
-        ]
-    );
-}
-
-#[test]
-fn an_interrupt_ends_a_waiting_turn_at_once_and_the_agents_own_too() {
-    let mut player = opened();
-    player.line(&started("A"));
-    let turn = player.turn(FIRST, "go");
-    player.request(Request::Interrupt {
-        conversation: FIRST,
-    });
-    assert_eq!(methods(&player), ["turn/interrupt"]);
-    player.line(&completed("A", "interrupted"));
-    assert_eq!(
-        ends(&player),
-        [
-            (TurnRef::Host(turn), Outcome::Interrupted),
-            (TurnRef::Agent(1), Outcome::Interrupted)
-        ]
-    );
-    assert_eq!(
-        methods(&player),
-        ["turn/interrupt"],
-        "the waiting turn is never sent"
-    );
-}
-
-#[test]
-fn a_message_that_became_part_of_the_agents_turn_takes_it_over() {
-    let mut player = opened();
-    let turn = player.turn(FIRST, "go");
-    player.line(&started("A"));
-    player.line(&answer(3, "A"));
-    player.line(&completed("A", "completed"));
-    assert_eq!(
-        ends(&player),
-        [
-            (TurnRef::Agent(1), Outcome::Completed),
-            (TurnRef::Host(turn), Outcome::Completed)
-        ]
-    );
-}
-
-#[test]
-fn a_refused_turn_ends_once_with_the_servers_words() {
-    let mut player = opened();
-    let turn = player.turn(FIRST, "go");
-    let text = "Input exceeds the maximum length of 1048576 characters.";
-    player.line(&json!({"id": 3, "error": {"code": -32602, "message": text}}).to_string());
-    let message = text.to_owned();
-    let code = ErrorKind::TooLarge;
-    assert_eq!(
-        ends(&player),
-        [(TurnRef::Host(turn), Outcome::Failed { code, message })]
-    );
 }
 
 #[test]
@@ -594,74 +392,42 @@ fn a_permission_mode_is_said_where_it_leaves_no_trace() {
 }
 
 #[test]
-fn a_one_shot_turn_is_interrupted_by_a_signal_and_ends_with_its_output() {
-    let mut player = Player::new(Mode::OneShot);
-    let conversation = player.open(options(), None);
-    player.request(Request::Interrupt { conversation });
-    assert_eq!(player.out.kill, None, "nothing runs");
-    let turn = player.turn(conversation, "a prompt");
-    assert_eq!(
-        (player.out.bytes.as_slice(), player.out.close_stdin),
-        (&b"a prompt"[..], true)
-    );
-    player.request(Request::Interrupt { conversation });
-    assert_eq!(player.out.kill, Some(AgentSignal::Interrupt));
-    player.end_of_output();
-    assert_eq!(ends(&player), [(TurnRef::Host(turn), Outcome::Interrupted)]);
-}
-
-#[test]
-fn a_one_shot_process_that_says_nothing_leaves_its_end_to_core() {
-    let mut player = Player::new(Mode::OneShot);
-    let conversation = player.open(options(), Some("R"));
-    player.turn(conversation, "go");
-    player.end_of_output();
-    player.last_words("Error: out of luck");
-    assert_eq!(ends(&player), []);
-}
-
-#[test]
-fn a_one_shot_process_says_on_stderr_that_its_thread_is_lost() {
-    const LOST: &str = "thread/resume failed: no rollout found for thread id R (code -32600)";
-    let stderr = format!("WARNING: proceeding\nError: {LOST}");
-    let mut player = Player::new(Mode::OneShot);
-    let conversation = player.open(options(), Some("R"));
-    let turn = player.turn(conversation, "go");
-    player.end_of_output();
-    player.last_words(&stderr);
-    let lost = Outcome::Failed {
-        code: ErrorKind::ResumeFailed,
-        message: LOST.to_owned(),
-    };
-    assert_eq!(ends(&player), [(TurnRef::Host(turn), lost)]);
-
-    let mut player = Player::new(Mode::OneShot);
-    let conversation = player.open(options(), Some("R"));
-    player.turn(conversation, "go");
-    player.line(r#"{"type":"thread.started","thread_id":"R"}"#);
-    player.end_of_output();
-    player.last_words(&stderr);
-    assert_eq!(
-        ends(&player),
-        [],
-        "the thread was there: this is another thread's"
-    );
-}
-
-#[test]
-fn a_turn_for_a_conversation_that_is_not_open_fails_at_once() {
+fn a_thread_that_is_opened_again_leaves_its_old_conversation_unless_a_turn_runs_there() {
     let mut player = opened();
-    let turn = TurnId::from_raw(9);
-    let conversation = Conversation(3);
-    player.request(Request::Turn {
-        conversation,
-        turn,
-        text: "go".into(),
-    });
-    let code = ErrorKind::Internal;
-    let message = "the conversation is not open".to_owned();
-    assert_eq!(
-        ends(&player),
-        [(TurnRef::Host(turn), Outcome::Failed { code, message })]
-    );
+    player.open(options(), Some("T"));
+    player.line(r#"{"id":3,"result":{"thread":{"id":"T"}}}"#);
+    player.line(&started("U"));
+    let at: Vec<_> = player.signals.iter().map(|s| s.conversation.0).collect();
+    assert_eq!(at, [1, 1, 1], "bound, ready, and the agent's turn");
+    player.open(options(), Some("T"));
+    player.line(r#"{"id":4,"result":{"thread":{"id":"T"}}}"#);
+    let last = player.signals.last().expect("an answer");
+    assert_eq!(last.conversation, Conversation(2));
+    match &last.body {
+        SignalBody::Refused { code, .. } => assert_eq!(*code, ErrorKind::ResumeFailed),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_sub_agent_that_its_parent_has_not_named_yet_is_found_by_its_root_turn() {
+    let mut player = opened();
+    player.line(&started("U"));
+    let turn = json!({"id": "V", "rootTurnId": "U"});
+    player.line(&note(
+        "turn/started",
+        &json!({"threadId": "C", "turn": turn}),
+    ));
+    player.signals.clear();
+    let params = json!({"threadId": "C", "turnId": "V", "itemId": "a", "delta": "hi"});
+    player.line(&note("item/agentMessage/delta", &params));
+    let [signal] = player.signals.as_slice() else {
+        panic!("one event: {:?}", player.signals);
+    };
+    assert_eq!(signal.turn, TurnRef::Agent(1));
+    let SignalBody::Show(body) = &signal.body else {
+        panic!("{signal:?}");
+    };
+    let (text, parent) = ("hi".to_owned(), Some("C".into()));
+    assert_eq!(*body, Body::TextDelta { text, parent });
 }

@@ -10,5 +10,7 @@ mod contract;
 mod documents;
 mod fuzz;
 mod golden;
+mod opened;
 mod play;
 mod start;
+mod turns;

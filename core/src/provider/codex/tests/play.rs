@@ -155,7 +155,8 @@ impl Player {
         self.codec.line(line.as_bytes(), &mut out);
         let question = serde_json::from_str::<Value>(line).ok();
         let question = question.filter(|v| v.get("method").is_some() && v.get("id").is_some());
-        self.take(out, question.map(|v| v["id"].to_string()));
+        let id = question.map(|v| v["id"].to_string());
+        self.take(out, id.as_deref());
     }
 
     pub(super) fn end_of_output(&mut self) {
@@ -184,7 +185,7 @@ impl Player {
                     self.busy.remove(&signal.conversation);
                 }
                 SignalBody::Asked { request, .. } => {
-                    let id = question.clone().expect("only questions are asked");
+                    let id = question.expect("only questions are asked").to_owned();
                     self.questions.insert(id, (signal.conversation, *request));
                 }
                 _ => {}
