@@ -14,14 +14,14 @@ use crate::ids::SessionId;
 use crate::metrics::Gauges;
 use crate::pool::lease::Grant;
 use crate::pool::slots::{Effect, Input, Slots, Want};
-use crate::session::Message;
+use crate::session::Call;
 
 /// What sessions and hosts tell the pool.
 #[derive(Debug)]
 pub(crate) enum PoolMessage {
     Opened {
         session: SessionId,
-        inbox: mpsc::UnboundedSender<Message>,
+        inbox: mpsc::UnboundedSender<Call>,
     },
     Closed {
         session: SessionId,
@@ -52,7 +52,7 @@ pub struct Shutdown {
 }
 
 struct Member {
-    inbox: mpsc::UnboundedSender<Message>,
+    inbox: mpsc::UnboundedSender<Call>,
     ticket: u64,
 }
 
@@ -158,14 +158,14 @@ impl PoolActor {
                 // Whoever does not take it drops it, and it comes back.
                 let grant = Grant::new(session, given, &self.own);
                 let ticket = self.ticket(session);
-                (session, Message::Granted { ticket, grant })
+                (session, Call::Granted { ticket, grant })
             }
             Effect::Refuse(session) => {
                 let ticket = self.ticket(session);
                 let error = Error::new(ErrorKind::PoolFull, self.refusal());
-                (session, Message::Denied { ticket, error })
+                (session, Call::Denied { ticket, error })
             }
-            Effect::Evict(session, reason) => (session, Message::Evict(reason)),
+            Effect::Evict(session, reason) => (session, Call::Evict(reason)),
         };
         if let Some(member) = self.members.get(&session) {
             let _ = member.inbox.send(message);
@@ -220,7 +220,7 @@ impl PoolActor {
         let time = by.saturating_duration_since(now);
         let proof = (time / 3).min(std::time::Duration::from_secs(1));
         if let Some(member) = self.members.get(&session) {
-            let _ = member.inbox.send(Message::Close {
+            let _ = member.inbox.send(Call::Close {
                 reason: CloseReason::Shutdown,
                 by: Some(by.checked_sub(proof).unwrap_or(now)),
             });

@@ -128,9 +128,14 @@ pub(crate) fn find(name: &str) -> Result<&'static dyn Provider, Error> {
 }
 
 impl Capabilities {
+    /// In which kinds of process the agent can do this.
+    pub(crate) fn support(&self, feature: Feature) -> Support {
+        let found = self.features.iter().find(|(f, _)| *f == feature);
+        found.map_or_else(Support::default, |(_, support)| *support)
+    }
+
     /// Whether the agent can do this in a process of this kind.
     pub(crate) fn can(&self, feature: Feature, mode: Mode) -> bool {
-        let found = self.features.iter().find(|(f, _)| *f == feature);
-        found.is_some_and(|(_, support)| support.in_mode(mode))
+        self.support(feature).in_mode(mode)
     }
 }

@@ -1,25 +1,27 @@
 //! Drives one session's machine: receives, steps, carries out. Nothing is decided here.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Sleep;
 
 use crate::config::{Mode, PoolOptions, SessionOptions};
-use crate::error::Error;
-use crate::event::{Body, CloseReason, EvictionReason};
+use crate::error::{Error, ErrorKind};
+use crate::event::{Body, Changed, CloseReason, Failure, TurnResult};
 use crate::ids::{ProcessId, TurnId};
 use crate::metrics::Counters;
 use crate::pool::lease::{Grant, PoolLink, SlotLease, StartLease};
 use crate::process::{Command, ProcessHandle, Report};
-use crate::provider::{Provider, Request};
-use crate::session::gate::{End, Farewell};
+use crate::provider::{LaunchPlan, Provider, Request};
+use crate::session::Shared;
+use crate::session::alarm::Alarm;
+use crate::session::call::Call;
+use crate::session::gate::{End, Entry, Farewell, Waiting};
 use crate::session::launch::{self, Launching};
 use crate::session::machine::{Effect, Input, Machine, ONLY};
-use crate::session::{Receipt, Shared};
+use crate::session::replies::{self, Replies, Steering};
+use crate::settings::Change;
 
 /// Reports of processes that wait for the session: one is one read's worth of signals.
 const REPORTS: usize = 8;
@@ -27,43 +29,11 @@ const REPORTS: usize = 8;
 /// How much of stderr stands in a failure, in bytes.
 const STDERR_IN_FAILURE: usize = 8 << 10;
 
-/// What hosts and the pool tell a session.
-///
-/// The channel is not bounded by itself. It is bounded by those who send: one turn at a time (the
-/// gate), one answer of the pool per question, one eviction at a time, and interrupts and holds that
-/// are each a call of the host.
-#[derive(Debug)]
-pub(crate) enum Message {
-    Send {
-        turn: TurnId,
-        tag: Option<u64>,
-        message: Arc<crate::message::Message>,
-    },
-    Interrupt {
-        turn: TurnId,
-        reply: oneshot::Sender<Receipt>,
-    },
-    Hold(bool),
-    Close {
-        reason: CloseReason,
-        by: Option<Instant>,
-    },
-    Granted {
-        ticket: u64,
-        grant: Grant,
-    },
-    Denied {
-        ticket: u64,
-        error: Error,
-    },
-    Evict(EvictionReason),
-}
-
 /// What a session is made of.
 pub(crate) struct Parts {
     pub shared: Arc<Shared>,
     pub machine: Machine,
-    pub inbox: mpsc::UnboundedReceiver<Message>,
+    pub inbox: mpsc::UnboundedReceiver<Call>,
     pub pool: PoolLink,
     pub provider: &'static dyn Provider,
     pub options: Arc<SessionOptions>,
@@ -83,9 +53,10 @@ pub(crate) async fn run(parts: Parts) {
         grant: None,
         slot: None,
         start: None,
-        receipt: None,
+        replies: Replies::default(),
         listening: true,
         shown: Vec::new(),
+        farewells: Vec::new(),
         effects: Vec::new(),
         left: Vec::new(),
     };
@@ -103,10 +74,12 @@ struct Actor {
     grant: Option<Grant>,
     slot: Option<SlotLease>,
     start: Option<StartLease>,
-    receipt: Option<oneshot::Sender<Receipt>>,
+    replies: Replies,
     listening: bool,
     /// Events of the current step, appended to the log in one go.
     shown: Vec<(Option<TurnId>, Body)>,
+    /// Ends of the current step, told after the log.
+    farewells: Vec<Farewell>,
     effects: Vec<Effect>,
     left: Vec<u32>,
 }
@@ -121,8 +94,8 @@ impl Actor {
             // Cancel safe: `recv` loses nothing, `room` and the alarm only look.
             tokio::select! {
                 biased;
-                message = self.parts.inbox.recv() => match message {
-                    Some(message) => open = self.message(message),
+                call = self.parts.inbox.recv() => match call {
+                    Some(call) => open = self.call(call),
                     // Every handle is gone, which each of them says before it goes.
                     None => open = self.close(CloseReason::Host, None),
                 },
@@ -156,27 +129,145 @@ impl Actor {
         }
     }
 
-    fn message(&mut self, message: Message) -> bool {
-        match message {
-            Message::Send { turn, tag, message } => self.step(Input::Send { turn, tag, message }),
-            Message::Interrupt { turn, reply } => {
-                self.receipt = Some(reply);
-                self.step(Input::Interrupt(turn))
+    fn call(&mut self, call: Call) -> bool {
+        match call {
+            Call::Send { turn, entry } => {
+                self.begin(turn, entry);
+                self.flush()
             }
-            Message::Hold(hold) => self.step(Input::Hold(hold)),
-            Message::Close { reason, by } => self.close(reason, by),
-            Message::Granted { ticket, grant } if ticket == self.ticket => {
+            Call::Queued(turn) => {
+                self.announce(turn);
+                self.flush()
+            }
+            Call::Cancelled(waiting) => {
+                self.end_waiting(waiting, None);
+                self.flush()
+            }
+            Call::Steer {
+                message,
+                tag,
+                reply,
+            } => {
+                let steer = self.replies.number();
+                let text = message.text.clone();
+                let steering = Steering { text, tag, reply };
+                self.replies.steers.insert(steer, steering);
+                self.step(Input::Steer { steer, message })
+            }
+            Call::Interrupt {
+                turn,
+                keep_commands,
+                reply,
+            } => {
+                self.replies.receipt = Some(reply);
+                self.step(Input::Interrupt {
+                    turn,
+                    keep_commands,
+                })
+            }
+            Call::Answer {
+                request,
+                answer,
+                reply,
+            } => {
+                self.replies.answered = Some(reply);
+                self.step(Input::Answer { request, answer })
+            }
+            Call::Change { change, reply } => self.change(change, reply),
+            Call::Operate { operation, reply } => {
+                let number = self.replies.number();
+                self.replies.operations.insert(number, reply);
+                let operation = Arc::new(operation);
+                self.step(Input::Operate { number, operation })
+            }
+            Call::Hold(hold) => self.step(Input::Hold(hold)),
+            Call::Close { reason, by } => self.close(reason, by),
+            Call::Granted { ticket, grant } if ticket == self.ticket => {
                 let given = grant.given();
                 self.grant = Some(grant);
                 self.step(Input::Granted(given))
             }
-            Message::Denied { ticket, error } if ticket == self.ticket => {
+            Call::Denied { ticket, error } if ticket == self.ticket => {
                 self.step(Input::Denied(error))
             }
             // An answer to an old question: dropping a grant gives it back.
-            Message::Granted { .. } | Message::Denied { .. } => true,
-            Message::Evict(reason) => self.step(Input::Evict(reason)),
+            Call::Granted { .. } | Call::Denied { .. } => true,
+            Call::Evict(reason) => self.step(Input::Evict(reason)),
         }
+    }
+
+    fn begin(&mut self, turn: TurnId, entry: Entry) {
+        let input = Input::Send {
+            turn,
+            tag: entry.tag,
+            message: entry.message,
+            budget: entry.budget,
+        };
+        self.advance(Instant::now(), input);
+    }
+
+    /// Tells the host of a message that waits, once.
+    fn announce(&mut self, turn: TurnId) {
+        if let Some((position, tag, why)) = self.parts.shared.gate.announce(turn) {
+            let body = Body::TurnQueued { position, tag, why };
+            self.shown.push((Some(turn), body));
+        }
+    }
+
+    /// A message that waited ends without having begun.
+    fn end_waiting(&mut self, waiting: Waiting, failure: Option<Failure>) {
+        let turn = waiting.turn;
+        if !waiting.announced {
+            let (position, tag) = (0, waiting.entry.tag);
+            let why = waiting.why.clone();
+            let body = Body::TurnQueued { position, tag, why };
+            self.shown.push((Some(turn), body));
+        }
+        let result = Box::<TurnResult>::default();
+        let (body, end) = match failure {
+            Some(failure) => (
+                Body::TurnFailed {
+                    failure: failure.clone().into(),
+                    result,
+                },
+                End::Failed(failure, TurnResult::default()),
+            ),
+            None => (
+                Body::TurnInterrupted { result },
+                End::Interrupted(TurnResult::default()),
+            ),
+        };
+        self.shown.push((Some(turn), body));
+        self.farewells.push(waiting.farewell(end));
+    }
+
+    /// Changes the options, of which the next process is made, and the running one if it can.
+    fn change(&mut self, change: Change, reply: oneshot::Sender<Result<Changed, Error>>) -> bool {
+        let mut options = SessionOptions::clone(&self.parts.options);
+        change.apply(&mut options);
+        let provider = self.parts.provider;
+        let mode = self.parts.machine.mode();
+        let plan = LaunchPlan {
+            mode,
+            options: &options,
+            resume: None,
+        };
+        if let Err(error) = provider.launch(&plan) {
+            replies::tell(Some(reply), Err(error));
+            return true;
+        }
+        self.parts.options = Arc::new(options);
+        let capabilities = provider.capabilities();
+        let mut settings = change.settings().into_iter();
+        let live = settings.all(|setting| capabilities.can(setting.into(), mode));
+        let number = self.replies.number();
+        self.replies.changes.insert(number, reply);
+        let change = Arc::new(change);
+        self.step(Input::Change {
+            number,
+            change,
+            live,
+        })
     }
 
     /// Closes the door first. The close may be the last step, so the turn that came in before comes
@@ -184,29 +275,39 @@ impl Actor {
     fn close(&mut self, reason: CloseReason, by: Option<Instant>) -> bool {
         self.parts.shared.gate.close();
         let (sent, rest) = self.drain();
-        for message in sent {
-            self.message(message);
+        for call in sent {
+            self.call(call);
         }
+        self.clear_queue();
         let mut open = self.step(Input::Close { reason, by });
-        for message in rest {
+        for call in rest {
             // Whoever asked a session that is over learns it from the channel.
-            open = open && self.message(message);
+            open = open && self.call(call);
         }
         open
     }
 
     /// What waits in the inbox: turns, and the rest.
-    fn drain(&mut self) -> (Vec<Message>, Vec<Message>) {
+    fn drain(&mut self) -> (Vec<Call>, Vec<Call>) {
         std::iter::from_fn(|| self.parts.inbox.try_recv().ok())
-            .partition(|message| matches!(message, Message::Send { .. }))
+            .partition(|call| matches!(call, Call::Send { .. } | Call::Cancelled(_)))
+    }
+
+    /// What waits for a turn that will never come ends.
+    fn clear_queue(&mut self) {
+        let failure = Failure::new(ErrorKind::Closed, "the session was closed");
+        for waiting in self.parts.shared.gate.clear() {
+            self.end_waiting(waiting, Some(failure.clone()));
+        }
     }
 
     /// Tells all ends that are missing when nothing can be waited for any more.
     fn abandon(&mut self) {
         self.parts.shared.gate.close();
-        for message in self.drain().0 {
-            self.message(message);
+        for call in self.drain().0 {
+            self.call(call);
         }
+        self.clear_queue();
         let mut effects = Vec::new();
         self.parts.machine.abandon(Instant::now(), &mut effects);
         for effect in effects {
@@ -275,15 +376,30 @@ impl Actor {
             Effect::Idle => self.parts.pool.idle(),
             Effect::Busy => self.parts.pool.busy(),
             Effect::RefuseEviction => self.parts.pool.refuse(),
-            Effect::Receipt(receipt) => {
-                if let Some(reply) = self.receipt.take() {
-                    // Whoever asked may have gone.
-                    let _ = reply.send(receipt);
-                }
+            Effect::Receipt(receipt) => replies::tell(self.replies.receipt.take(), receipt),
+            Effect::Answered(outcome) => replies::tell(self.replies.answered.take(), outcome),
+            Effect::ChangeDone { number, how } => {
+                replies::tell(self.replies.changes.remove(&number), Ok(how));
             }
+            Effect::Operated { number, outcome } => {
+                replies::tell(self.replies.operations.remove(&number), outcome);
+            }
+            Effect::SteerDone { steer, refused } => self.steered(steer, refused),
             // Its last turn has its end in this step; the door was closed before.
             Effect::Closed => {}
         }
+    }
+
+    fn steered(&mut self, steer: u64, refused: Option<String>) {
+        let Some(steering) = self.replies.steers.remove(&steer) else {
+            return;
+        };
+        if refused.is_none() {
+            let (text, tag) = (steering.text, steering.tag);
+            let turn = self.parts.shared.gate.running();
+            self.shown.push((turn, Body::Steered { text, tag }));
+        }
+        replies::tell(Some(steering.reply), refused);
     }
 
     /// A process that failed without having ended still left words on stderr.
@@ -361,33 +477,41 @@ impl Actor {
         let _ = handle.commands.send(command);
     }
 
-    /// Tells hosts what the step showed: one lock, one wake-up. `false`: that was all.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "few kinds change more than the log"
-    )]
+    /// Tells hosts what the step showed, and begins what waited for it. `false`: that was all.
     fn flush(&mut self) -> bool {
+        loop {
+            let mut next = Vec::new();
+            let open = self.tell_hosts(&mut next);
+            if !open || next.is_empty() {
+                return open;
+            }
+            for waiting in next {
+                self.announce(waiting.turn);
+                let Waiting { turn, entry, .. } = waiting;
+                self.begin(turn, entry);
+            }
+        }
+    }
+
+    /// One lock and one wake-up for all that was shown. `false`: the session is over.
+    fn tell_hosts(&mut self, next: &mut Vec<Waiting>) -> bool {
         if self.shown.is_empty() {
             return true;
         }
         let shared = &self.parts.shared;
         let mut closed = false;
-        let mut farewells = Vec::new();
         for (turn, body) in &self.shown {
             self.parts.counters.count(body);
-            match body {
-                Body::SessionBound {
-                    provider_session_id,
-                    ..
-                } => shared.bind(provider_session_id),
-                Body::SessionClosed { .. } => closed = true,
-                _ => {}
-            }
+            shared.note(body);
+            closed |= matches!(body, Body::SessionClosed { .. });
             // The gate opens before the end is seen, so that a host may answer it with the next
             // turn. Whoever waits for the end alone is told after the log, so that a host finds
             // there all that led to it.
-            if let (Some(turn), Some(end)) = (turn, end_of(body)) {
-                farewells.extend(shared.gate.leave(*turn, end));
+            if let (Some(turn), Some(end)) = (turn, end_of(body))
+                && let Some((farewell, waiting)) = shared.gate.leave(*turn, end)
+            {
+                self.farewells.push(farewell);
+                next.extend(waiting);
             }
         }
         shared.set_mode(self.parts.machine.mode());
@@ -395,7 +519,7 @@ impl Actor {
         if closed {
             shared.log.close();
         }
-        farewells.into_iter().for_each(Farewell::tell);
+        self.farewells.drain(..).for_each(Farewell::tell);
         !closed
     }
 }
@@ -426,38 +550,5 @@ fn end_of(body: &Body) -> Option<End> {
         }
         Body::TurnInterrupted { result } => Some(End::Interrupted(*result.clone())),
         _ => None,
-    }
-}
-
-/// Wakes at the machine's deadline. Deadlines move with every line of the agent; the timer is set
-/// anew only when it must be earlier, and otherwise finds out when it rings.
-#[derive(Default)]
-struct Alarm {
-    sleep: Option<Pin<Box<Sleep>>>,
-    at: Option<Instant>,
-}
-
-impl Alarm {
-    fn set(&mut self, deadline: Option<Instant>) {
-        let Some(deadline) = deadline else { return };
-        if self.at.is_some_and(|at| at <= deadline) {
-            return;
-        }
-        self.at = Some(deadline);
-        let deadline = tokio::time::Instant::from_std(deadline);
-        match &mut self.sleep {
-            Some(sleep) => sleep.as_mut().reset(deadline),
-            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(deadline))),
-        }
-    }
-
-    async fn wait(&mut self) {
-        match (&mut self.sleep, self.at) {
-            (Some(sleep), Some(_)) => {
-                sleep.await;
-                self.at = None;
-            }
-            (_, _) => std::future::pending().await,
-        }
     }
 }

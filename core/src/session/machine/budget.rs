@@ -9,7 +9,10 @@ impl Machine {
     pub(super) fn check_budget(&mut self, now: Instant, out: &mut Vec<Effect>) {
         let Some(host) = &self.host else { return };
         let (budget, tally) = (host.budget, &host.tally);
-        let exceeded = if budget.max_agent_turns.is_some_and(|most| tally.model_calls >= most) {
+        let exceeded = if budget
+            .max_agent_turns
+            .is_some_and(|most| tally.model_calls >= most)
+        {
             format!("the agent went to the model {} times", tally.model_calls)
         } else if budget.max_tokens.is_some_and(|most| tally.tokens() >= most) {
             format!("the turn used {} tokens", tally.tokens())
@@ -34,7 +37,7 @@ impl Machine {
                 }
             }
             Stage::Acquiring => {
-                out.push(Effect::Abandon);
+                self.take_back(out);
                 self.end_host_interrupted(now, out);
             }
             Stage::Starting => self.end_host_interrupted(now, out),

@@ -11,9 +11,15 @@ use crate::settings::Change;
 
 impl Machine {
     /// The host changes settings. `live`: the agent can take all of them without a new process.
-    pub(super) fn change(&mut self, change: Arc<Change>, live: bool, out: &mut Vec<Effect>) {
+    pub(super) fn change(
+        &mut self,
+        number: u64,
+        change: Arc<Change>,
+        live: bool,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(process) = &self.process else {
-            return self.tell_change(&change, Changed::NextProcess, out);
+            return self.tell_change(number, &change, Changed::NextProcess, out);
         };
         if live && process.ready {
             out.push(Effect::Ask(
@@ -23,45 +29,45 @@ impl Machine {
                     change: Arc::clone(&change),
                 },
             ));
-            self.changes.push_back(change);
+            self.changes.push_back((number, change));
         } else {
-            self.recycle_for(&change, out);
+            self.recycle_for(number, &change, out);
         }
     }
 
     /// The agent says what became of the oldest change.
     pub(super) fn changed(&mut self, refused: Option<&str>, out: &mut Vec<Effect>) {
-        let Some(change) = self.changes.pop_front() else {
+        let Some((number, change)) = self.changes.pop_front() else {
             return;
         };
         match refused {
-            None => self.tell_change(&change, Changed::Live, out),
-            Some(_) => self.recycle_for(&change, out),
+            None => self.tell_change(number, &change, Changed::Live, out),
+            Some(_) => self.recycle_for(number, &change, out),
         }
     }
 
     /// The process is gone; the next one starts with what was changed.
     pub(super) fn drop_changes(&mut self, out: &mut Vec<Effect>) {
-        while let Some(change) = self.changes.pop_front() {
-            self.tell_change(&change, Changed::NextProcess, out);
+        while let Some((number, change)) = self.changes.pop_front() {
+            self.tell_change(number, &change, Changed::NextProcess, out);
         }
         self.recycle = None;
     }
 
-    fn recycle_for(&mut self, change: &Change, out: &mut Vec<Effect>) {
+    fn recycle_for(&mut self, number: u64, change: &Change, out: &mut Vec<Effect>) {
         let how = if self.is_between_turns() {
             Changed::Recycled
         } else {
             Changed::AfterTurn
         };
-        self.tell_change(change, how, out);
+        self.tell_change(number, change, how, out);
         self.recycle = Some("settings changed".to_owned());
     }
 
-    fn tell_change(&self, change: &Change, how: Changed, out: &mut Vec<Effect>) {
+    fn tell_change(&self, number: u64, change: &Change, how: Changed, out: &mut Vec<Effect>) {
         let settings = change.settings();
         show(out, None, Body::SettingsChanged { settings, how });
-        out.push(Effect::ChangeDone(how));
+        out.push(Effect::ChangeDone { number, how });
     }
 
     /// Replaces the process if that is wanted and nobody works in it.

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Effect, Input, Machine, Probation, Process, show};
+use super::{Effect, HostTurn, Input, Machine, Probation, Process, show};
 use crate::config::Mode;
+use crate::error::{Error, ErrorKind};
 use crate::event::{Body, CloseReason, Exit, Failure, StopReason, WarningCode};
 use crate::ids::ProcessId;
 use crate::process::Stop;
@@ -52,6 +53,11 @@ impl Machine {
         if !process.ready {
             out.push(Effect::StartDone);
         }
+        self.withdraw_of(None, out);
+        self.drop_steers(out);
+        self.drop_changes(out);
+        let lost = Error::new(ErrorKind::ProcessExit, "the process ended first");
+        self.fail_errands(&lost, out);
         out.push(Effect::Stop(process.id, stop));
         self.free_slot(out);
         let Process { id, pid, exit, .. } = process;
@@ -114,19 +120,13 @@ impl Machine {
             return;
         };
         self.kept = true;
-        let outcome = end.outcome.clone();
+        self.withdraw_of(Some(host.tally.id), out);
+        let outcome = over_budget(&host, &end).unwrap_or_else(|| end.outcome.clone());
         let good = outcome == Outcome::Completed;
         let result = host.tally.result(now, Some(end), &mut self.cost_usd);
         show(out, Some(host.tally.id), end_body(outcome, result));
         if good {
             self.serve_probation(out);
-        }
-        if self
-            .process
-            .as_ref()
-            .is_some_and(|p| p.mode == Mode::OneShot)
-        {
-            self.release(StopReason::TurnDone, Stop::Gently { by: None }, out);
         }
     }
 
@@ -135,6 +135,7 @@ impl Machine {
         let Some(mut agent) = self.agent.take() else {
             return;
         };
+        self.withdraw_of(Some(agent.tally.id), out);
         let outcome = end.outcome.clone();
         let result = agent.tally.result(now, Some(end), &mut self.cost_usd);
         show(out, Some(agent.tally.id), end_body(outcome, result));
@@ -149,6 +150,7 @@ impl Machine {
         out: &mut Vec<Effect>,
     ) {
         if let Some(mut host) = self.host.take() {
+            self.withdraw_of(Some(host.tally.id), out);
             let result = host.tally.result(now, None, &mut self.cost_usd);
             show(
                 out,
@@ -163,8 +165,16 @@ impl Machine {
 
     pub(super) fn end_host_interrupted(&mut self, now: Instant, out: &mut Vec<Effect>) {
         if let Some(mut host) = self.host.take() {
+            self.withdraw_of(Some(host.tally.id), out);
             let result = host.tally.result(now, None, &mut self.cost_usd);
-            show(out, Some(host.tally.id), Body::TurnInterrupted { result });
+            let body = match host.exceeded.take() {
+                Some(why) => Body::TurnFailed {
+                    failure: Failure::new(ErrorKind::BudgetExceeded, why).into(),
+                    result,
+                },
+                None => Body::TurnInterrupted { result },
+            };
+            show(out, Some(host.tally.id), body);
         }
     }
 
@@ -175,6 +185,7 @@ impl Machine {
         out: &mut Vec<Effect>,
     ) {
         if let Some(mut agent) = self.agent.take() {
+            self.withdraw_of(Some(agent.tally.id), out);
             let result = agent.tally.result(now, None, &mut self.cost_usd);
             show(
                 out,
@@ -189,8 +200,20 @@ impl Machine {
 
     pub(super) fn end_agent_interrupted(&mut self, now: Instant, out: &mut Vec<Effect>) {
         if let Some(mut agent) = self.agent.take() {
+            self.withdraw_of(Some(agent.tally.id), out);
             let result = agent.tally.result(now, None, &mut self.cost_usd);
             show(out, Some(agent.tally.id), Body::TurnInterrupted { result });
+        }
+    }
+
+    /// A one-shot process with nothing to do goes.
+    pub(super) fn drop_unwanted(&mut self, out: &mut Vec<Effect>) {
+        let unwanted = |p: &Process| p.mode == Mode::OneShot && p.ready;
+        if self.host.is_none()
+            && self.errands.is_empty()
+            && self.process.as_ref().is_some_and(unwanted)
+        {
+            self.release(StopReason::TurnDone, Stop::Gently { by: None }, out);
         }
     }
 
@@ -205,6 +228,17 @@ impl Machine {
             }
         }
     }
+}
+
+/// The failure of a turn that used up what it may, however the agent ended it.
+fn over_budget(host: &HostTurn, end: &TurnEnd) -> Option<Outcome> {
+    let code = ErrorKind::BudgetExceeded;
+    if let Some(message) = host.exceeded.clone() {
+        return Some(Outcome::Failed { code, message });
+    }
+    let (most, cost) = (host.budget.max_cost_usd?, end.cost_usd?);
+    let message = format!("the turn cost {cost} US dollars");
+    (cost > most).then_some(Outcome::Failed { code, message })
 }
 
 fn end_body(outcome: Outcome, result: Box<crate::event::TurnResult>) -> Body {

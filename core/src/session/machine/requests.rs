@@ -31,7 +31,10 @@ impl Approvals {
     ///
     /// [`ErrorKind::InvalidArgument`] for a tool whose schema is none, naming it.
     pub(crate) fn new(options: &SessionOptions) -> Result<Self, Error> {
-        let tools = options.tools.iter().map(|tool| Ok((tool.name.clone(), validator(tool)?)));
+        let tools = options
+            .tools
+            .iter()
+            .map(|tool| Ok((tool.name.clone(), validator(tool)?)));
         Ok(Self {
             handler: options.requests,
             rules: options.rules.clone(),
@@ -93,7 +96,8 @@ impl Approvals {
             return Err(format!("there is no tool {name:?}"));
         };
         let input = asked.input.as_ref().map_or("{}", |input| input.get());
-        let input = serde_json::from_str(input).map_err(|e| format!("the input is no JSON: {e}"))?;
+        let input =
+            serde_json::from_str(input).map_err(|e| format!("the input is no JSON: {e}"))?;
         let faults: Vec<_> = validator
             .iter_errors(&input)
             .take(3)
@@ -102,13 +106,18 @@ impl Approvals {
         if faults.is_empty() {
             return Ok(());
         }
-        Err(format!("the input does not fit the schema: {}", faults.join("; ")))
+        Err(format!(
+            "the input does not fit the schema: {}",
+            faults.join("; ")
+        ))
     }
 }
 
 impl std::fmt::Debug for Approvals {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Approvals").field("handler", &self.handler).finish_non_exhaustive()
+        f.debug_struct("Approvals")
+            .field("handler", &self.handler)
+            .finish_non_exhaustive()
     }
 }
 
@@ -186,7 +195,9 @@ impl Machine {
             until: now + wait,
         };
         let waits = settled.is_none();
-        let deadline = waits.then(|| unix_now() / 1_000_000 + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2));
+        let deadline = waits.then(|| {
+            unix_now() / 1_000_000 + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2)
+        });
         show(
             out,
             turn,
@@ -206,7 +217,9 @@ impl Machine {
             None => {
                 self.questions.open.insert(request, pending);
             }
-            Some((answer, by, rule)) => self.settle_request(request, &pending, answer, by, rule, out),
+            Some((answer, by, rule)) => {
+                self.settle_request(request, &pending, answer, by, rule, out)
+            }
         }
     }
 
@@ -251,7 +264,13 @@ impl Machine {
     }
 
     /// The host answers.
-    pub(super) fn answer(&mut self, now: Instant, request: RequestId, answer: Answer, out: &mut Vec<Effect>) {
+    pub(super) fn answer(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        answer: Answer,
+        out: &mut Vec<Effect>,
+    ) {
         let outcome = self.take_answer(now, request, answer, out);
         out.push(Effect::Answered(outcome));
     }
@@ -295,8 +314,13 @@ impl Machine {
     /// Nobody answered in time: that means no.
     pub(super) fn expire_requests(&mut self, now: Instant, out: &mut Vec<Effect>) {
         let late = |p: &Pending| p.until <= now;
-        let expired: Vec<_> =
-            self.questions.open.iter().filter(|(_, p)| late(p)).map(|(id, _)| *id).collect();
+        let expired: Vec<_> = self
+            .questions
+            .open
+            .iter()
+            .filter(|(_, p)| late(p))
+            .map(|(id, _)| *id)
+            .collect();
         for request in expired {
             let Some(pending) = self.questions.open.remove(&request) else {
                 continue;
@@ -332,8 +356,13 @@ impl Machine {
     /// The turn is over, and nobody waits for an answer any more. `None`: the process is.
     pub(super) fn withdraw_of(&mut self, turn: Option<TurnId>, out: &mut Vec<Effect>) {
         let of_turn = |p: &Pending| turn.is_none() || p.turn == turn;
-        let gone: Vec<_> =
-            self.questions.open.iter().filter(|(_, p)| of_turn(p)).map(|(id, _)| *id).collect();
+        let gone: Vec<_> = self
+            .questions
+            .open
+            .iter()
+            .filter(|(_, p)| of_turn(p))
+            .map(|(id, _)| *id)
+            .collect();
         for request in gone {
             self.close_request(request, ResolvedBy::TurnEnd, out);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Effect, HostTurn, Machine, Process, Stage, show};
+use super::{Effect, Machine, Process, Stage, show};
 use crate::config::Mode;
 use crate::error::Error;
 use crate::event::{Body, Failure, WarningCode};
@@ -12,8 +12,12 @@ use crate::process::Containment;
 
 impl Machine {
     pub(super) fn acquire(&mut self, mode: Mode, out: &mut Vec<Effect>) {
-        if let Some(host) = &mut self.host {
-            host.stage = Stage::Acquiring;
+        match &mut self.host {
+            Some(host) => host.stage = Stage::Acquiring,
+            None if self.errands.is_empty() => return,
+            None => {}
+        }
+        if !std::mem::replace(&mut self.acquiring, true) {
             out.push(Effect::Acquire(match mode {
                 Mode::Warm => Want::Warm,
                 Mode::OneShot => Want::OneShot,
@@ -22,8 +26,7 @@ impl Machine {
     }
 
     pub(super) fn granted(&mut self, now: Instant, given: Given, out: &mut Vec<Effect>) {
-        let waits = |host: &HostTurn| host.stage == Stage::Acquiring;
-        if !self.host.as_ref().is_some_and(waits) {
+        if !self.acquiring || self.granted.is_some() {
             return out.push(Effect::Abandon);
         }
         self.granted = Some(given);
@@ -35,17 +38,20 @@ impl Machine {
         if self.granted.is_none() || self.waits_for_ending(now, out) {
             return;
         }
-        let (Some(given), Some(host)) = (self.granted.take(), &mut self.host) else {
+        let Some(given) = self.granted.take() else {
             return;
         };
-        host.stage = Stage::Starting;
-        let turn = host.tally.id;
+        self.acquiring = false;
+        let turn = self.host.as_mut().map(|host| {
+            host.stage = Stage::Starting;
+            host.tally.id
+        });
         let mode = match given {
             Given::Slot => Mode::Warm,
             Given::OneShot | Given::Spill => Mode::OneShot,
         };
         if given == Given::Spill {
-            show(out, Some(turn), Body::Spilled {});
+            show(out, turn, Body::Spilled {});
         }
         let resume = self.conversation.clone().filter(|_| self.policy.resume);
         if resume.is_none() && self.conversation.is_some() {
@@ -79,6 +85,10 @@ impl Machine {
     }
 
     pub(super) fn denied(&mut self, now: Instant, error: &Error, out: &mut Vec<Effect>) {
+        if !std::mem::take(&mut self.acquiring) {
+            return;
+        }
+        self.fail_errands(error, out);
         if self
             .host
             .as_ref()
@@ -89,8 +99,11 @@ impl Machine {
         }
     }
 
-    pub(super) fn abandon(&mut self, out: &mut Vec<Effect>) {
-        self.granted = None;
-        out.push(Effect::Abandon);
+    /// Takes the question to the pool back, unless somebody else waits for the process.
+    pub(super) fn take_back(&mut self, out: &mut Vec<Effect>) {
+        if self.errands.is_empty() && std::mem::take(&mut self.acquiring) {
+            self.granted = None;
+            out.push(Effect::Abandon);
+        }
     }
 }
