@@ -2,8 +2,12 @@
 
 mod agents;
 mod isolated;
+mod stage;
+mod told;
 mod watch;
 
 pub use agents::{Scripted, scripted_agent};
 pub use isolated::{isolated, isolated_async};
+pub use stage::{Lane, Stage, each, script, soon};
+pub use told::{Told, check_log};
 pub use watch::{descendants, wait_until};
