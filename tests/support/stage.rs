@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use remuda::config::{Persistent, Timeouts};
-use remuda::{Body, Event, Events, Pool, PoolOptions, Session, SessionOptions};
+use remuda::{Body, Event, Events, Pool, PoolOptions, Session, SessionOptions, TurnId};
 use rustix::process::Pid;
 use scripted_agent::{Action, Script, Trigger};
 
@@ -164,12 +164,21 @@ impl Stage {
     ///
     /// If it is refused, or the session ends before the turn.
     pub async fn ask(&mut self, text: &str) -> Told {
-        let first = self.log.len();
+        let from = self.log.len();
         let turn = self.session.send(text).expect("the turn is accepted");
+        self.told(turn.id(), from).await
+    }
+
+    /// Listens until a turn has ended, and gives the events from one on.
+    ///
+    /// # Panics
+    ///
+    /// If the session ends before the turn.
+    pub async fn told(&mut self, turn: TurnId, from: usize) -> Told {
         loop {
             let event = self.next().await;
-            if event.turn == Some(turn.id()) && event.is_turn_end() {
-                return Told::new(turn.id(), self.log[first..].to_vec());
+            if event.turn == Some(turn) && event.is_turn_end() {
+                return Told::new(turn, self.log[from..].to_vec());
             }
         }
     }
