@@ -3,9 +3,13 @@
 mod agents;
 mod generated;
 mod isolated;
+mod stage;
+mod told;
 mod watch;
 
 pub use agents::{Scripted, scripted_agent};
 pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async};
+pub use stage::{Lane, Stage, each, script, soon};
+pub use told::{Told, check_log};
 pub use watch::{descendants, wait_until};
