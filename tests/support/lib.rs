@@ -7,7 +7,7 @@ mod tape;
 mod watch;
 
 pub use agents::{Scripted, scripted_agent};
-pub use isolated::{isolated, isolated_async};
+pub use isolated::{isolated, isolated_async, isolated_with};
 pub use scene::{PROTOCOLS, Scene, each_protocol, hanging, is_empty, stats_become, timeouts};
 pub use tape::{Tape, assert_lawful, count, story};
 pub use watch::{descendants, wait_until};
