@@ -127,10 +127,10 @@ async fn use_once(session: &Session, dice: &mut Dice, tally: &Tally) {
     let mut turn = session.send(prompt).expect("no turn runs");
     tally.accepted.fetch_add(1, Relaxed);
     let hangs = prompt.contains("hang");
-    let looks = dice.roll(4);
+    // Some events first. A turn that hangs has one for sure.
+    let looks = dice.roll(if hangs { 2 } else { 4 });
     for _ in 0..looks {
-        // Some events first. A turn that hangs has some, but not many.
-        if looks > 2 && hangs || turn.next().await.is_none_or(|e| e.is_turn_end()) {
+        if turn.next().await.is_none_or(|e| e.is_turn_end()) {
             break;
         }
     }
