@@ -93,7 +93,10 @@ impl Scene {
     /// If anything is.
     pub async fn end(self) {
         let report = self.pool.shutdown(Duration::from_secs(30)).await;
-        assert!(report.unfinished.is_empty() && report.left.is_empty(), "{report:?}");
+        assert!(
+            report.unfinished.is_empty() && report.left.is_empty(),
+            "{report:?}"
+        );
         self.stats_become("an empty pool", is_empty).await;
     }
 }

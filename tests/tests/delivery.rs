@@ -66,7 +66,10 @@ fn a_slow_reader_of_a_flood_gets_all_of_it_in_order_and_memory_stays_bounded() {
         let Body::TurnCompleted { result } = &end.body else {
             panic!("{end:?}");
         };
-        assert_eq!(result.text.len(), PIECES * "flood ".len() + " and the end".len());
+        assert_eq!(
+            result.text.len(),
+            PIECES * "flood ".len() + " and the end".len()
+        );
         drop(session);
         scene.end().await;
     });
@@ -116,7 +119,9 @@ fn a_full_log_keeps_nobody_from_interrupting_or_closing() {
         }
         turn.interrupt().await.expect("a receipt");
         session.close();
-        turn.result().await.expect_err("it was closed or interrupted");
+        turn.result()
+            .await
+            .expect_err("it was closed or interrupted");
         assert_eq!(session.closed().await, [0; 0]);
         drop((session, reader));
         scene.end().await;
@@ -165,7 +170,10 @@ fn a_result_needs_no_reader_and_is_there_after_the_end() {
         while session.snapshot().running.is_some() {
             tokio::task::yield_now().await;
         }
-        assert_eq!(turn.result().await.expect("an answer").text, "You said: short");
+        assert_eq!(
+            turn.result().await.expect("an answer").text,
+            "You said: short"
+        );
         drop(session);
         scene.end().await;
     });
@@ -249,7 +257,11 @@ fn a_reader_that_comes_too_late_is_told_what_it_missed() {
         };
         assert_eq!(seen[0].seq, 0);
         let seqs: Vec<_> = seen[1..].iter().map(|e| e.seq).collect();
-        assert!(seqs.iter().copied().eq(last + 1..session.snapshot().next_seq));
+        assert!(
+            seqs.iter()
+                .copied()
+                .eq(last + 1..session.snapshot().next_seq)
+        );
         drop((session, late));
         scene.end().await;
     });

@@ -37,7 +37,10 @@ fn a_second_turn_is_refused_while_one_runs_and_leaves_no_trace() {
         let session = scene.open();
         let tape = Tape::of(&session);
         let turn = hanging(&session).await;
-        assert_eq!(refusal(session.send("too early")), ErrorKind::TurnInProgress);
+        assert_eq!(
+            refusal(session.send("too early")),
+            ErrorKind::TurnInProgress
+        );
         assert_eq!(refusal(session.send(" ")), ErrorKind::InvalidArgument);
         assert_eq!(session.snapshot().running, Some(turn.id()));
         turn.interrupt().await.expect("a receipt");
@@ -77,10 +80,18 @@ fn an_agent_that_dies_costs_one_turn_and_the_warm_process_but_not_the_conversati
         assert_eq!(
             told,
             [
-                TurnStarted, ProcessStarted, TurnCompleted, //
-                TurnStarted, Downgraded, TurnFailed, //
-                TurnStarted, ProcessStarted, TurnCompleted, //
-                TurnStarted, ProcessStarted, TurnCompleted, //
+                TurnStarted,
+                ProcessStarted,
+                TurnCompleted, //
+                TurnStarted,
+                Downgraded,
+                TurnFailed, //
+                TurnStarted,
+                ProcessStarted,
+                TurnCompleted, //
+                TurnStarted,
+                ProcessStarted,
+                TurnCompleted, //
                 SessionClosed,
             ]
         );
@@ -127,7 +138,11 @@ fn after_probation_a_session_goes_back_to_a_warm_process_once() {
         session.close();
         let events = tape.whole().await;
         assert_eq!(count(&events, EventKind::Restored), 1);
-        assert_eq!(count(&events, EventKind::ProcessStarted), 4, "warm, two alone, warm");
+        assert_eq!(
+            count(&events, EventKind::ProcessStarted),
+            4,
+            "warm, two alone, warm"
+        );
         scene.end().await;
     });
 }
@@ -176,7 +191,10 @@ fn a_failure_of_the_model_costs_only_the_turn() {
         let scene = Scene::new(protocol, Pool::builder());
         let session = scene.open();
         for _ in 0..3 {
-            let failed = session.ask("[[model-error 500]]").await.expect_err("it fails");
+            let failed = session
+                .ask("[[model-error 500]]")
+                .await
+                .expect_err("it fails");
             assert!(failed.kind().is_some_and(|kind| !kind.is_runtime()));
         }
         session.ask("good").await.expect("an answer");
@@ -238,7 +256,15 @@ fn output_after_the_end_of_a_turn_never_touches_the_next() {
         assert!(!told.is_empty(), "it is not lost");
         let hosts: Vec<_> = events
             .iter()
-            .filter(|e| matches!(e.body, Body::TurnStarted { origin: TurnOrigin::Host, .. }))
+            .filter(|e| {
+                matches!(
+                    e.body,
+                    Body::TurnStarted {
+                        origin: TurnOrigin::Host,
+                        ..
+                    }
+                )
+            })
             .map(|e| e.turn)
             .collect();
         for event in told {
@@ -254,7 +280,11 @@ fn a_turn_that_ends_twice_ends_once() {
         let scene = Scene::new(protocol, Pool::builder());
         let session = scene.open();
         let tape = Tape::of(&session);
-        for prompt in ["[[double-terminal]]", "[[contradictory-terminals]]", "plain"] {
+        for prompt in [
+            "[[double-terminal]]",
+            "[[contradictory-terminals]]",
+            "plain",
+        ] {
             let _ = session.ask(prompt).await;
         }
         session.close();
@@ -298,7 +328,11 @@ fn a_warm_and_a_one_shot_session_tell_the_same_of_a_turn() {
             while let Some(event) = events.try_next() {
                 seen.push(event);
             }
-            let shown = [EventKind::ToolUse, EventKind::ToolResult, EventKind::TurnStarted];
+            let shown = [
+                EventKind::ToolUse,
+                EventKind::ToolResult,
+                EventKind::TurnStarted,
+            ];
             shown.map(|kind| count(&seen, kind))
         };
         assert_eq!(told(&warm), [1, 1, 1]);
@@ -323,7 +357,10 @@ fn a_process_that_never_becomes_ready_is_given_up_and_the_turn_runs_alone() {
         let downgraded = tape.until_kind(EventKind::Downgraded).await;
         assert!(matches!(
             downgraded.body,
-            Body::Downgraded { reason: ErrorKind::StartTimeout, .. }
+            Body::Downgraded {
+                reason: ErrorKind::StartTimeout,
+                ..
+            }
         ));
         session.close();
         tape.whole().await;

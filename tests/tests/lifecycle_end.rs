@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use remuda::event::{CloseReason, StopReason};
 use remuda::{AskError, Body, ErrorKind, Event, EventKind, Pool, Session};
 use remuda_tests::{
-    Scene, Tape, assert_lawful, count, each_protocol, hanging, isolated, is_empty, story,
+    Scene, Tape, assert_lawful, count, each_protocol, hanging, is_empty, isolated, story,
 };
 
 const LONG: Duration = Duration::from_secs(30);

@@ -123,7 +123,12 @@ fn a_host_needs_no_runtime() {
 fn call(session: &Session, step: u64, sent: &AtomicU64) {
     match step % 16 {
         0..=3 => {
-            let prompt = ["hello", "[[words 20]]", "[[say here]] [[hang]]", "[[tool Bash ls]]"];
+            let prompt = [
+                "hello",
+                "[[words 20]]",
+                "[[say here]] [[hang]]",
+                "[[tool Bash ls]]",
+            ];
             let place = usize::try_from(step / 16 % 4).expect("small");
             if let Ok(mut turn) = session.send(prompt[place]) {
                 sent.fetch_add(1, Ordering::Relaxed);

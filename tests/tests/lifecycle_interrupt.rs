@@ -57,7 +57,11 @@ fn before_the_process_is_ready_the_turn_ends_at_once_and_is_never_sent() {
         let turn = session.send("never sent").expect("accepted");
         scene.stats_become("it starts", |s| s.starting == 1).await;
         interrupt(turn).await;
-        assert_eq!(scene.pool.stats().starting, 1, "the process goes on starting");
+        assert_eq!(
+            scene.pool.stats().starting,
+            1,
+            "the process goes on starting"
+        );
         let recalled = session.ask("[[recall]]").await.expect("an answer");
         assert_eq!(recalled.text, "");
         assert_eq!(scene.pool.stats().processes_started, 1);
@@ -78,7 +82,9 @@ fn in_the_queue_the_turn_ends_at_once_and_leaves_the_queue() {
         interrupt(waiting).await;
         scene.stats_become("nobody waits", |s| s.waiting == 0).await;
         interrupt(running).await;
-        scene.stats_become("the slot is idle", |s| s.idle == 1).await;
+        scene
+            .stats_become("the slot is idle", |s| s.idle == 1)
+            .await;
         assert_eq!(scene.pool.stats().processes_started, 1);
         drop((busy, other));
         scene.end().await;
@@ -142,7 +148,10 @@ fn an_agent_that_ignores_it_is_replaced_after_the_grace_and_the_turn_ends_as_int
         let events = tape.whole().await;
         assert!(events.iter().any(|e| matches!(
             e.body,
-            Body::ProcessStopped { reason: StopReason::Interrupted, .. }
+            Body::ProcessStopped {
+                reason: StopReason::Interrupted,
+                ..
+            }
         )));
         assert_eq!(count(&events, EventKind::Downgraded), 0);
         assert_eq!(count(&events, EventKind::ProcessStarted), 2);

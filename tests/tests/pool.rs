@@ -54,7 +54,9 @@ fn the_session_that_is_idle_longest_is_evicted_and_goes_on_in_a_new_process() {
             })
             .await;
         assert!(started.seq > evicted.seq);
-        scene.stats_become("another made way", |s| s.evicted == 2).await;
+        scene
+            .stats_become("another made way", |s| s.evicted == 2)
+            .await;
         drop((old, used, new));
         tape.whole().await;
         scene.end().await;
@@ -100,7 +102,10 @@ fn a_turn_spills_when_all_slots_are_busy_and_its_process_ends_with_it() {
         let stopped = tape.until_kind(EventKind::ProcessStopped).await;
         assert!(matches!(
             stopped.body,
-            Body::ProcessStopped { reason: StopReason::TurnDone, .. }
+            Body::ProcessStopped {
+                reason: StopReason::TurnDone,
+                ..
+            }
         ));
         assert_eq!(
             story(tape.seen()),
@@ -167,7 +172,10 @@ fn with_wait_a_turn_fails_as_pool_full_when_no_slot_comes_in_time() {
 #[test]
 fn with_fail_a_turn_fails_at_once_and_the_session_stays() {
     each_protocol(async |protocol| {
-        let scene = Scene::new(protocol, Pool::builder().max_warm(1).when_full(WhenFull::Fail));
+        let scene = Scene::new(
+            protocol,
+            Pool::builder().max_warm(1).when_full(WhenFull::Fail),
+        );
         let [busy, other] = [scene.open(), scene.open()];
         let tape = Tape::of(&other);
         let running = hanging(&busy).await;
@@ -202,7 +210,9 @@ fn processes_are_bounded_and_turns_wait_in_the_order_in_which_they_came() {
         for n in 0..5 {
             let session = scene.open();
             let turn = session.send(format!("place {n}")).expect("accepted");
-            scene.stats_become("in the queue", |s| s.waiting == n + 1).await;
+            scene
+                .stats_become("in the queue", |s| s.waiting == n + 1)
+                .await;
             queue.push((session, turn));
         }
         assert_eq!(scene.pool.stats().processes, 2);
@@ -331,18 +341,35 @@ fn the_numbers_are_right_at_each_step() {
         assert!(is_empty(stats));
         assert_eq!((stats.max_warm, stats.max_processes), (2, 3));
         let session = scene.open();
-        scene.stats_become("one session", |s| s.sessions == 1 && s.warm == 0).await;
+        scene
+            .stats_become("one session", |s| s.sessions == 1 && s.warm == 0)
+            .await;
         let turn = session.send("[[hang]]").expect("accepted");
         let busy = |s: remuda::PoolStats| {
-            [s.sessions, s.warm, s.idle, s.processes, s.starting, s.waiting] == [1, 1, 0, 1, 0, 0]
+            [
+                s.sessions,
+                s.warm,
+                s.idle,
+                s.processes,
+                s.starting,
+                s.waiting,
+            ] == [1, 1, 0, 1, 0, 0]
         };
         scene.stats_become("it is busy", busy).await;
         assert_eq!(scene.pool.stats().turns_started, 1);
-        assert_eq!(turn.interrupt().await.expect("a receipt"), Receipt::Delivered);
+        assert_eq!(
+            turn.interrupt().await.expect("a receipt"),
+            Receipt::Delivered
+        );
         turn.result().await.expect_err("it was interrupted");
-        scene.stats_become("it is idle", |s| s.idle == 1 && s.warm == 1).await;
+        scene
+            .stats_become("it is idle", |s| s.idle == 1 && s.warm == 1)
+            .await;
         session.ask("good").await.expect("an answer");
-        session.ask("[[model-error 400]]").await.expect_err("it failed");
+        session
+            .ask("[[model-error 400]]")
+            .await
+            .expect_err("it failed");
         let stats = scene.pool.stats();
         assert_eq!(
             [

@@ -169,7 +169,10 @@ fn kill_agent(session: &Session, tally: &Tally) {
         }
     }
     let Some((_, pid)) = running else { return };
-    if !descendants(std::process::id()).iter().any(|(id, _, _)| *id == pid) {
+    if !descendants(std::process::id())
+        .iter()
+        .any(|(id, _, _)| *id == pid)
+    {
         return;
     }
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
@@ -198,16 +201,28 @@ fn round(seed: u64, time: Duration, tally: &Arc<Tally>) -> PoolStats {
         let users: Vec<_> = (0..SESSIONS as u64)
             .map(|n| {
                 let dice = Dice(seed.wrapping_add(n << 32));
-                tokio::spawn(user(pool.clone(), options.clone(), dice, until, Arc::clone(tally)))
+                tokio::spawn(user(
+                    pool.clone(),
+                    options.clone(),
+                    dice,
+                    until,
+                    Arc::clone(tally),
+                ))
             })
             .collect();
-        stats_become(&pool, "all sessions are open", |s| s.sessions >= SESSIONS / 2).await;
+        stats_become(&pool, "all sessions are open", |s| {
+            s.sessions >= SESSIONS / 2
+        })
+        .await;
         for user in users {
             user.await.expect("no panic");
         }
         let stats = stats_become(&pool, "nothing is in use", is_empty).await;
         let report = pool.shutdown(Duration::from_secs(30)).await;
-        assert!(report.unfinished.is_empty() && report.left.is_empty(), "{report:?}");
+        assert!(
+            report.unfinished.is_empty() && report.left.is_empty(),
+            "{report:?}"
+        );
         stats
     })
 }
@@ -234,7 +249,10 @@ fn seed() -> u64 {
 #[test]
 fn after_a_long_time_of_everything_at_once_nothing_is_left() {
     // The allocator gives back what is free, so that memory in use is what is not given back.
-    let frugal = [("MALLOC_ARENA_MAX", "1"), ("MALLOC_TRIM_THRESHOLD_", "65536")];
+    let frugal = [
+        ("MALLOC_ARENA_MAX", "1"),
+        ("MALLOC_TRIM_THRESHOLD_", "65536"),
+    ];
     isolated_with(&frugal, || {
         let quick = std::env::var_os("REMUDA_TEST_QUICK").is_some();
         let time = Duration::from_secs(if quick { 5 } else { 30 });
@@ -253,7 +271,9 @@ fn after_a_long_time_of_everything_at_once_nothing_is_left() {
         }
         let kib = |bytes: usize| bytes >> 10;
         let memory = [start, first, second].map(kib);
-        say(&format!("{tally:?}, memory before, after one, after two: {memory:?} KiB"));
+        say(&format!(
+            "{tally:?}, memory before, after one, after two: {memory:?} KiB"
+        ));
         assert_eq!(tally.accepted.load(Relaxed), tally.ended.load(Relaxed));
         assert!(second < first + GROWTH, "memory grows: {memory:?} KiB");
     });

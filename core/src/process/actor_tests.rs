@@ -160,8 +160,7 @@ async fn a_full_session_delays_neither_commands_nor_the_stop() {
     }
     rig.command(Command::Request(Request::Interrupt {
         conversation: Conversation(0),
-    }))
-    .await;
+    }));
     let mut request = [0; 8];
     let stdin = rig.stdin.as_mut().expect("stdin");
     stdin.read_exact(&mut request).await.expect("a request");

@@ -198,7 +198,7 @@ impl Rig {
         spawn.send(Ok(started)).expect("the actor waits");
     }
 
-    pub(super) async fn command(&self, command: Command) {
+    pub(super) fn command(&self, command: Command) {
         let handle = self.handle.as_ref().expect("a handle");
         handle.commands.send(command).expect("an actor");
     }
@@ -211,12 +211,11 @@ impl Rig {
         self.command(Command::Attach {
             conversation: Conversation(conversation),
             reports,
-        })
-        .await;
+        });
     }
 
     pub(super) async fn stop(&self, stop: Stop) {
-        self.command(Command::Stop(stop)).await;
+        self.command(Command::Stop(stop));
     }
 
     pub(super) async fn say(&mut self, text: &str) {

@@ -43,8 +43,7 @@ impl Run {
         run.command(Command::Attach {
             conversation: Conversation(0),
             reports: sender,
-        })
-        .await;
+        });
         run
     }
 
@@ -52,7 +51,7 @@ impl Run {
         Self::start("/bin/sh", &["-c", script]).await
     }
 
-    async fn command(&self, command: Command) {
+    fn command(&self, command: Command) {
         self.handle.commands.send(command).expect("an actor");
     }
 
@@ -85,7 +84,7 @@ async fn what_is_written_comes_back_and_a_half_close_ends_it() {
     let mut run = Run::start("/bin/cat", &[]).await;
     assert_eq!(words(&run.report().await), "spawned");
     assert_eq!(words(&run.report().await), "hello");
-    run.command(Command::Stop(Stop::Gently { by: None })).await;
+    run.command(Command::Stop(Stop::Gently { by: None }));
     let end = [
         "the end",
         "output closed",
@@ -110,7 +109,7 @@ async fn an_exit_is_told_with_its_code_and_its_last_words() {
 async fn a_kill_reaches_what_ignores_everything_else() {
     let mut run = Run::shell("trap '' TERM INT; echo ready; while :; do sleep 60; done").await;
     while !words(&run.report().await).contains("ready") {}
-    run.command(Command::Stop(Stop::Kill)).await;
+    run.command(Command::Stop(Stop::Kill));
     let heard = run.all().await;
     assert!(heard.contains(&"exited None \"\"".to_owned()), "{heard:?}");
     assert_eq!(heard.last().map(String::as_str), Some("gone, left []"));

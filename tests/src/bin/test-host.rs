@@ -63,7 +63,9 @@ fn main() {
 /// Tells the test, which reads line by line.
 fn say(word: &str) {
     let mut out = std::io::stdout();
-    writeln!(out, "{word}").and_then(|()| out.flush()).expect("somebody reads");
+    writeln!(out, "{word}")
+        .and_then(|()| out.flush())
+        .expect("somebody reads");
 }
 
 /// What a host holds of the library.
