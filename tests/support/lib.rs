@@ -1,12 +1,14 @@
 //! What the cross-crate tests share: standing checks, places, the agents that tests use.
 
 mod agents;
+mod generated;
 mod isolated;
 mod scene;
 mod tape;
 mod watch;
 
 pub use agents::{Scripted, scripted_agent};
+pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async, isolated_with};
 pub use scene::{PROTOCOLS, Scene, each_protocol, hanging, is_empty, stats_become, timeouts};
 pub use tape::{Tape, assert_lawful, count, story};

@@ -160,12 +160,10 @@ fn kill_agent(session: &Session, tally: &Tally) {
     let mut events = session.events(1);
     let mut running = None;
     while let Some(event) = events.try_next() {
-        match &event.body {
-            Body::ProcessStarted { process, pid, .. } => running = Some((*process, *pid)),
-            Body::ProcessStopped { process, .. } => {
-                running = running.filter(|(id, _)| id != process);
-            }
-            _ => {}
+        if let Body::ProcessStarted { process, pid, .. } = &event.body {
+            running = Some((*process, *pid));
+        } else if let Body::ProcessStopped { process, .. } = &event.body {
+            running = running.filter(|(id, _)| id != process);
         }
     }
     let Some((_, pid)) = running else { return };

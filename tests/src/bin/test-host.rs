@@ -155,7 +155,7 @@ async fn bring_into(state: &str, protocol: &'static str) -> Held {
         "shutdown" => {
             let (scene, sessions, turns) = many(protocol, tool).await;
             let pool = scene.pool.clone();
-            tokio::spawn(async move { pool.shutdown(Duration::from_secs(60)).await });
+            tokio::spawn(async move { pool.shutdown(Duration::from_mins(1)).await });
             tokio::task::yield_now().await;
             (scene, sessions, turns)
         }
