@@ -11,10 +11,10 @@ use remuda_tests::{
 const LONG: Duration = Duration::from_secs(30);
 
 fn closed_by(event: &Event) -> Option<CloseReason> {
-    match &event.body {
-        Body::SessionClosed { reason, left } if left.is_empty() => Some(*reason),
-        _ => None,
-    }
+    let Body::SessionClosed { reason, left } = &event.body else {
+        return None;
+    };
+    left.is_empty().then_some(*reason)
 }
 
 #[test]

@@ -102,8 +102,8 @@ async fn until(mut turn: Turn, kind: EventKind, times: usize) -> Turn {
     turn
 }
 
-/// Sends a turn that starts children and hangs, and waits until it hangs.
-async fn hanging(session: &Session, tail: &str) -> Turn {
+/// Sends a turn that starts children and goes on as told.
+fn hanging(session: &Session, tail: &str) -> Turn {
     let prompt = format!("{} {tail}", stubborn());
     session.send(prompt).expect("accepted")
 }
@@ -133,21 +133,21 @@ async fn bring_into(state: &str, protocol: &'static str) -> Held {
         "mid-text" => {
             let scene = Scene::new(protocol, pool);
             let session = scene.open();
-            let turn = hanging(&session, "[[paced 500 per second 100000]]").await;
+            let turn = hanging(&session, "[[paced 500 per second 100000]]");
             let turn = until(turn, EventKind::TextDelta, 5).await;
             (scene, vec![session], vec![turn])
         }
         "mid-tool" => {
             let scene = Scene::new(protocol, pool);
             let session = scene.open();
-            let turn = hanging(&session, &format!("[[hopper 200 60]] {tool}")).await;
+            let turn = hanging(&session, &format!("[[hopper 200 60]] {tool}"));
             let turn = until(turn, EventKind::ToolUse, 1).await;
             (scene, vec![session], vec![turn])
         }
         "one-shot" => {
             let scene = Scene::new(protocol, pool);
             let session = scene.open_with(|o| o.persistent = Persistent::Never);
-            let turn = until(hanging(&session, tool).await, EventKind::ToolUse, 1).await;
+            let turn = until(hanging(&session, tool), EventKind::ToolUse, 1).await;
             (scene, vec![session], vec![turn])
         }
         "many" => many(protocol, tool).await,
@@ -163,7 +163,7 @@ async fn bring_into(state: &str, protocol: &'static str) -> Held {
             let scene = Scene::new(protocol, pool.max_warm(1));
             let [old, new] = [scene.open(), scene.open()];
             old.ask(stubborn()).await.expect("an answer");
-            let turn = until(hanging(&new, tool).await, EventKind::ToolUse, 1).await;
+            let turn = until(hanging(&new, tool), EventKind::ToolUse, 1).await;
             assert_eq!(scene.pool.stats().evicted, 1);
             (scene, vec![old, new], vec![turn])
         }
@@ -201,7 +201,7 @@ async fn many(protocol: &'static str, tool: &str) -> (Scene, Vec<Session>, Vec<T
     let sessions: Vec<_> = (0..6).map(|_| scene.open()).collect();
     let mut turns = Vec::new();
     for session in &sessions {
-        turns.push(hanging(session, tool).await);
+        turns.push(hanging(session, tool));
     }
     let mut running = Vec::new();
     for turn in turns {
