@@ -283,3 +283,23 @@ fn a_session_that_is_closed_while_it_is_evicted_ends_once() {
         }
     });
 }
+
+#[test]
+fn a_session_is_closed_in_the_middle_of_more_questions_than_any_queue_holds() {
+    each_protocol(async |protocol| {
+        let scene = Scene::new(protocol, Pool::builder().threads(1_usize));
+        for _ in 0..10 {
+            let session = scene.open();
+            let mut tape = Tape::of(&session);
+            let flood = session.send("[[ask-flood 3000]]").expect("accepted");
+            tape.until_kind(EventKind::RequestOpened).await;
+            session.close();
+            let _ = flood.result().await;
+            let events = tape.whole().await;
+            let opened = count(&events, EventKind::RequestOpened);
+            assert_eq!(count(&events, EventKind::RequestResolved), opened);
+            drop(session);
+        }
+        scene.end().await;
+    });
+}
