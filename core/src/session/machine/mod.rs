@@ -373,9 +373,12 @@ impl Machine {
         if let Some(agent) = &mut self.agent
             && agent.tally.id == turn
         {
-            agent.tally.interrupted.get_or_insert(now);
             out.push(Effect::Receipt(Receipt::Delivered));
-            return self.ask_interrupt(out);
+            if agent.tally.interrupted.is_none() {
+                agent.tally.interrupted = Some(now);
+                self.ask_interrupt(out);
+            }
+            return;
         }
         out.push(Effect::Receipt(Receipt::TooLate));
     }
