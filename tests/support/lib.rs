@@ -8,7 +8,7 @@ mod watch;
 pub use agents::{Scripted, scripted_agent};
 pub use isolated::{isolated, isolated_async};
 pub use real::{
-    Agent, Real, Started, answer, closed, first_pid, kill, look_for, pids_in, read_until, runs,
-    started, started_by, stopped,
+    Agent, Real, Started, answer, closed, first_pid, freeze, kill, look_for, pids_in, read_until,
+    runs, started, started_by, stopped,
 };
 pub use watch::{descendants, wait_until};
