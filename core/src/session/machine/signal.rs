@@ -57,8 +57,12 @@ impl Machine {
                 title,
                 raw,
             } => self.asked(turn, request, kind, tool, title, raw, out),
-            // A sign is all that it is; and every question is answered at once, so none is open.
-            SignalBody::Taken | SignalBody::Withdrawn { .. } => {}
+            // A sign is all that it is.
+            SignalBody::Taken => {}
+            // Every question is answered at once, so none is open.
+            SignalBody::Withdrawn { request } => {
+                tracing::trace!(request = request.0, "a question was taken back");
+            }
             SignalBody::Background { tasks } => {
                 if let Some(process) = &mut self.process {
                     process.background = tasks;
