@@ -161,5 +161,5 @@ async fn tools_of_the_hosts_servers_work(real: Real) {
     let (id, kind) = call.expect("a call");
     assert_eq!(kind, ToolKind::Mcp);
     let text = "x".repeat(BYTES);
-    assert!(result == Some((id, false, &text)), "{:.200?}", result);
+    assert!(result == Some((id, false, &text)), "{result:.200?}");
 }
