@@ -10,6 +10,7 @@ use model_api::real_agents::{claude, claude_env, codex, codex_env};
 use remuda::config::{Environment, Mode, PermissionMode};
 use remuda::event::StopReason;
 use remuda::{Body, Event, Session, SessionOptions, Turn};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// Tests of the main promise: each body runs once with the real Claude Code and once with the real
@@ -258,9 +259,12 @@ pub fn started_by(body: &Body) -> Option<Started> {
 /// Why processes ended.
 #[must_use]
 pub fn stopped(events: &[Arc<Event>]) -> Vec<StopReason> {
-    let reasons = events.iter().filter_map(|event| match &event.body {
-        Body::ProcessStopped { reason, .. } => Some(*reason),
-        _ => None,
+    let reasons = events.iter().filter_map(|event| {
+        if let Body::ProcessStopped { reason, .. } = event.body {
+            Some(reason)
+        } else {
+            None
+        }
     });
     reasons.collect()
 }
@@ -281,11 +285,21 @@ pub async fn first_pid(session: &Session) -> u32 {
 ///
 /// If there is no such process.
 pub fn kill(pid: u32) {
-    let pid = i32::try_from(pid)
-        .ok()
-        .and_then(rustix::process::Pid::from_raw);
-    let pid = pid.expect("a pid");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("a process");
+    signal(pid, Signal::KILL);
+}
+
+/// Stops a process without ending it.
+///
+/// # Panics
+///
+/// If there is no such process.
+pub fn freeze(pid: u32) {
+    signal(pid, Signal::STOP);
+}
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    kill_process(pid.expect("a pid"), signal).expect("a process");
 }
 
 /// Whether a process runs. A zombie does not.

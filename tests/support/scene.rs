@@ -14,7 +14,7 @@ use crate::isolated::isolated_async;
 pub const PROTOCOLS: [&str; 2] = ["claude", "codex"];
 
 /// How long a number may take to be as it should be. One that never is fails the test.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A pool, and a place where its agents live.
 #[derive(Debug)]

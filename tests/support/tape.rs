@@ -7,7 +7,7 @@ use std::time::Duration;
 use remuda::{Body, Event, EventKind, Events, Session, TurnId};
 
 /// How long an event may take to come. Not a measure of speed: one that never comes fails the test.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A reader of a session that keeps what it read.
 #[derive(Debug)]

@@ -56,6 +56,10 @@ fn a_second_turn_is_refused_while_one_runs_and_leaves_no_trace() {
 
 #[test]
 fn an_agent_that_dies_costs_one_turn_and_the_warm_process_but_not_the_conversation() {
+    use EventKind::{
+        Downgraded, ProcessStarted, ProcessStopped, SessionClosed, TurnCompleted, TurnFailed,
+        TurnStarted,
+    };
     each_protocol(async |protocol| {
         let scene = Scene::scripted(protocol, Pool::builder(), &dies_in_second_turn());
         let session = scene.open();
@@ -67,10 +71,6 @@ fn an_agent_that_dies_costs_one_turn_and_the_warm_process_but_not_the_conversati
         assert!(recalled(&session).await.starts_with("one\ntwo"));
         assert!(recalled(&session).await.starts_with("one\ntwo"));
         session.close();
-        use EventKind::{
-            Downgraded, ProcessStarted, ProcessStopped, SessionClosed, TurnCompleted, TurnFailed,
-            TurnStarted,
-        };
         let events = tape.whole().await;
         let told: Vec<_> = story(&events)
             .into_iter()

@@ -11,10 +11,10 @@ use remuda_tests::{
 const LONG: Duration = Duration::from_secs(30);
 
 fn closed_by(event: &Event) -> Option<CloseReason> {
-    match &event.body {
-        Body::SessionClosed { reason, left } if left.is_empty() => Some(*reason),
-        _ => None,
-    }
+    let Body::SessionClosed { reason, left } = &event.body else {
+        return None;
+    };
+    left.is_empty().then_some(*reason)
 }
 
 #[test]
@@ -281,5 +281,25 @@ fn a_session_that_is_closed_while_it_is_evicted_ends_once() {
             drop((first, second));
             scene.end().await;
         }
+    });
+}
+
+#[test]
+fn a_session_is_closed_in_the_middle_of_more_questions_than_any_queue_holds() {
+    each_protocol(async |protocol| {
+        let scene = Scene::new(protocol, Pool::builder().threads(1_usize));
+        for _ in 0..10 {
+            let session = scene.open();
+            let mut tape = Tape::of(&session);
+            let flood = session.send("[[ask-flood 3000]]").expect("accepted");
+            tape.until_kind(EventKind::RequestOpened).await;
+            session.close();
+            let _ = flood.result().await;
+            let events = tape.whole().await;
+            let opened = count(&events, EventKind::RequestOpened);
+            assert_eq!(count(&events, EventKind::RequestResolved), opened);
+            drop(session);
+        }
+        scene.end().await;
     });
 }

@@ -7,7 +7,7 @@ use remuda::event::{EvictionReason, StopReason};
 use remuda::{Body, ErrorKind, EventKind, Pool, Receipt};
 use remuda_tests::{Scene, Tape, count, each_protocol, hanging, is_empty, story};
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 #[test]
 fn many_turns_use_one_process() {
@@ -275,11 +275,11 @@ fn a_held_session_is_not_evicted_until_it_is_let_go() {
         let idle = Duration::from_millis(50);
         let pool = Pool::builder().max_warm(1).idle_timeout(idle);
         let scene = Scene::new(protocol, pool);
-        let [held, other] = [scene.open(), scene.open()];
-        let mut tape = Tape::of(&held);
-        let hold = held.hold();
-        let again = held.hold();
-        held.ask("mine").await.expect("an answer");
+        let [kept, other] = [scene.open(), scene.open()];
+        let mut tape = Tape::of(&kept);
+        let hold = kept.hold();
+        let again = kept.hold();
+        kept.ask("mine").await.expect("an answer");
         other.ask("elsewhere").await.expect("an answer");
         drop(again);
         other.ask("elsewhere again").await.expect("an answer");
@@ -287,7 +287,7 @@ fn a_held_session_is_not_evicted_until_it_is_let_go() {
         assert_eq!((stats.spilled, stats.evicted, stats.idle), (2, 0, 0));
         drop(hold);
         tape.until_kind(EventKind::Evicted).await;
-        drop((held, other));
+        drop((kept, other));
         tape.whole().await;
         scene.end().await;
     });

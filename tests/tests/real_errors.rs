@@ -1,6 +1,11 @@
 //! The main promise, with the real agents: what the model or the account refuses costs the turn,
 //! never the session, and never the warm process.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks at few of many events"
+)]
+
 use remuda::event::{RequestKind, Resolution, ResolvedBy};
 use remuda::{AskError, Body, ErrorKind, Pool, Session, SessionOptions};
 use remuda_tests::{Agent, Real, answer, closed, isolated_async, started, with_real_agents};
@@ -174,6 +179,7 @@ async fn what_nobody_may_allow_is_denied_and_the_turn_goes_on(real: Real) {
                 request,
                 resolution,
                 by,
+                ..
             } => settled.push((*request, *resolution, *by)),
             _ => {}
         }

@@ -1,11 +1,16 @@
 //! The main promise, with the real agents: what options change, the same for both.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks at few of many events"
+)]
+
 use std::path::Path;
 
 use remuda::config::{PermissionMode, Persistent};
 use remuda::event::{FileChangeKind, ToolKind};
-use remuda::{AskError, Body, ErrorKind, Pool, SessionOptions};
-use remuda_tests::{Agent, Real, answer, closed, look_for, read_until, started, with_real_agents};
+use remuda::{Body, ErrorKind, Pool, SessionOptions};
+use remuda_tests::{Agent, Real, answer, closed, look_for, with_real_agents};
 use serde_json::json;
 
 with_real_agents! {
@@ -218,7 +223,7 @@ async fn any_text_comes_and_goes_unchanged(real: Real) {
 async fn a_tool_sees_the_project_and_not_the_host(real: Real) {
     let pool = Pool::new().expect("a pool");
     let session = pool.open(real.options()).expect("a session");
-    let shell = "pwd -P > seen; env >> seen; ls -l /proc/$PPID/fd > fds";
+    let shell = "pwd -P > seen; env >> seen";
     let prompt = format!("MODEL:{}", json!([{"shell": shell}, "done"]));
     assert_eq!(answer(&session, &prompt).await, "done");
     let seen = std::fs::read_to_string(real.project().join("seen")).expect("a file");
@@ -228,14 +233,5 @@ async fn a_tool_sees_the_project_and_not_the_host(real: Real) {
         let leaks: Vec<_> = seen.lines().filter(|line| line.starts_with(leak)).collect();
         assert!(leaks.is_empty(), "{leaks:?}");
     }
-    let fds = std::fs::read_to_string(real.project().join("fds")).expect("a file");
-    println!("{fds}");
-    let mut turn = session.send(r#"MODEL:[{"hang":true}]"#).expect("a turn");
-    read_until(&mut turn, |body| matches!(body, Body::TurnStarted { .. })).await;
-    turn.interrupt().await.expect("a receipt");
-    assert!(matches!(
-        turn.result().await,
-        Err(AskError::Interrupted { .. })
-    ));
-    assert_eq!(started(&closed(&session).await).len(), 1);
+    closed(&session).await;
 }

@@ -1,17 +1,23 @@
 //! The main promise, with the real agents: what is large arrives whole.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks at few of many events"
+)]
+
 use std::collections::BTreeMap;
 
 use remuda::config::{McpServer, Persistent};
 use remuda::event::ToolKind;
 use remuda::{Body, Pool, SessionOptions};
-use remuda_tests::{Agent, Real, answer, closed, with_real_agents};
+use remuda_tests::{Agent, Real, answer, closed, read_until, with_real_agents};
 use serde_json::{Value, json};
 
 const SIZE: usize = 10_000_000;
 
 with_real_agents! {
     an_answer_of_ten_megabytes_arrives_whole
+    a_slow_reader_loses_nothing
     a_message_of_a_megabyte_arrives_whole
     a_tool_result_of_ten_megabytes_arrives_whole
     tools_of_the_hosts_servers_work
@@ -43,6 +49,38 @@ async fn an_answer_of_ten_megabytes_arrives_whole(real: Real) {
             assert!(pieces == result, "the pieces are the result");
         }
     }
+}
+
+async fn a_slow_reader_loses_nothing(real: Real) {
+    let pool = Pool::builder().log_bytes(64usize << 10);
+    let pool = pool.build().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    let mut reader = session.events(1);
+    let mut turn = session
+        .send(r#"MODEL:[{"bytes":2000000}]"#)
+        .expect("a turn");
+    read_until(&mut turn, |body| matches!(body, Body::TextDelta { .. })).await;
+    // Until it goes on, nobody reads, and the agent waits.
+    let whole = async {
+        let (mut pieces, mut message) = (0, 0);
+        let mut seq = 0;
+        while let Some(event) = reader.next().await {
+            assert_eq!(event.seq, seq + 1, "{:?}", event.kind());
+            seq = event.seq;
+            match &event.body {
+                Body::TextDelta { text, .. } => pieces += text.len(),
+                Body::Message { text, .. } => message = text.len(),
+                body if body.kind().is_turn_end() => break,
+                _ => {}
+            }
+        }
+        (pieces, message)
+    };
+    let (result, whole) = tokio::join!(turn.result(), whole);
+    assert_eq!(whole, (2_000_000, 2_000_000));
+    assert_eq!(result.expect("a good end").text.len(), 2_000_000);
+    drop(reader);
+    session.closed().await;
 }
 
 async fn a_message_of_a_megabyte_arrives_whole(real: Real) {
@@ -123,5 +161,5 @@ async fn tools_of_the_hosts_servers_work(real: Real) {
     let (id, kind) = call.expect("a call");
     assert_eq!(kind, ToolKind::Mcp);
     let text = "x".repeat(BYTES);
-    assert!(result == Some((id, false, &text)), "{:.200?}", result);
+    assert!(result == Some((id, false, &text)), "{result:.200?}");
 }

@@ -36,10 +36,10 @@ async fn twenty_turns_use_one_process(real: Real) {
 
 /// What an agent of the tested version never makes us say. It may warn on its own behalf.
 fn odd(body: &Body) -> bool {
-    match body {
-        Body::Warning { code, .. } => *code != WarningCode::Agent,
-        body => matches!(body, Body::Unknown { .. } | Body::Gap { .. }),
+    if let Body::Warning { code, .. } = body {
+        return *code != WarningCode::Agent;
     }
+    matches!(body, Body::Unknown { .. } | Body::Gap { .. })
 }
 
 async fn a_process_is_guarded_and_tells_its_version(real: Real) {

@@ -539,6 +539,7 @@ impl Drop for Actor {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "three kinds are ends")]
 fn end_of(body: &Body) -> Option<End> {
     if !body.kind().is_turn_end() {
         return None;

@@ -97,3 +97,24 @@ fn last_words_before_the_turn_began_may_be_a_refusal_and_no_failure() {
     };
     assert_eq!(failure.code, ErrorKind::ProcessExit, "the turn had begun");
 }
+
+#[test]
+fn an_agent_that_resumes_another_conversation_is_named_once() {
+    let mut bench = evicted();
+    bench.gone();
+    bench.step(Input::Granted(Given::Slot));
+    bench.ready();
+    for id in ["other", "and another"] {
+        bench.bound(id);
+    }
+    let named = |(_, body): &&(Option<TurnId>, Body)| {
+        matches!(
+            body,
+            Body::Warning {
+                code: WarningCode::NotResumed,
+                ..
+            }
+        )
+    };
+    assert_eq!(bench.shown.iter().filter(named).count(), 1);
+}
