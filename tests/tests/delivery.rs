@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use remuda::event::TurnOrigin;
-use remuda::{Body, Event, EventKind, Events, Pool, SendOptions, Sent, Session};
+use remuda::{Body, Event, EventKind, Events, Pool, Session};
 use remuda_tests::{Scene, Tape, assert_lawful, each_protocol, hanging};
 
 /// All that waits for a reader now.
@@ -126,17 +126,9 @@ fn a_turn_gives_the_events_of_the_session_that_are_its_own() {
         let session = scene.open();
         let tape = Tape::of(&session);
         session.ask("before").await.expect("an answer");
-        let tagged = SendOptions {
-            tag: Some(7),
-            ..SendOptions::default()
-        };
-        let sent = session
-            .send_with("[[words 5]] [[tool Bash ls]] [[say done]]", tagged)
-            .await
+        let mut turn = session
+            .send_tagged("[[words 5]] [[tool Bash ls]] [[say done]]", Some(7))
             .expect("accepted");
-        let Sent::Started(mut turn) = sent else {
-            panic!("nothing else runs: {sent:?}");
-        };
         let id = turn.id();
         let mut own = Vec::new();
         while let Some(event) = turn.next().await {
