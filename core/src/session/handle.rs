@@ -117,11 +117,26 @@ impl Session {
     /// [`ErrorKind::InvalidArgument`] for an empty message or one with a NUL character. A refused
     /// message causes no event.
     pub fn send(&self, message: impl Into<Message>) -> Result<Turn, Error> {
+        self.send_tagged(message, None)
+    }
+
+    /// Like [`send`](Self::send), with a mark of the host's own that comes back in the turn's first
+    /// event.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub fn send_tagged(
+        &self,
+        message: impl Into<Message>,
+        tag: Option<u64>,
+    ) -> Result<Turn, Error> {
         let message = self.inner.admit(message)?;
-        match self
-            .inner
-            .enter(message, SendOptions::default(), false, None)?
-        {
+        let options = SendOptions {
+            tag,
+            ..SendOptions::default()
+        };
+        match self.inner.enter(message, options, false, None)? {
             Sent::Started(turn) | Sent::Queued { turn, .. } => Ok(turn),
             Sent::Steered { .. } => {
                 Err(Error::new(ErrorKind::Internal, "it was not to be steered"))
