@@ -108,19 +108,19 @@ pub enum Body {
     /// The turn ended well.
     TurnCompleted {
         /// What it gave.
-        result: TurnResult,
+        result: Box<TurnResult>,
     },
     /// The turn ended with a failure.
     TurnFailed {
         /// Why.
-        failure: Failure,
+        failure: Box<Failure>,
         /// What it gave until then.
-        result: TurnResult,
+        result: Box<TurnResult>,
     },
     /// The turn was interrupted.
     TurnInterrupted {
         /// What it gave until then.
-        result: TurnResult,
+        result: Box<TurnResult>,
     },
     /// A piece of the answer. Pieces may be merged, never lost.
     TextDelta {

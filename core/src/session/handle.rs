@@ -174,7 +174,6 @@ impl Session {
     }
 
     /// Keeps the session's process from eviction while the guard lives.
-    #[must_use]
     pub fn hold(&self) -> Hold {
         Hold::new(Arc::clone(&self.inner))
     }

@@ -86,7 +86,7 @@ pub enum Action {
     EndlessLine(u64),
     /// Does nothing for so long.
     SleepMs(u64),
-    /// Stops all output and all reaction; only signals still work.
+    /// Stops all output and all reaction for 120 s, then exits with 1; only signals still work.
     Freeze,
     /// Keeps one core busy, for at most 120 s, beside all else.
     Spin,

@@ -14,3 +14,8 @@ pub use action::{Action, ChildKind, InterruptMode, NoiseKind, Place, ReplyMode, 
 pub use phrase::{Prompt, parse_prompt};
 pub use script::{Rule, Script, Shape, SignalName, Trigger};
 pub use witness::{ChildRecord, StartRecord, binary, children, starts};
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

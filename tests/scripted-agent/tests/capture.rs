@@ -207,6 +207,7 @@ fn claude_lines_have_all_members_of_the_real_ones() {
         "claude/interrupt_stream.jsonl",
         "claude/perm_allow.jsonl",
         "claude/control_bad.jsonl",
+        "claude/init_basic.jsonl",
     ];
     let real: Vec<Value> = names.iter().flat_map(|name| recorded(name, "< ")).collect();
     let setup = Setup::new();
@@ -218,7 +219,7 @@ fn claude_lines_have_all_members_of_the_real_ones() {
     ours.extend(run.until(|line| line["state"] == "completed"));
     run.prompt("[[say y]] [[hang]]");
     ours.extend(run.until(|line| line["event"]["delta"]["text"] == "y"));
-    for subtype in ["interrupt", "totally_unknown"] {
+    for subtype in ["initialize", "interrupt", "totally_unknown"] {
         run.send(&json!({"type": "control_request", "request_id": subtype, "request": {"subtype": subtype}}));
     }
     ours.extend(run.until(is_result));
@@ -247,6 +248,7 @@ fn claude_lines_have_all_members_of_the_real_ones() {
             "stream_event/message_delta",
             "stream_event/message_stop",
             "control_request/can_use_tool",
+            "control_response/account",
             "control_response/still_queued",
             "control_response/",
             "result/success",

@@ -359,6 +359,15 @@ fn the_version_is_printed() {
 }
 
 #[test]
+fn the_library_finds_the_binary() {
+    let output = std::process::Command::new(scripted_agent::binary().unwrap())
+        .arg("--version")
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout, b"2.1.327 (Claude Code)\n");
+}
+
+#[test]
 fn reasoning_is_a_block_of_its_own() {
     let setup = Setup::new();
     let lines = setup.claude().turn("[[think hm]] [[say ok]]");

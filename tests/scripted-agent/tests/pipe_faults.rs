@@ -25,35 +25,37 @@ fn push(run: &mut Run) -> Result<(), ErrorKind> {
     Ok(())
 }
 
-/// An agent that does this after the handshake and exits a little later.
-fn hindered(action: Action) -> Run {
-    let script = Script::new()
-        .on(Trigger::Handshake, [action])
-        .on(Trigger::AfterMs(300), [Action::Exit(7)]);
-    let mut run = Setup::script(&script).claude();
-    run.turn("x");
+/// An agent in a turn that did this at its start, with 1000 bytes written to it since.
+fn pushed(instruction: &str) -> Run {
+    let mut run = Setup::new().claude();
+    run.prompt(&format!("{instruction} [[say now]] [[sleep-ms 50]]"));
+    run.until(|line| line["event"]["delta"]["text"] == "now");
+    run.stdin
+        .as_mut()
+        .unwrap()
+        .write_all(&[b'\n'; 1000])
+        .unwrap();
     run
+}
+
+fn unread(run: &Run) -> u64 {
+    rustix::io::ioctl_fionread(run.stdin.as_ref().unwrap()).unwrap()
 }
 
 #[test]
 fn mode_21_stops_reading() {
-    assert_eq!(
-        push(&mut hindered(Action::StopReading)),
-        Err(ErrorKind::BrokenPipe)
-    );
-    assert_eq!(
-        push(&mut hindered(Action::Crlf)),
-        Ok(()),
-        "without the mode all is taken"
-    );
+    let mut run = pushed("[[stop-reading]]");
+    run.until(is_result);
+    assert_eq!(unread(&run), 1000);
+    let reads = pushed("");
+    while unread(&reads) > 0 {}
 }
 
 #[test]
 fn mode_22_reads_slowly_but_reads() {
-    assert_eq!(
-        push(&mut hindered(Action::ReadSlow(1))),
-        Err(ErrorKind::BrokenPipe)
-    );
+    let run = pushed("[[read-slow 20]]");
+    while unread(&run) == 1000 {}
+    assert!(unread(&run) > 0);
     let mut run = Setup::new().claude();
     run.turn("[[read-slow 20000]]");
     assert_eq!(answer(&run.turn("still")), "You said: still");

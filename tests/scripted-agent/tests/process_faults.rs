@@ -172,7 +172,7 @@ fn mode_4_stops_itself() {
 fn mode_5_freezes_in_silence() {
     let script = Script::new()
         .on(Trigger::Byte(100), [Action::Freeze])
-        .on(Trigger::AfterMs(200), [Action::Exit(7)]);
+        .on(Trigger::AfterMs(1000), [Action::Exit(7)]);
     let mut run = Setup::script(&script).claude();
     run.prompt("x");
     let mut first = [0; 100];
@@ -193,7 +193,7 @@ fn mode_6_freezes_after_the_handshake() {
     let setup = Setup::script(
         &Script::new()
             .on(Trigger::Handshake, [Action::Freeze])
-            .on(Trigger::AfterMs(200), [Action::Exit(7)]),
+            .on(Trigger::AfterMs(1000), [Action::Exit(7)]),
     );
     let mut run = setup.claude();
     run.control(&json!({"subtype": "initialize"}));

@@ -167,7 +167,7 @@ fn mode_43_duplicates_reorders_drops_and_invents_replies() {
 fn interrupted(mode: InterruptMode, ms: u64) -> Vec<Value> {
     let script = Script::new()
         .on(Trigger::Start, [Action::Interrupts(mode, ms)])
-        .on(Trigger::AfterMs(200), [Action::Exit(7)])
+        .on(Trigger::AfterMs(1000), [Action::Exit(7)])
         .in_process(if mode == InterruptMode::Ignore { 1 } else { 9 });
     let mut run = Setup::script(&script).claude();
     run.prompt("[[say x]] [[hang]]");

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Effect, Machine, Probation, Process, show};
+use super::{Effect, Input, Machine, Probation, Process, show};
 use crate::config::Mode;
-use crate::event::{Body, Exit, Failure, StopReason, WarningCode};
+use crate::event::{Body, CloseReason, Exit, Failure, StopReason, WarningCode};
 use crate::ids::ProcessId;
 use crate::process::Stop;
 use crate::provider::{Outcome, TurnEnd};
@@ -13,7 +13,8 @@ use crate::provider::{Outcome, TurnEnd};
 #[derive(Debug)]
 pub(super) struct Ending {
     pub(super) id: ProcessId,
-    pub(super) spawned: bool,
+    /// The operating system's number; 0: it was never seen to run.
+    pub(super) pid: u32,
     pub(super) reason: StopReason,
     pub(super) exit: Option<Exit>,
 }
@@ -56,7 +57,7 @@ impl Machine {
         let Process { id, pid, exit, .. } = process;
         self.ending.push(Ending {
             id,
-            spawned: pid != 0,
+            pid,
             reason,
             exit: exit.map(|(exit, _)| exit),
         });
@@ -81,7 +82,7 @@ impl Machine {
             self.warn(out, WarningCode::Stuck, message);
         }
         self.left.extend_from_slice(&left);
-        if ending.spawned {
+        if ending.pid != 0 {
             show(
                 out,
                 None,
@@ -93,6 +94,18 @@ impl Machine {
                 },
             );
         }
+    }
+
+    /// Nothing is carried out or heard any more, because the library's own threads end. All that
+    /// began has its end all the same, and what is not proved gone is named.
+    pub(crate) fn abandon(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let by = Some(now);
+        let reason = CloseReason::Host;
+        self.step(now, Input::Close { reason, by }, out);
+        for ending in std::mem::take(&mut self.ending) {
+            self.left.extend((ending.pid != 0).then_some(ending.pid));
+        }
+        self.step(now, Input::Tick, out);
     }
 
     /// The agent says that the host's turn is over.
@@ -140,7 +153,10 @@ impl Machine {
             show(
                 out,
                 Some(host.tally.id),
-                Body::TurnFailed { failure, result },
+                Body::TurnFailed {
+                    failure: failure.into(),
+                    result,
+                },
             );
         }
     }
@@ -163,7 +179,10 @@ impl Machine {
             show(
                 out,
                 Some(agent.tally.id),
-                Body::TurnFailed { failure, result },
+                Body::TurnFailed {
+                    failure: failure.into(),
+                    result,
+                },
             );
         }
     }
@@ -188,12 +207,12 @@ impl Machine {
     }
 }
 
-fn end_body(outcome: Outcome, result: crate::event::TurnResult) -> Body {
+fn end_body(outcome: Outcome, result: Box<crate::event::TurnResult>) -> Body {
     match outcome {
         Outcome::Completed => Body::TurnCompleted { result },
         Outcome::Interrupted => Body::TurnInterrupted { result },
         Outcome::Failed { code, message } => Body::TurnFailed {
-            failure: Failure::new(code, message),
+            failure: Failure::new(code, message).into(),
             result,
         },
     }

@@ -65,7 +65,7 @@ impl Machine {
             return;
         };
         match report {
-            Report::Spawned { .. } => ending.spawned = true,
+            Report::Spawned { pid, .. } => ending.pid = pid,
             Report::Exited { exit, .. } => ending.exit = Some(exit),
             Report::Gone { left } => {
                 self.gone(id, left, out);

@@ -41,6 +41,10 @@ use tally::Tally;
 pub(crate) const ONLY: Conversation = Conversation(0);
 
 /// What the machine decides by. Never changes.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one yes or no about an agent"
+)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
     pub timeouts: Timeouts,
@@ -183,6 +187,10 @@ enum Probation {
 }
 
 /// A session.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named"
+)]
 #[derive(Debug)]
 pub(crate) struct Machine {
     policy: Policy,
@@ -365,9 +373,12 @@ impl Machine {
         if let Some(agent) = &mut self.agent
             && agent.tally.id == turn
         {
-            agent.tally.interrupted.get_or_insert(now);
             out.push(Effect::Receipt(Receipt::Delivered));
-            return self.ask_interrupt(out);
+            if agent.tally.interrupted.is_none() {
+                agent.tally.interrupted = Some(now);
+                self.ask_interrupt(out);
+            }
+            return;
         }
         out.push(Effect::Receipt(Receipt::TooLate));
     }
@@ -474,6 +485,8 @@ fn closed_failure() -> Failure {
 }
 
 #[cfg(test)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
 mod laws;
 #[cfg(test)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
 mod tests;

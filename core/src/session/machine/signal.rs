@@ -29,7 +29,6 @@ impl Machine {
         self.mark_sign(turn);
         match signal.body {
             SignalBody::Show(body) => self.show_body(now, turn, body, out),
-            SignalBody::Taken => {}
             SignalBody::Ready { version } => self.ready(now, version, out),
             SignalBody::Refused { code, message } => self.refused(now, code, message, out),
             SignalBody::Bound {
@@ -61,8 +60,12 @@ impl Machine {
                 title,
                 raw,
             } => self.asked(turn, request, kind, tool, title, raw, out),
-            // Every request is answered at once, so none is open.
-            SignalBody::Withdrawn { .. } => {}
+            // A sign is all that it is.
+            SignalBody::Taken => {}
+            // Every question is answered at once, so none is open.
+            SignalBody::Withdrawn { request } => {
+                tracing::trace!(request = request.0, "a question was taken back");
+            }
             SignalBody::Background { tasks } => {
                 if let Some(process) = &mut self.process {
                     process.background = tasks;
@@ -157,6 +160,7 @@ impl Machine {
 
     /// Output of a turn that is over. Pieces of text would read as another turn's; the rest stands
     /// for itself outside of any turn.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only text is special here")]
     fn show_late(&mut self, turn: Option<TurnId>, body: Body, out: &mut Vec<Effect>) {
         match body {
             Body::TextDelta { text, .. }

@@ -50,6 +50,10 @@ impl Tally {
 
     /// Takes note of an event of the turn. `false`: the agent said it before, and it is not shown
     /// again.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the rest says nothing about the turn"
+    )]
     pub(super) fn note(&mut self, now: Instant, body: &Body) -> bool {
         self.shown = true;
         // The hot path: deltas need nothing else.
@@ -90,7 +94,7 @@ impl Tally {
         now: Instant,
         end: Option<TurnEnd>,
         session_cost: &mut f64,
-    ) -> TurnResult {
+    ) -> Box<TurnResult> {
         let end = end.unwrap_or_default();
         let cost = end.cost_usd.map(|delta_usd| {
             *session_cost += delta_usd;
@@ -99,7 +103,7 @@ impl Tally {
                 total_usd: *session_cost,
             }
         });
-        TurnResult {
+        Box::new(TurnResult {
             text: end.text.unwrap_or_else(|| std::mem::take(&mut self.text)),
             stop_reason: end.stop_reason,
             usage: end.usage.or(self.usage),
@@ -111,6 +115,6 @@ impl Tally {
                 .first_output
                 .map(|first| first.saturating_duration_since(self.accepted)),
             agent_duration: end.duration,
-        }
+        })
     }
 }

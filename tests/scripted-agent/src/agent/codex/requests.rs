@@ -120,18 +120,7 @@ impl Server {
                 let ids: Vec<String> = lock(&self.hub.threads).keys().cloned().collect();
                 Ok(json!({"data": ids, "nextCursor": null}))
             }
-            "thread/unsubscribe" => {
-                let id = thread_id(params, "thread")?;
-                let was = self.hub.with(id, |thread| {
-                    std::mem::replace(&mut thread.subscribed, false)
-                });
-                let status = match was {
-                    Some(true) => "unsubscribed",
-                    Some(false) => "notSubscribed",
-                    None => "notLoaded",
-                };
-                Ok(json!({"status": status}))
-            }
+            "thread/unsubscribe" => self.unsubscribe(params),
             "turn/start" => self.start_turn(params),
             "turn/steer" => self.steer(params),
             "thread/backgroundTerminals/list" => Ok(json!({"data": []})),
@@ -141,6 +130,19 @@ impl Server {
             ),
             _ => Ok(json!({})),
         }
+    }
+
+    fn unsubscribe(&self, params: &Value) -> Answer {
+        let id = thread_id(params, "thread")?;
+        let was = self.hub.with(id, |thread| {
+            std::mem::replace(&mut thread.subscribed, false)
+        });
+        let status = match was {
+            Some(true) => "unsubscribed",
+            Some(false) => "notSubscribed",
+            None => "notLoaded",
+        };
+        Ok(json!({"status": status}))
     }
 
     /// What follows a successful answer.

@@ -3,40 +3,22 @@
 //! One thread reads stdin, one per turn plays it, the main thread keeps the
 //! protocol. Everything shared is in `agent::Agent`.
 
-// One module tree per noun; the binary has no public interface.
-#[path = "agent/args.rs"]
 mod args;
-#[path = "agent/capture.rs"]
 mod capture;
-#[path = "agent/children.rs"]
 mod children;
-#[path = "agent/claude/mod.rs"]
 mod claude;
-#[path = "agent/codex/mod.rs"]
 mod codex;
-#[path = "agent/context.rs"]
 mod context;
-#[path = "agent/control.rs"]
 mod control;
-#[path = "agent/faults.rs"]
 mod faults;
-#[path = "agent/garbage.rs"]
 mod garbage;
-#[path = "agent/ids.rs"]
 mod ids;
-#[path = "agent/input.rs"]
 mod input;
-#[path = "agent/output.rs"]
 mod output;
-#[path = "agent/player.rs"]
 mod player;
-#[path = "agent/signals.rs"]
 mod signals;
-#[path = "agent/store.rs"]
 mod store;
-#[path = "agent/sys.rs"]
 mod sys;
-#[path = "agent/voice.rs"]
 mod voice;
 
 use std::io::Write;
