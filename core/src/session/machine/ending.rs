@@ -1,6 +1,6 @@
 //! How processes and turns leave a session.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Effect, Input, Machine, Probation, Process, show};
 use crate::config::Mode;
@@ -19,7 +19,31 @@ pub(super) struct Ending {
     pub(super) exit: Option<Exit>,
 }
 
+/// How long a process that is ending may keep the next turn waiting.
+const HASTE: Duration = Duration::from_secs(1);
+
 impl Machine {
+    /// Whether a process that is not gone yet has the conversation that is to go on. Two at a time
+    /// would each write a history of their own, and some agents refuse.
+    pub(super) fn waits_for_ending(&self, now: Instant, out: &mut Vec<Effect>) -> bool {
+        if self.conversation.is_none() || !self.policy.resume {
+            return false;
+        }
+        let by = Some(now + HASTE);
+        for ending in &self.ending {
+            out.push(Effect::Stop(ending.id, Stop::Gently { by }));
+        }
+        !self.ending.is_empty()
+    }
+
+    /// Lets go of a process that ended by itself between turns, or that cannot be heard any more.
+    pub(super) fn drop_ended(&mut self, out: &mut Vec<Effect>) {
+        let ended = |p: &Process| p.exit.is_some() || p.output_closed;
+        if self.process.as_ref().is_some_and(ended) {
+            self.release(StopReason::Exited, Stop::Gently { by: None }, out);
+        }
+    }
+
     /// Lets go of the current process.
     pub(super) fn release(&mut self, reason: StopReason, stop: Stop, out: &mut Vec<Effect>) {
         let Some(process) = self.process.take() else {
