@@ -327,6 +327,10 @@ impl Actor {
             return;
         };
         let cut = reader.finish(&mut self.codec);
+        running.stderr.now();
+        let stderr = self.tail.text(LAST_WORDS);
+        self.codec
+            .call(|codec, said| codec.last_words(&stderr, &mut said.output));
         self.apply(running);
         if let Some(size) = cut {
             let message = format!("the output ends in the middle of a line, after {size} bytes");

@@ -67,7 +67,7 @@ async fn what_was_written_before_the_exit_comes_before_the_end_of_output() {
         [
             exited,
             "one",
-            "the end",
+            "the end, last words",
             "TruncatedLine",
             "output closed",
             GONE

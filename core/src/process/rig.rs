@@ -65,6 +65,12 @@ impl Codec for Echo {
     fn end_of_output(&mut self, out: &mut Output) {
         Self::say(0, "the end", out);
     }
+
+    fn last_words(&mut self, stderr: &str, out: &mut Output) {
+        if !stderr.is_empty() {
+            Self::say(0, stderr, out);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

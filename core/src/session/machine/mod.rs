@@ -357,7 +357,7 @@ impl Machine {
             out.push(Effect::Receipt(Receipt::Delivered));
             match host.stage {
                 Stage::Acquiring => {
-                    self.abandon(out);
+                    self.take_back(out);
                     self.end_host_interrupted(now, out);
                 }
                 // The agent never heard of it. The process goes on starting for the next turn.
@@ -417,7 +417,7 @@ impl Machine {
         self.closing = Some(reason);
         if let Some(host) = &self.host {
             match host.stage {
-                Stage::Acquiring => self.abandon(out),
+                Stage::Acquiring => self.take_back(out),
                 Stage::Starting => {}
                 // Agents that ignore the end of their input while a tool runs listen to this.
                 Stage::Sent { .. } => self.ask_interrupt(out),

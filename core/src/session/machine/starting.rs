@@ -89,7 +89,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn abandon(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn take_back(&mut self, out: &mut Vec<Effect>) {
         self.granted = None;
         out.push(Effect::Abandon);
     }
