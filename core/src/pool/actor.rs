@@ -57,8 +57,10 @@ struct Member {
 }
 
 struct Closing {
+    /// The earliest deadline: sessions have ended by then.
     by: Instant,
-    replies: Vec<oneshot::Sender<Shutdown>>,
+    /// Those who wait, each until its own deadline.
+    replies: Vec<(Instant, oneshot::Sender<Shutdown>)>,
     report: Shutdown,
 }
 
@@ -110,9 +112,9 @@ impl PoolActor {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let shutdown = self.closing.as_ref().filter(|c| !c.replies.is_empty());
-        let shutdown = shutdown.map(|c| c.by);
-        self.slots.deadline().into_iter().chain(shutdown).min()
+        let replies = self.closing.iter().flat_map(|c| &c.replies);
+        let replies = replies.map(|(by, _)| *by);
+        self.slots.deadline().into_iter().chain(replies).min()
     }
 
     fn receive(&mut self, message: PoolMessage) {
@@ -204,7 +206,7 @@ impl PoolActor {
             report: Shutdown::default(),
         });
         closing.by = closing.by.min(by);
-        closing.replies.push(reply);
+        closing.replies.push((by, reply));
         let by = closing.by;
         let sessions: Vec<_> = self.members.keys().copied().collect();
         for session in sessions {
@@ -229,13 +231,12 @@ impl PoolActor {
         let Some(closing) = &mut self.closing else {
             return;
         };
-        if !self.members.is_empty() && Instant::now() < closing.by {
-            return;
-        }
-        let mut report = closing.report.clone();
-        report.unfinished.extend(self.members.keys().copied());
-        for reply in closing.replies.drain(..) {
-            let _ = reply.send(report.clone());
+        let (done, now) = (self.members.is_empty(), Instant::now());
+        let due = closing.replies.extract_if(.., |(by, _)| done || *by <= now);
+        for (_, reply) in due {
+            let mut report = closing.report.clone();
+            report.unfinished.extend(self.members.keys().copied());
+            let _ = reply.send(report);
         }
     }
 }

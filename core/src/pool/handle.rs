@@ -257,6 +257,7 @@ fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions)
         resume: capabilities.resume,
         first_sign: capabilities.first_sign,
         one_shot_deltas: capabilities.one_shot_deltas,
+        refusal: capabilities.refusal,
     }
 }
 

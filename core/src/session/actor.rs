@@ -16,7 +16,7 @@ use crate::metrics::Counters;
 use crate::pool::lease::{Grant, PoolLink, SlotLease, StartLease};
 use crate::process::{Command, ProcessHandle, Report};
 use crate::provider::{Provider, Request};
-use crate::session::gate::End;
+use crate::session::gate::{End, Farewell};
 use crate::session::launch::{self, Launching};
 use crate::session::machine::{Effect, Input, Machine, ONLY};
 use crate::session::{Receipt, Shared};
@@ -124,7 +124,7 @@ impl Actor {
                 message = self.parts.inbox.recv() => match message {
                     Some(message) => open = self.message(message),
                     // Every handle is gone, which each of them says before it goes.
-                    None => open = self.step(close_by_drop()),
+                    None => open = self.close(CloseReason::Host, None),
                 },
                 Some((process, report)) = reports.recv(), if self.listening => {
                     open = self.report(process, report);
@@ -164,7 +164,7 @@ impl Actor {
                 self.step(Input::Interrupt(turn))
             }
             Message::Hold(hold) => self.step(Input::Hold(hold)),
-            Message::Close { reason, by } => self.step(Input::Close { reason, by }),
+            Message::Close { reason, by } => self.close(reason, by),
             Message::Granted { ticket, grant } if ticket == self.ticket => {
                 let given = grant.given();
                 self.grant = Some(grant);
@@ -177,6 +177,44 @@ impl Actor {
             Message::Granted { .. } | Message::Denied { .. } => true,
             Message::Evict(reason) => self.step(Input::Evict(reason)),
         }
+    }
+
+    /// Closes the door first. The close may be the last step, so the turn that came in before comes
+    /// before it.
+    fn close(&mut self, reason: CloseReason, by: Option<Instant>) -> bool {
+        self.parts.shared.gate.close();
+        let (sent, rest) = self.drain();
+        for message in sent {
+            self.message(message);
+        }
+        let mut open = self.step(Input::Close { reason, by });
+        for message in rest {
+            // Whoever asked a session that is over learns it from the channel.
+            open = open && self.message(message);
+        }
+        open
+    }
+
+    /// What waits in the inbox: turns, and the rest.
+    fn drain(&mut self) -> (Vec<Message>, Vec<Message>) {
+        std::iter::from_fn(|| self.parts.inbox.try_recv().ok())
+            .partition(|message| matches!(message, Message::Send { .. }))
+    }
+
+    /// Tells all ends that are missing when nothing can be waited for any more.
+    fn abandon(&mut self) {
+        self.parts.shared.gate.close();
+        for message in self.drain().0 {
+            self.message(message);
+        }
+        let mut effects = Vec::new();
+        self.parts.machine.abandon(Instant::now(), &mut effects);
+        for effect in effects {
+            if let Effect::Show(turn, body) = effect {
+                self.shown.push((turn, body));
+            }
+        }
+        self.flush();
     }
 
     fn report(&mut self, process: ProcessId, report: Report) -> bool {
@@ -243,7 +281,8 @@ impl Actor {
                     let _ = reply.send(receipt);
                 }
             }
-            Effect::Closed => self.parts.shared.gate.abandon(),
+            // Its last turn has its end in this step; the door was closed before.
+            Effect::Closed => {}
         }
     }
 
@@ -314,14 +353,12 @@ impl Actor {
         }
     }
 
-    /// A process whose queue is full for so few commands is not alive, and its end is on its way.
+    /// A process that takes no commands is gone, and the news of it is on its way.
     fn tell(&self, process: ProcessId, command: Command) {
         let Some(handle) = self.processes.get(&process) else {
             return;
         };
-        if let Err(error) = handle.commands.try_send(command) {
-            tracing::debug!(process = process.get(), %error, "a command was not taken");
-        }
+        let _ = handle.commands.send(command);
     }
 
     /// Tells hosts what the step showed: one lock, one wake-up. `false`: that was all.
@@ -335,6 +372,7 @@ impl Actor {
         }
         let shared = &self.parts.shared;
         let mut closed = false;
+        let mut farewells = Vec::new();
         for (turn, body) in &self.shown {
             self.parts.counters.count(body);
             match body {
@@ -346,9 +384,10 @@ impl Actor {
                 _ => {}
             }
             // The gate opens before the end is seen, so that a host may answer it with the next
-            // turn.
+            // turn. Whoever waits for the end alone is told after the log, so that a host finds
+            // there all that led to it.
             if let (Some(turn), Some(end)) = (turn, end_of(body)) {
-                shared.gate.leave(*turn, end);
+                farewells.extend(shared.gate.leave(*turn, end));
             }
         }
         shared.set_mode(self.parts.machine.mode());
@@ -356,6 +395,7 @@ impl Actor {
         if closed {
             shared.log.close();
         }
+        farewells.into_iter().for_each(Farewell::tell);
         !closed
     }
 }
@@ -364,17 +404,14 @@ impl Drop for Actor {
     /// Also when the runtime is dropped, or something panicked: no turn without an end, no reader
     /// that waits for ever.
     fn drop(&mut self) {
+        // After a panic the machine is not to be trusted, and a second one would end the host.
+        if !std::thread::panicking() {
+            self.abandon();
+        }
         let shared = &self.parts.shared;
         shared.gate.abandon();
         shared.log.close();
         self.parts.pool.closed(std::mem::take(&mut self.left));
-    }
-}
-
-fn close_by_drop() -> Input {
-    Input::Close {
-        reason: CloseReason::Host,
-        by: None,
     }
 }
 

@@ -40,6 +40,21 @@ struct Running {
     end: watch::Sender<Option<End>>,
 }
 
+/// The end of a turn, not told yet to those who wait for it. Must be told: dropped, it tells them
+/// only that nothing comes.
+#[derive(Debug)]
+#[must_use = "somebody waits for it"]
+pub(crate) struct Farewell {
+    end: End,
+    waiting: watch::Sender<Option<End>>,
+}
+
+impl Farewell {
+    pub(crate) fn tell(self) {
+        self.waiting.send_replace(Some(self.end));
+    }
+}
+
 impl Gate {
     /// Lets a turn in if none runs. `tell` tells the actor; it runs under the lock, so that turns
     /// reach the actor in the order in which they were let in.
@@ -65,12 +80,14 @@ impl Gate {
         Ok((turn, receiver))
     }
 
-    /// The turn is over: the next one may come in.
-    pub(crate) fn leave(&self, turn: TurnId, end: End) {
-        let mut state = self.state.lock();
-        if let Some(running) = state.running.take_if(|r| r.turn == turn) {
-            running.end.send_replace(Some(end));
-        }
+    /// The turn is over: the next one may come in. Whoever waits for the end learns it from what
+    /// this gives, when everything before it can be read.
+    pub(crate) fn leave(&self, turn: TurnId, end: End) -> Option<Farewell> {
+        let running = self.state.lock().running.take_if(|r| r.turn == turn)?;
+        Some(Farewell {
+            end,
+            waiting: running.end,
+        })
     }
 
     /// No turn comes in any more. `false`: it was closed before.
@@ -109,9 +126,11 @@ mod tests {
         let (turn, end) = gate.enter(|_| true).expect("the gate is open");
         let refused = gate.enter(|_| true).expect_err("a turn runs");
         assert_eq!(refused.kind(), ErrorKind::TurnInProgress);
-        gate.leave(turn, End::Completed(TurnResult::default()));
-        assert!(end.borrow().is_some());
+        let farewell = gate.leave(turn, End::Completed(TurnResult::default()));
+        assert!(end.borrow().is_none(), "it is told later");
         gate.enter(|_| true).expect("the turn is over");
+        farewell.expect("it ran").tell();
+        assert!(end.borrow().is_some());
         assert!(gate.close());
         assert!(!gate.close());
         let refused = gate.enter(|_| true).expect_err("it is closed");

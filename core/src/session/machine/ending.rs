@@ -1,10 +1,10 @@
 //! How processes and turns leave a session.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Effect, Machine, Probation, Process, show};
+use super::{Effect, Input, Machine, Probation, Process, show};
 use crate::config::Mode;
-use crate::event::{Body, Exit, Failure, StopReason, WarningCode};
+use crate::event::{Body, CloseReason, Exit, Failure, StopReason, WarningCode};
 use crate::ids::ProcessId;
 use crate::process::Stop;
 use crate::provider::{Outcome, TurnEnd};
@@ -13,12 +13,37 @@ use crate::provider::{Outcome, TurnEnd};
 #[derive(Debug)]
 pub(super) struct Ending {
     pub(super) id: ProcessId,
-    pub(super) spawned: bool,
+    /// The operating system's number; 0: it was never seen to run.
+    pub(super) pid: u32,
     pub(super) reason: StopReason,
     pub(super) exit: Option<Exit>,
 }
 
+/// How long a process that is ending may keep the next turn waiting.
+const HASTE: Duration = Duration::from_secs(1);
+
 impl Machine {
+    /// Whether a process that is not gone yet has the conversation that is to go on. Two at a time
+    /// would each write a history of their own, and some agents refuse.
+    pub(super) fn waits_for_ending(&self, now: Instant, out: &mut Vec<Effect>) -> bool {
+        if self.conversation.is_none() || !self.policy.resume {
+            return false;
+        }
+        let by = Some(now + HASTE);
+        for ending in &self.ending {
+            out.push(Effect::Stop(ending.id, Stop::Gently { by }));
+        }
+        !self.ending.is_empty()
+    }
+
+    /// Lets go of a process that ended by itself between turns, or that cannot be heard any more.
+    pub(super) fn drop_ended(&mut self, out: &mut Vec<Effect>) {
+        let ended = |p: &Process| p.exit.is_some() || p.output_closed;
+        if self.process.as_ref().is_some_and(ended) {
+            self.release(StopReason::Exited, Stop::Gently { by: None }, out);
+        }
+    }
+
     /// Lets go of the current process.
     pub(super) fn release(&mut self, reason: StopReason, stop: Stop, out: &mut Vec<Effect>) {
         let Some(process) = self.process.take() else {
@@ -32,7 +57,7 @@ impl Machine {
         let Process { id, pid, exit, .. } = process;
         self.ending.push(Ending {
             id,
-            spawned: pid != 0,
+            pid,
             reason,
             exit: exit.map(|(exit, _)| exit),
         });
@@ -57,7 +82,7 @@ impl Machine {
             self.warn(out, WarningCode::Stuck, message);
         }
         self.left.extend_from_slice(&left);
-        if ending.spawned {
+        if ending.pid != 0 {
             show(
                 out,
                 None,
@@ -69,6 +94,18 @@ impl Machine {
                 },
             );
         }
+    }
+
+    /// Nothing is carried out or heard any more, because the library's own threads end. All that
+    /// began has its end all the same, and what is not proved gone is named.
+    pub(crate) fn abandon(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let by = Some(now);
+        let reason = CloseReason::Host;
+        self.step(now, Input::Close { reason, by }, out);
+        for ending in std::mem::take(&mut self.ending) {
+            self.left.extend((ending.pid != 0).then_some(ending.pid));
+        }
+        self.step(now, Input::Tick, out);
     }
 
     /// The agent says that the host's turn is over.

@@ -92,6 +92,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             resume,
             first_sign,
             one_shot_deltas: true,
+            refusal: |_| None,
         },
     )
 }

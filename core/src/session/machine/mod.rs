@@ -18,13 +18,14 @@ mod deadline;
 mod ending;
 mod failure;
 mod signal;
+mod starting;
 mod tally;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::{Downgrade, Mode, Timeouts};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::event::{
     Body, CloseReason, EvictionReason, Exit, Failure, StopReason, TurnOrigin, WarningCode,
 };
@@ -56,6 +57,8 @@ pub(crate) struct Policy {
     pub first_sign: bool,
     /// A one-shot process shows its output as it comes.
     pub one_shot_deltas: bool,
+    /// What the agent's last words mean, if it ended before it took the turn.
+    pub refusal: fn(&str) -> Option<(ErrorKind, String)>,
 }
 
 /// What can happen to a session.
@@ -201,6 +204,8 @@ pub(crate) struct Machine {
     agent: Option<AgentTurn>,
     process: Option<Process>,
     ending: Vec<Ending>,
+    /// What the pool granted, while a process that has the conversation is still ending.
+    granted: Option<Given>,
     slot: bool,
     told_idle: bool,
     paused: bool,
@@ -232,6 +237,7 @@ impl Machine {
             agent: None,
             process: None,
             ending: Vec::new(),
+            granted: None,
             slot: false,
             told_idle: false,
             paused: false,
@@ -316,6 +322,7 @@ impl Machine {
             // The gate refuses these; a turn that slipped through still has its end.
             return self.end_host_failed(now, closed_failure(), out);
         }
+        self.drop_ended(out);
         match &self.process {
             Some(process) if process.ready => self.ask(now, out),
             Some(_) => {}
@@ -343,74 +350,6 @@ impl Machine {
         ));
     }
 
-    fn acquire(&mut self, mode: Mode, out: &mut Vec<Effect>) {
-        if let Some(host) = &mut self.host {
-            host.stage = Stage::Acquiring;
-            out.push(Effect::Acquire(match mode {
-                Mode::Warm => Want::Warm,
-                Mode::OneShot => Want::OneShot,
-            }));
-        }
-    }
-
-    fn granted(&mut self, now: Instant, given: Given, out: &mut Vec<Effect>) {
-        let Some(host) = &mut self.host else {
-            return out.push(Effect::Abandon);
-        };
-        if host.stage != Stage::Acquiring {
-            return out.push(Effect::Abandon);
-        }
-        host.stage = Stage::Starting;
-        let turn = host.tally.id;
-        let mode = match given {
-            Given::Slot => Mode::Warm,
-            Given::OneShot | Given::Spill => Mode::OneShot,
-        };
-        if given == Given::Spill {
-            show(out, Some(turn), Body::Spilled {});
-        }
-        let resume = self.conversation.clone().filter(|_| self.policy.resume);
-        if resume.is_none() && self.conversation.is_some() {
-            self.warn(
-                out,
-                WarningCode::NotResumed,
-                "the agent cannot resume: the conversation begins anew",
-            );
-        }
-        let id = ProcessId::next();
-        self.slot = given == Given::Slot;
-        self.process = Some(Process {
-            id,
-            mode,
-            since: now,
-            ready: false,
-            resumed: resume.is_some(),
-            pid: 0,
-            containment: Containment::ProcessGroup,
-            background: 0,
-            output_closed: false,
-            exit: None,
-        });
-        self.active = now;
-        out.push(Effect::Start {
-            process: id,
-            mode,
-            resume,
-            cost_usd: self.cost_usd,
-        });
-    }
-
-    fn denied(&mut self, now: Instant, error: &Error, out: &mut Vec<Effect>) {
-        if self
-            .host
-            .as_ref()
-            .is_some_and(|h| h.stage == Stage::Acquiring)
-        {
-            let failure = Failure::new(error.kind(), error.message());
-            self.end_host_failed(now, failure, out);
-        }
-    }
-
     fn interrupt(&mut self, now: Instant, turn: TurnId, out: &mut Vec<Effect>) {
         if let Some(host) = &mut self.host
             && host.tally.id == turn
@@ -418,7 +357,7 @@ impl Machine {
             out.push(Effect::Receipt(Receipt::Delivered));
             match host.stage {
                 Stage::Acquiring => {
-                    out.push(Effect::Abandon);
+                    self.take_back(out);
                     self.end_host_interrupted(now, out);
                 }
                 // The agent never heard of it. The process goes on starting for the next turn.
@@ -434,9 +373,12 @@ impl Machine {
         if let Some(agent) = &mut self.agent
             && agent.tally.id == turn
         {
-            agent.tally.interrupted.get_or_insert(now);
             out.push(Effect::Receipt(Receipt::Delivered));
-            return self.ask_interrupt(out);
+            if agent.tally.interrupted.is_none() {
+                agent.tally.interrupted = Some(now);
+                self.ask_interrupt(out);
+            }
+            return;
         }
         out.push(Effect::Receipt(Receipt::TooLate));
     }
@@ -465,17 +407,17 @@ impl Machine {
         by: Option<Instant>,
         out: &mut Vec<Effect>,
     ) {
+        // What ends already has no more time than the rest. A second close may only be faster.
+        for ending in &self.ending {
+            out.push(Effect::Stop(ending.id, Stop::Gently { by }));
+        }
         if self.closing.is_some() {
-            // A second close may only be faster.
-            for ending in &self.ending {
-                out.push(Effect::Stop(ending.id, Stop::Gently { by }));
-            }
             return;
         }
         self.closing = Some(reason);
         if let Some(host) = &self.host {
             match host.stage {
-                Stage::Acquiring => out.push(Effect::Abandon),
+                Stage::Acquiring => self.take_back(out),
                 Stage::Starting => {}
                 // Agents that ignore the end of their input while a tool runs listen to this.
                 Stage::Sent { .. } => self.ask_interrupt(out),
@@ -539,7 +481,7 @@ fn show(out: &mut Vec<Effect>, turn: Option<TurnId>, body: Body) {
 }
 
 fn closed_failure() -> Failure {
-    Failure::new(crate::ErrorKind::Closed, "the session was closed")
+    Failure::new(ErrorKind::Closed, "the session was closed")
 }
 
 #[cfg(test)]

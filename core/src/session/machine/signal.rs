@@ -36,6 +36,9 @@ impl Machine {
                 model,
                 resumed,
             } => {
+                if !resumed {
+                    self.note_other_conversation(out);
+                }
                 self.conversation = Some(provider_session_id.clone());
                 let body = Body::SessionBound {
                     provider_session_id,
@@ -73,6 +76,15 @@ impl Machine {
                 let failure = Failure::new(ErrorKind::ProtocolError, message);
                 self.process_failed(now, failure, out);
             }
+        }
+    }
+
+    /// The process has a conversation, and not the one it was started for.
+    fn note_other_conversation(&mut self, out: &mut Vec<Effect>) {
+        let resumed = self.process.as_mut().map(|process| &mut process.resumed);
+        if resumed.is_some_and(std::mem::take) {
+            let message = "the agent goes on with another conversation than it was to resume";
+            self.warn(out, WarningCode::NotResumed, message);
         }
     }
 

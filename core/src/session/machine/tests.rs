@@ -20,6 +20,7 @@ const POLICY: Policy = Policy {
     resume: true,
     first_sign: true,
     one_shot_deltas: true,
+    refusal: |_| None,
 };
 
 /// A machine with a clock that the test moves, and what it did.
@@ -153,6 +154,12 @@ impl Bench {
         names
     }
 
+    /// The last process has ended, and its tree is gone.
+    fn gone(&mut self) -> Vec<String> {
+        let left = Vec::new();
+        self.step(Input::Report(self.current(), Report::Gone { left }))
+    }
+
     /// The session in the middle of a turn.
     fn running(policy: Policy) -> (Self, TurnId) {
         let mut bench = Self::new(policy);
@@ -215,6 +222,7 @@ fn eviction_takes_the_process_and_leaves_the_session() {
     assert_eq!(bench.step(evict()), ["refuse"], "a busy session stays");
     bench.ends(turn, Outcome::Completed);
     assert_eq!(bench.step(evict()), ["stop", "free slot"]);
+    bench.gone();
     let (_, names) = bench.send();
     assert_eq!(names, ["acquire Warm"]);
     bench.step(Input::Granted(Given::Slot));
@@ -225,6 +233,7 @@ fn eviction_takes_the_process_and_leaves_the_session() {
 fn death_before_any_sign_of_the_turn_runs_it_again_in_a_process_of_its_own() {
     let (mut bench, turn) = Bench::running(POLICY);
     assert_eq!(bench.dies(), ["kill", "free slot", "acquire OneShot"]);
+    bench.gone();
     assert_eq!(
         bench.step(Input::Granted(Given::OneShot)),
         ["start OneShot"]
@@ -255,6 +264,7 @@ fn death_after_a_sign_fails_the_turn_with_exit_and_stderr_and_downgrades() {
     assert_eq!(failure.exit.and_then(|e| e.signal), Some(9));
     assert_eq!(failure.stderr.as_deref(), Some("last words"));
     assert_eq!(bench.send().1, ["acquire OneShot"]);
+    bench.gone();
     bench.step(Input::Granted(Given::OneShot));
     assert_eq!(bench.resume.as_deref(), Some("conversation"));
 }
@@ -263,6 +273,7 @@ fn death_after_a_sign_fails_the_turn_with_exit_and_stderr_and_downgrades() {
 fn a_turn_is_tried_again_only_once() {
     let (mut bench, _) = Bench::running(POLICY);
     bench.dies();
+    bench.gone();
     bench.step(Input::Granted(Given::OneShot));
     bench.ready();
     assert_eq!(bench.dies(), ["kill"]);
@@ -599,6 +610,7 @@ fn a_conversation_that_the_agent_never_kept_begins_anew() {
     bench.says(TurnRef::Host(turn), SignalBody::Taken);
     bench.dies();
     let (turn, _) = bench.send();
+    bench.gone();
     bench.step(Input::Granted(Given::OneShot));
     bench.ready();
     let code = ErrorKind::ResumeFailed;
@@ -613,6 +625,7 @@ fn a_conversation_that_the_agent_never_kept_begins_anew() {
 fn a_kept_conversation_that_cannot_be_resumed_fails_the_turn() {
     let mut bench = Bench::idle(POLICY);
     bench.step(Input::Evict(EvictionReason::IdleTimeout));
+    bench.gone();
     let (_, _) = bench.send();
     bench.step(Input::Granted(Given::Slot));
     let refused = SignalBody::Refused {
@@ -639,6 +652,7 @@ fn probation_leads_back_to_a_warm_process_once() {
     for _ in 0..2 {
         let (turn, names) = bench.send();
         assert_eq!(names, ["acquire OneShot"]);
+        bench.gone();
         bench.step(Input::Granted(Given::OneShot));
         bench.ready();
         bench.ends(turn, Outcome::Completed);
@@ -646,6 +660,7 @@ fn probation_leads_back_to_a_warm_process_once() {
     assert!(bench.kinds().contains(&EventKind::Restored));
     let (turn, names) = bench.send();
     assert_eq!(names, ["acquire Warm"]);
+    bench.gone();
     bench.step(Input::Granted(Given::Slot));
     bench.ready();
     bench.says(TurnRef::Host(turn), SignalBody::Taken);
@@ -673,3 +688,5 @@ fn a_program_that_is_missing_fails_the_turn_and_downgrades_nothing() {
     assert_eq!(bench.last().kind(), EventKind::TurnFailed);
     assert_eq!(bench.send().1, ["acquire Warm"]);
 }
+
+mod handover;
