@@ -1,5 +1,10 @@
 //! A session with a scripted agent, played turn by turn, on every protocol and shape.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks for some kinds of events"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,10 +73,10 @@ impl Lane {
 /// # Panics
 ///
 /// If the body does, or leaves anything behind.
+#[expect(clippy::print_stdout, reason = "shown only if the test fails")]
 pub fn each(lanes: &[Lane], body: impl AsyncFn(Lane)) {
     isolated_async(|| async {
         for lane in lanes {
-            // Shown only if the test fails, to say on which lane.
             println!("lane {lane:?}");
             body(*lane).await;
         }

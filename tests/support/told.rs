@@ -1,5 +1,10 @@
 //! What a host heard: of one turn, or of a whole session.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks for some kinds of events"
+)]
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -81,6 +86,10 @@ impl Told {
     }
 
     /// Why the session was downgraded meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// If it was more than once.
     #[must_use]
     pub fn downgrade(&self) -> Option<ErrorKind> {
         let mut reasons = self.events.iter().filter_map(|event| match &event.body {

@@ -76,7 +76,6 @@ fn mode_1_exit_in_a_tool_is_never_retried() {
 async fn cut(lane: Lane, points: impl Iterator<Item = Trigger>, bytes: bool) {
     let (mut failed, mut answered, mut truncated) = (0, 0, 0);
     for point in points {
-        println!("exit at {point:?}");
         let mut stage = Stage::script(lane, &script(point, [Action::Exit(3)]));
         let told = stage.ask("hello").await;
         if told.is_completed() {
@@ -107,12 +106,8 @@ fn mode_1_exit_after_any_line_leaves_one_end_and_a_session_that_works() {
 fn mode_1_exit_after_any_byte_leaves_one_end_and_a_session_that_works() {
     each(&Lane::ALL, async |lane| {
         // The prompt's first lines are short in some protocols and kilobytes long in others.
-        let last = if lane == Lane::CodexOneShot {
-            200
-        } else {
-            6000
-        };
-        let points = (1..=last).step_by(last as usize / 7);
+        let step = if lane == Lane::CodexOneShot { 28 } else { 857 };
+        let points = (0..8).map(|n| 1 + n * step);
         cut(lane, points.map(Trigger::Byte), true).await;
     });
 }
@@ -138,6 +133,7 @@ fn mode_1_exit_while_idle_and_a_turn_at_the_same_time_cost_nothing() {
     each(&Lane::WARM, async |lane| {
         let mut stage = Stage::script(lane, &script(Trigger::Turn(1), [Action::NoFinalNewline]));
         stage.ask("first").await.completed();
+        // Whether the exit was known before the turn was sent is a race; the host sees neither.
         stage.recalls("first").await;
         stage.end().await;
     });

@@ -1,5 +1,10 @@
 //! Agents that answer or ask badly: fault modes 43 to 45.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks for some kinds of events"
+)]
+
 use std::time::Duration;
 
 use remuda::event::{Resolution, StopReason};

@@ -1,5 +1,10 @@
 //! Agents that stop working but do not end, or end slowly: fault modes 4 to 12.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks for some kinds of events"
+)]
+
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 

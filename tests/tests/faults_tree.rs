@@ -11,14 +11,14 @@ use scripted_agent::{Action, Script, Trigger};
 #[test]
 fn mode_13_a_launcher_that_leaves_its_agent_behind_takes_it_along() {
     each(&Lane::ALL, async |lane| {
-        left_behind(lane, Action::Wrapper).await
+        left_behind(lane, Action::Wrapper).await;
     });
 }
 
 #[test]
 fn mode_14_a_daemonised_agent_does_not_escape() {
     each(&Lane::ALL, async |lane| {
-        left_behind(lane, Action::Daemonise).await
+        left_behind(lane, Action::Daemonise).await;
     });
 }
 

@@ -229,7 +229,11 @@ fn processes_are_bounded_and_turns_wait_in_the_order_in_which_they_came() {
         let mut started = Vec::new();
         for tape in &mut ends {
             let event = tape.until_kind(EventKind::ProcessStarted).await;
-            started.push(event.time_unix_ns);
+            let Body::ProcessStarted { process, .. } = &event.body else {
+                panic!("{event:?}");
+            };
+            // Given out when it is granted; an event's time may be late on a busy machine.
+            started.push(*process);
         }
         assert!(started.is_sorted(), "{started:?}");
         assert!(scene.pool.stats().processes <= 2);

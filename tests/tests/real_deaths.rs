@@ -104,8 +104,7 @@ async fn a_message_to_a_process_that_just_died_is_answered(real: Real) {
 
 async fn a_frozen_process_is_replaced(real: Real) {
     let timeouts = Timeouts {
-        first_sign: Duration::from_millis(500),
-        first_output: Duration::from_millis(1500),
+        first_sign: Duration::from_secs(3),
         ..Timeouts::default()
     };
     let pool = Pool::builder().timeouts(timeouts).build().expect("a pool");

@@ -6,6 +6,7 @@
     reason = "a test looks at few of many events"
 )]
 
+use remuda::config::Persistent;
 use remuda::event::{RequestKind, Resolution, ResolvedBy};
 use remuda::{AskError, Body, ErrorKind, Pool, Session, SessionOptions};
 use remuda_tests::{Agent, Real, answer, closed, isolated_async, started, with_real_agents};
@@ -153,6 +154,27 @@ async fn an_unknown_conversation_is_not_resumed(real: Real) {
     let events = closed(&session).await;
     let downgraded = |body: &Body| matches!(body, Body::Downgraded { .. });
     assert!(!events.iter().any(|event| downgraded(&event.body)));
+}
+
+#[test]
+fn a_thread_of_codex_has_one_writer() {
+    isolated_async(|| async {
+        let real = Real::codex();
+        let pool = Pool::new().expect("a pool");
+        let first = pool.open(real.options()).expect("a session");
+        answer(&first, "keep marker-red").await;
+        for persistent in [Persistent::Auto, Persistent::Never] {
+            let options = SessionOptions {
+                resume: first.snapshot().provider_session_id,
+                persistent,
+                ..real.options()
+            };
+            let second = pool.open(options).expect("a session");
+            fails(&second, "hello", ErrorKind::ResumeFailed).await;
+            closed(&second).await;
+        }
+        goes_on(&first).await;
+    });
 }
 
 async fn what_nobody_may_allow_is_denied_and_the_turn_goes_on(real: Real) {

@@ -100,9 +100,15 @@ async fn a_death_at_any_point_costs_the_turn_alone(real: Real) {
 }
 
 async fn a_death_at_any_point_of_the_first_turn_leaves_a_session(real: Real) {
-    let pool = Pool::new().expect("a pool");
-    for persistent in [Persistent::Auto, Persistent::Never] {
-        for point in [0, 2, 5] {
+    let ways = [
+        (Persistent::Auto, Downgrade::Sticky),
+        (Persistent::Auto, Downgrade::Never),
+        (Persistent::Never, Downgrade::Sticky),
+    ];
+    for (persistent, downgrade) in ways {
+        let pool = Pool::builder().downgrade(downgrade);
+        let pool = pool.build().expect("a pool");
+        for point in [0, 4] {
             let options = SessionOptions {
                 persistent,
                 ..real.options()

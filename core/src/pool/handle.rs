@@ -262,7 +262,6 @@ fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions)
         first_sign: capabilities.first_sign,
         one_shot_deltas: capabilities.one_shot_deltas,
         steer: capabilities.support(Feature::Steer),
-        refusal: capabilities.refusal,
     }
 }
 

@@ -73,9 +73,6 @@ pub(crate) struct Capabilities {
     pub max_prompt_chars: Option<usize>,
     /// How it is stopped.
     pub stop: StopLadder,
-    /// What its last words on stderr mean, if it ended before it took the turn: the agent refused,
-    /// and did not fail. `None`: it failed.
-    pub refusal: fn(&str) -> Option<(ErrorKind, String)>,
 }
 
 /// The steps by which an idle or failed agent is stopped, before its tree is killed.

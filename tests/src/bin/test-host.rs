@@ -7,7 +7,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use remuda::config::Persistent;
-use remuda::{EventKind, Pool, Session, Turn};
+use remuda::{Body, EventKind, Pool, Session, Turn};
 use remuda_tests::{Scene, Tape};
 use scripted_agent::{Action, ChildKind, Script, Trigger};
 
@@ -92,12 +92,24 @@ fn name(kind: ChildKind) -> &'static str {
     }
 }
 
-/// Waits until the agent did all instructions before this kind of event.
-async fn until(mut turn: Turn, kind: EventKind, times: usize) -> Turn {
-    let mut seen = 0;
-    while seen < times {
+/// Waits until the agent uses a tool, which it does after all instructions before it.
+async fn in_tool(mut turn: Turn) -> Turn {
+    loop {
         let event = turn.next().await.expect("the turn goes on");
-        seen += usize::from(event.kind() == kind);
+        if event.kind() == EventKind::ToolUse {
+            return turn;
+        }
+    }
+}
+
+/// Waits until the agent has said this.
+async fn saying(mut turn: Turn, words: &str) -> Turn {
+    let mut said = String::new();
+    while !said.contains(words) {
+        let event = turn.next().await.expect("the turn goes on");
+        if let Body::TextDelta { text, .. } = &event.body {
+            said.push_str(text);
+        }
     }
     turn
 }
@@ -133,21 +145,21 @@ async fn bring_into(state: &str, protocol: &'static str) -> Held {
         "mid-text" => {
             let scene = Scene::new(protocol, pool);
             let session = scene.open();
-            let turn = hanging(&session, "[[paced 500 per second 100000]]");
-            let turn = until(turn, EventKind::TextDelta, 5).await;
+            let turn = hanging(&session, "[[say begun]] [[paced 500 per second 100000]]");
+            let turn = saying(turn, "begun").await;
             (scene, vec![session], vec![turn])
         }
         "mid-tool" => {
             let scene = Scene::new(protocol, pool);
             let session = scene.open();
             let turn = hanging(&session, &format!("[[hopper 200 60]] {tool}"));
-            let turn = until(turn, EventKind::ToolUse, 1).await;
+            let turn = in_tool(turn).await;
             (scene, vec![session], vec![turn])
         }
         "one-shot" => {
             let scene = Scene::new(protocol, pool);
             let session = scene.open_with(|o| o.persistent = Persistent::Never);
-            let turn = until(hanging(&session, tool), EventKind::ToolUse, 1).await;
+            let turn = in_tool(hanging(&session, tool)).await;
             (scene, vec![session], vec![turn])
         }
         "many" => many(protocol, tool).await,
@@ -163,7 +175,7 @@ async fn bring_into(state: &str, protocol: &'static str) -> Held {
             let scene = Scene::new(protocol, pool.max_warm(1));
             let [old, new] = [scene.open(), scene.open()];
             old.ask(stubborn()).await.expect("an answer");
-            let turn = until(hanging(&new, tool), EventKind::ToolUse, 1).await;
+            let turn = in_tool(hanging(&new, tool)).await;
             assert_eq!(scene.pool.stats().evicted, 1);
             (scene, vec![old, new], vec![turn])
         }
@@ -205,7 +217,7 @@ async fn many(protocol: &'static str, tool: &str) -> (Scene, Vec<Session>, Vec<T
     }
     let mut running = Vec::new();
     for turn in turns {
-        running.push(until(turn, EventKind::ToolUse, 1).await);
+        running.push(in_tool(turn).await);
     }
     (scene, sessions, running)
 }

@@ -78,6 +78,8 @@ pub(super) struct Turns {
     running: Option<Running>,
     waiting: Option<HostTurn>,
     last: TurnRef,
+    /// The agent says which message it begins with, so that nothing else begins a turn.
+    named: bool,
     over: VecDeque<String>,
     own_count: u32,
 }
@@ -89,6 +91,7 @@ impl Turns {
             running: None,
             waiting: None,
             last: TurnRef::None,
+            named: false,
             over: VecDeque::new(),
             own_count: 0,
         }
@@ -167,7 +170,7 @@ impl Turns {
 
     /// Something happens that only happens in a turn.
     pub(super) fn sign(&mut self, out: &mut Output) {
-        if self.running.is_none() && self.waiting.is_some() {
+        if self.running.is_none() && self.waiting.is_some() && !self.named {
             self.begin_waiting(false, out);
         }
         self.working();
@@ -195,6 +198,7 @@ impl Turns {
 
     /// The agent reads the host's message: at the start of a turn, or in the middle of its own.
     pub(super) fn started(&mut self, uuid: &str, out: &mut Output) {
+        self.named = true;
         if self.waiting.as_ref().is_some_and(|host| host.uuid == uuid) {
             self.begin_waiting(true, out);
         } else if let Some(running) = &mut self.running

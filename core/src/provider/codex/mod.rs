@@ -65,7 +65,6 @@ impl Provider for Codex {
                 half_close: Duration::from_secs(5),
                 signal: Some((AgentSignal::Terminate, Duration::from_secs(5))),
             },
-            refusal: failure::refusal,
         }
     }
 

@@ -169,7 +169,7 @@ impl Actor {
         }
         self.clear_queue();
         let mut effects = Vec::new();
-        self.parts.machine.abandon(Instant::now(), &mut effects);
+        self.parts.machine.part(Instant::now(), &mut effects);
         for effect in effects {
             if let Effect::Show(turn, body) = effect {
                 self.shown.push((turn, body));

@@ -104,7 +104,7 @@ impl Machine {
 
     /// Nothing is carried out or heard any more, because the library's own threads end. All that
     /// began has its end all the same, and what is not proved gone is named.
-    pub(crate) fn abandon(&mut self, now: Instant, out: &mut Vec<Effect>) {
+    pub(crate) fn part(&mut self, now: Instant, out: &mut Vec<Effect>) {
         let by = Some(now);
         let reason = CloseReason::Host;
         self.step(now, Input::Close { reason, by }, out);

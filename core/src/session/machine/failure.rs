@@ -106,10 +106,6 @@ impl Machine {
         let Some((exit, stderr)) = process.exit.clone() else {
             return;
         };
-        let refusal = (self.policy.refusal)(&stderr);
-        if let Some((code, message)) = refusal.filter(|_| self.is_unsigned()) {
-            return self.refused(now, code, message, out);
-        }
         let failure = Failure {
             code: ErrorKind::ProcessExit,
             message: exit_message(exit),

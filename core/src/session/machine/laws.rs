@@ -112,7 +112,6 @@ fn policies() -> impl Strategy<Value = Policy> {
             first_sign,
             one_shot_deltas: true,
             steer: crate::capabilities::Support::WARM,
-            refusal: |_| None,
         },
     )
 }

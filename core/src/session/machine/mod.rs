@@ -75,8 +75,6 @@ pub(crate) struct Policy {
     pub one_shot_deltas: bool,
     /// It takes messages into a running turn.
     pub steer: Support,
-    /// What the agent's last words mean, if it ended before it took the turn.
-    pub refusal: fn(&str) -> Option<(ErrorKind, String)>,
 }
 
 /// What can happen to a session.

@@ -75,30 +75,6 @@ fn a_close_hastens_the_process_that_was_ending_before() {
 }
 
 #[test]
-fn last_words_before_the_turn_began_may_be_a_refusal_and_no_failure() {
-    let policy = Policy {
-        refusal: |words| Some((ErrorKind::ResumeFailed, words.to_owned())),
-        ..POLICY
-    };
-    let (mut bench, turn) = Bench::running(policy);
-    bench.ends(turn, Outcome::Completed);
-    bench.send();
-    assert_eq!(bench.dies(), ["stop", "free slot"]);
-    let Body::TurnFailed { failure, .. } = bench.last() else {
-        panic!("expected a failure, got {:?}", bench.last());
-    };
-    assert_eq!(failure.code, ErrorKind::ResumeFailed);
-    assert_eq!(failure.message, "last words");
-    let (mut bench, turn) = Bench::running(policy);
-    bench.says(TurnRef::Host(turn), SignalBody::Taken);
-    bench.dies();
-    let Body::TurnFailed { failure, .. } = bench.last() else {
-        panic!("expected a failure, got {:?}", bench.last());
-    };
-    assert_eq!(failure.code, ErrorKind::ProcessExit, "the turn had begun");
-}
-
-#[test]
 fn an_agent_that_resumes_another_conversation_is_named_once() {
     let mut bench = evicted();
     bench.gone();

@@ -34,7 +34,6 @@ const POLICY: Policy = Policy {
     first_sign: true,
     one_shot_deltas: true,
     steer: crate::capabilities::Support::WARM,
-    refusal: |_| None,
 };
 
 /// A machine with a clock that the test moves, and what it did.
