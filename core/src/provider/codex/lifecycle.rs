@@ -54,6 +54,7 @@ impl AppServer {
         } else if let Some(thread) = self.threads.get_mut(&thread) {
             if let Some(child) = thread.children.get_mut(thread_id) {
                 child.active = true;
+                child.running = Some((&*turn.id).into());
             }
             thread.count_background(out);
         }
@@ -172,6 +173,7 @@ impl AppServer {
         let scope = thread.scope(turn);
         match (stage, item) {
             (_, Item::Unknown) => show_unknown(scope, line, out),
+            (Stage::Started, Item::User { mark: Some(mark) }) => thread.joined(turn, &mark, out),
             (
                 _,
                 Item::SubAgent {
@@ -289,6 +291,7 @@ fn new_child(parent: &str, turn: TurnRef, open: bool) -> Child {
         meter: Meter::from_zero(),
         open,
         active: false,
+        running: None,
         said: String::new(),
     }
 }

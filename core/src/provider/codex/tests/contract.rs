@@ -371,7 +371,8 @@ fn a_permission_mode_is_said_where_it_leaves_no_trace() {
         (open, turn)
     };
     let (open, turn) = sent(PermissionMode::Default);
-    assert_eq!(open, json!({"cwd": "/project"}));
+    let config = json!({"thread_unload_delay_secs": 0});
+    assert_eq!(open, json!({"cwd": "/project", "config": config}));
     assert_eq!(
         turn,
         json!({"threadId": "T", "input": [{"type": "text", "text": "go"}]})
@@ -403,7 +404,8 @@ fn a_thread_that_is_opened_again_leaves_its_old_conversation_unless_a_turn_runs_
     player.line(r#"{"id":3,"result":{"thread":{"id":"T"}}}"#);
     player.line(&started("U"));
     let at: Vec<_> = player.signals.iter().map(|s| s.conversation.0).collect();
-    assert_eq!(at, [1, 1, 1], "bound, ready, and the agent's turn");
+    let said = "bound, ready, the agent's turn, its id";
+    assert_eq!(at, [1, 1, 1, 1], "{said}");
     player.open(options(), Some("T"));
     player.line(r#"{"id":4,"result":{"thread":{"id":"T"}}}"#);
     let last = player.signals.last().expect("an answer");
