@@ -36,13 +36,12 @@ impl Form {
 fn decision(amendment: Option<&Value>, answer: &Answer) -> Value {
     let decision = match answer {
         Answer::Allow { scope, .. } => match (scope, amendment) {
-            (Scope::Once, _) => json!("accept"),
             (Scope::Session, _) => json!("acceptForSession"),
             (Scope::Remember, Some(amendment)) => {
                 json!({"acceptWithExecpolicyAmendment": {"execpolicy_amendment": amendment}})
             }
             // Never more than was offered.
-            (Scope::Remember, None) => json!("accept"),
+            (Scope::Once, _) | (Scope::Remember, None) => json!("accept"),
         },
         Answer::Deny {
             interrupt: true, ..

@@ -194,7 +194,7 @@ impl Asking<'_> {
         if let Some(first) = questions.first() {
             asks.title = one_line(&first.text);
         }
-        asks.subject.tool = "requestUserInput".to_owned();
+        "requestUserInput".clone_into(&mut asks.subject.tool);
         asks.questions = questions;
         asks
     }

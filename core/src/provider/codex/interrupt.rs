@@ -97,14 +97,21 @@ impl Thread {
 
     /// Ends the commands that outlive their turns, and sub-agents at work with theirs.
     pub(super) fn stop_commands(&self, calls: &mut Calls, out: &mut Output) {
-        for (child, at_work) in &self.children {
-            if let Some(turn) = &at_work.running {
-                let params = serde_json::json!({"threadId": &**child, "turnId": &**turn});
+        self.stop_sub_agents(calls, out);
+        self.clean(&self.id, calls, out);
+    }
+
+    /// Ends sub-agents at work, and their commands.
+    pub(super) fn stop_sub_agents(&self, calls: &mut Calls, out: &mut Output) {
+        for (id, child) in &self.children {
+            if let Some(turn) = &child.running {
+                let params = serde_json::json!({"threadId": &**id, "turnId": &**turn});
                 calls.write(Call::Aside, "turn/interrupt", &params, out);
-                self.clean(child, calls, out);
+            }
+            if child.running.is_some() || child.ledger.background(None) > 0 {
+                self.clean(id, calls, out);
             }
         }
-        self.clean(&self.id, calls, out);
     }
 
     fn clean(&self, thread: &str, calls: &mut Calls, out: &mut Output) {

@@ -105,6 +105,7 @@ impl AppServer {
         } else if let Some(running) = thread.completing(&turn.id) {
             self.questions.turn_over(conversation, running.turn, out);
             thread.finish(running, &turn, &mut self.calls, out);
+            self.close_if_left(conversation, out);
         }
         Some(())
     }

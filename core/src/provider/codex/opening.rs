@@ -126,7 +126,7 @@ impl AppServer {
         if let Some((code, message)) = refusal {
             let refused = SignalBody::Refused { code, message };
             out.signal(conversation, TurnRef::None, refused);
-        } else if let Some(opened) = opened {
+        } else if let Some(opened) = &opened {
             self.enter(conversation, opening, opened, out);
         }
     }
@@ -136,7 +136,7 @@ impl AppServer {
         &mut self,
         conversation: Conversation,
         opening: Opening,
-        opened: Opened<'_>,
+        opened: &Opened<'_>,
         out: &mut Output,
     ) {
         let resumed = opening.resume.is_some();
@@ -187,14 +187,17 @@ impl AppServer {
         None
     }
 
-    /// A session leaves: what runs for it ends, and the thread is free for other processes.
+    /// A session leaves: what runs for it ends, and the thread is free for other processes. A turn
+    /// that is only on its way cannot be ended yet, and is waited for.
     pub(super) fn close(&mut self, conversation: Conversation, out: &mut Output) {
         self.opening.remove(&conversation);
         let Some(thread) = self.threads.get_mut(&conversation) else {
             return;
         };
-        if thread.running.is_some() {
-            thread.interrupt(false, &mut self.calls, out);
+        thread.interrupt(false, &mut self.calls, out);
+        if thread.is_busy() && thread.running.is_none() {
+            thread.leaving = true;
+            return;
         }
         if thread.is_busy() || thread.has_background() {
             thread.stop_commands(&mut self.calls, out);
@@ -202,6 +205,13 @@ impl AppServer {
         let id = thread.id.clone();
         self.forget(conversation);
         self.leave(&id, out);
+    }
+
+    /// A turn is over. If the session has left, so can the thread.
+    pub(super) fn close_if_left(&mut self, conversation: Conversation, out: &mut Output) {
+        if self.threads.get(&conversation).is_some_and(|t| t.leaving) {
+            self.close(conversation, out);
+        }
     }
 
     fn forget(&mut self, conversation: Conversation) {

@@ -75,15 +75,13 @@ impl AppServer {
             self.leave(&opened.thread.id, out);
         }
         let configured = opened.and_then(|opened| opened.configured());
-        match (self.threads.get_mut(&conversation), configured) {
-            (Some(thread), Some(configured)) => {
-                thread.settings.learn(configured);
-                self.change(conversation, change, out);
-            }
-            (Some(_) | None, _) => {
-                let why = "what the agent is configured to cannot be told";
-                changed(conversation, Some(why), out);
-            }
+        if let (Some(thread), Some(configured)) = (self.threads.get_mut(&conversation), configured)
+        {
+            thread.settings.learn(configured);
+            self.change(conversation, change, out);
+        } else {
+            let why = "what the agent is configured to cannot be told";
+            changed(conversation, Some(why), out);
         }
     }
 
@@ -102,6 +100,9 @@ impl AppServer {
         };
         match request_of(thread, &operation) {
             Ok(Ask::Agent(method, params)) => {
+                if matches!(*operation, Operation::StopTasks { task: None }) {
+                    thread.stop_sub_agents(&mut self.calls, out);
+                }
                 let gathered = Vec::new();
                 let operating = Operating {
                     number,

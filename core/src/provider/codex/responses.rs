@@ -54,7 +54,7 @@ impl AppServer {
                 self.operation_answered(conversation, operating, result, error, out);
             }
             Call::Clean(conversation, thread) => {
-                ask_what_runs(&mut self.calls, conversation, thread, error.is_none(), out)
+                ask_what_runs(&mut self.calls, conversation, thread, error.is_none(), out);
             }
             Call::Running(conversation, thread) => {
                 self.what_runs(conversation, &thread, result, out);
@@ -83,6 +83,7 @@ impl AppServer {
         };
         if let Some(error) = error {
             thread.not_taken(turn, &error, out);
+            self.close_if_left(conversation, out);
         } else {
             let started: Option<Started<'_>> = read(result);
             let id = started.as_ref().map(|s| &*s.turn.id);

@@ -122,19 +122,14 @@ impl Settings {
 /// Who may ask: nobody where the mode has only one answer. A session that only reads lets the agent
 /// ask, so that what was denied shows.
 pub(super) fn approval_policy(mode: PermissionMode, read_only: bool) -> Option<&'static str> {
-    match mode {
-        PermissionMode::ReadOnly | PermissionMode::Plan => Some("never"),
+    Some(match mode {
+        PermissionMode::ReadOnly | PermissionMode::Plan => "never",
+        PermissionMode::BypassPermissions if !read_only => "never",
+        PermissionMode::Default if !read_only => return None,
         PermissionMode::Default
         | PermissionMode::AcceptEdits
-        | PermissionMode::BypassPermissions
-            if read_only =>
-        {
-            Some("on-request")
-        }
-        PermissionMode::Default => None,
-        PermissionMode::AcceptEdits => Some("on-request"),
-        PermissionMode::BypassPermissions => Some("never"),
-    }
+        | PermissionMode::BypassPermissions => "on-request",
+    })
 }
 
 /// A sandbox in the words of turns.

@@ -59,6 +59,8 @@ pub(super) struct Thread {
     pub meter: Meter,
     pub children: HashMap<Box<str>, Child>,
     background: u32,
+    /// Whether the session has left, and the thread is to be left as soon as its turn is over.
+    pub leaving: bool,
     /// Tokens in the context, and how many fit, as last told.
     pub context: (u64, Option<u64>),
     /// The rate limits that were last shown.
@@ -88,6 +90,7 @@ impl Thread {
             meter,
             children: HashMap::new(),
             background: 0,
+            leaving: false,
             context: (0, None),
             limits: String::new(),
         }

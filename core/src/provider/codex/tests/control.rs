@@ -427,6 +427,21 @@ fn a_conversation_that_is_closed_leaves_its_thread_and_is_forgotten() {
 }
 
 #[test]
+fn a_conversation_that_is_closed_while_its_turn_is_on_its_way_ends_the_turn_first() {
+    let mut player = opened();
+    player.turn(FIRST, "go");
+    player.request(Request::Close {
+        conversation: FIRST,
+    });
+    assert_eq!(methods(&player), ["turn/start"]);
+    player.line(&answer(3, "U"));
+    player.line(&started("U"));
+    player.line(&completed("U", "interrupted"));
+    let leave = ["turn/start", "turn/interrupt", CLEAN, "thread/unsubscribe"];
+    assert_eq!(methods(&player), leave);
+}
+
+#[test]
 fn a_thread_that_is_being_closed_is_resumed_as_soon_as_it_is_closed() {
     let mut player = opened();
     player.request(Request::Close {

@@ -16,8 +16,8 @@ fn asked(player: &Player) -> Vec<&Asked> {
     asked.collect()
 }
 
-fn raw(value: &Value) -> Option<RawJson> {
-    Some(RawJson::from_text(&value.to_string()))
+fn raw(value: &Value) -> RawJson {
+    RawJson::from_text(&value.to_string())
 }
 
 /// Answers that the captures' client gave wrong, on purpose.
@@ -194,13 +194,18 @@ fn an_mcp_tool_and_what_an_mcp_server_asks_are_told_apart() {
         Decision::AllowRemember,
         Decision::Deny,
     ];
-    let danger = (kind, subject("demo.danger", true), all, raw(&json!({})));
+    let danger = (
+        kind,
+        subject("demo.danger", true),
+        all,
+        Some(raw(&json!({}))),
+    );
     let once = vec![Decision::AllowOnce, Decision::Deny];
     let echo = (
         kind,
         subject("demo.echo", false),
         once,
-        raw(&json!({"text": "hi"})),
+        Some(raw(&json!({"text": "hi"}))),
     );
     assert_eq!(shown[..4], [danger.clone(), danger.clone(), danger, echo]);
 
@@ -227,7 +232,7 @@ fn a_host_tool_is_asked_for_by_its_name_with_its_input() {
             )
         })
         .collect();
-    let input = raw(&json!({"id": "ABC-1"}));
+    let input = Some(raw(&json!({"id": "ABC-1"})));
     let decisions = vec![Decision::Result, Decision::Deny];
     let ticket = ("lookup_ticket", input, decisions);
     assert_eq!(shown[..2], [ticket.clone(), ticket]);
