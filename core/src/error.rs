@@ -49,6 +49,10 @@ kinds! {
     Unsupported = 103, "unsupported";
     /// The message is longer than the agent or `max_message` allows.
     TooLarge = 104, "too_large";
+    /// The question was settled before; the message says by whom.
+    AlreadyAnswered = 105, "already_answered";
+    /// The question is not open in this session, or no more.
+    Stale = 106, "stale";
     /// The agent's program was not found; the message says where it was looked for.
     ProgramNotFound = 200, "program_not_found";
     /// The working directory does not exist or cannot be entered.

@@ -1,6 +1,7 @@
 //! Remuda keeps coding-agent processes warm for a host application and gives back one ordered
 //! stream of events, the same for every agent.
 
+mod budget;
 mod capabilities;
 pub mod config;
 mod delivery;
@@ -17,6 +18,7 @@ pub mod request;
 mod session;
 mod settings;
 
+pub use budget::Budget;
 pub use capabilities::{Feature, Support, capabilities, capabilities_of};
 pub use config::{PoolOptions, SessionOptions};
 pub use delivery::Events;
@@ -28,5 +30,8 @@ pub use metrics::PoolStats;
 pub use operation::{Operation, OperationKind};
 pub use pool::{Pool, PoolBuilder, Shutdown};
 pub use process::Containment;
-pub use session::{AskError, Hold, Receipt, Session, SessionSnapshot, Turn};
+pub use session::{
+    AskError, Hold, InterruptOptions, OnBusy, OpenRequest, QueuedTurn, Receipt, SendOptions, Sent,
+    Session, SessionSnapshot, Turn,
+};
 pub use settings::{Change, Setting};

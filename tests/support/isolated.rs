@@ -22,6 +22,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 ///
 /// If the body panics, or leaves anything behind.
 pub fn isolated(body: impl FnOnce()) {
+    isolated_with(&[], body);
+}
+
+/// Like [`isolated`], with further variables in the environment.
+///
+/// # Panics
+///
+/// If the body panics, or leaves anything behind.
+pub fn isolated_with(environment: &[(&str, &str)], body: impl FnOnce()) {
     let thread = std::thread::current();
     let name = thread.name().unwrap_or("main");
     if env::var_os(INSIDE).is_some() || name == "main" {
@@ -31,6 +40,7 @@ pub fn isolated(body: impl FnOnce()) {
     let status = Command::new(test)
         .args(["--exact", name, "--nocapture", "--include-ignored"])
         .env(INSIDE, "1")
+        .envs(environment.iter().copied())
         .status()
         .expect("the test starts again");
     assert!(status.success(), "{name}: {status}");

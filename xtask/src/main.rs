@@ -5,6 +5,8 @@
     reason = "a command speaks to its user"
 )]
 
+#[cfg(target_os = "linux")]
+mod demo;
 mod run;
 mod test;
 
@@ -12,6 +14,10 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask <command>
 
+  demo             four sessions on two slots: warm reuse, eviction, resume, a crash,
+                   an interrupt; with scripted agents, so without an account
+    --agent claude|codex             with the agent that is installed and logged in
+    --agent claude|codex --offline   with the pinned agent and a model on loopback
   test [--quick]   installs what the tests need and runs them all;
                    --quick leaves out the real agents and the long runs";
 
@@ -22,6 +28,7 @@ fn main() -> ExitCode {
         None => ("help", [].as_slice()),
     };
     let outcome = match command {
+        "demo" => demo(rest),
         "test" => test::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
@@ -36,4 +43,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn demo(arguments: &[String]) -> Result<(), String> {
+    demo::run(arguments)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn demo(_: &[String]) -> Result<(), String> {
+    Err("demo runs on Linux only: it proves with /proc that nothing is left".to_owned())
 }

@@ -28,7 +28,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if !quick {
         agents()?;
     }
-    step("build", cargo().args(["build", "--workspace", "--bins"]))?;
+    step(
+        "build",
+        cargo().args(["build", "--workspace", "--bins", "--examples"]),
+    )?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]);
     if quick {
@@ -38,7 +41,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 }
 
 /// Installs the real agents, at the versions that the lock file names.
-fn agents() -> Result<(), String> {
+pub(crate) fn agents() -> Result<(), String> {
     let folder = root().join("tests/real-agents");
     let done = folder.join("node_modules/.package-lock.json");
     let lock = folder.join("package-lock.json");

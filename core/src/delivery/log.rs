@@ -334,6 +334,7 @@ fn weight(body: &Body) -> usize {
             Body::RateLimit { raw, .. }
             | Body::RequestOpened { raw, .. }
             | Body::Unknown { raw } => raw.get().len(),
+            Body::Steered { text, .. } => text.len(),
             Body::Status { message, .. }
             | Body::Warning { message, .. }
             | Body::Downgraded { message, .. } => message.len(),
@@ -345,6 +346,8 @@ fn weight(body: &Body) -> usize {
             | Body::Evicted { .. }
             | Body::Recycled { .. }
             | Body::Spilled {}
+            | Body::SettingsChanged { .. }
+            | Body::TurnQueued { .. }
             | Body::Restored {}
             | Body::TurnStarted { .. }
             | Body::Usage { .. }

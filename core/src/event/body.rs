@@ -11,11 +11,13 @@ use crate::event::kind::EventKind;
 use crate::event::outcome::{Exit, Failure, TurnResult, Usage};
 use crate::event::raw::RawJson;
 use crate::event::words::{
-    CloseReason, CompactionPhase, EvictionReason, FileChangeKind, PlanStatus, RequestKind,
+    Changed, CloseReason, CompactionPhase, EvictionReason, FileChangeKind, PlanStatus, RequestKind,
     Resolution, ResolvedBy, StopReason, ToolKind, TurnOrigin, WarningCode,
 };
 use crate::ids::{ProcessId, RequestId};
 use crate::process::Containment;
+use crate::request::{Decision, Question};
+use crate::settings::Setting;
 
 /// What happened.
 ///
@@ -97,7 +99,33 @@ pub enum Body {
     Spilled {},
     /// The session uses a warm process again.
     Restored {},
-    /// A turn was accepted.
+    /// Settings were changed.
+    SettingsChanged {
+        /// Which.
+        settings: Vec<Setting>,
+        /// When they hold.
+        how: Changed,
+    },
+    /// A message waits for the running turn to end.
+    TurnQueued {
+        /// How many wait before it.
+        position: usize,
+        /// The host's own mark, from `send`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tag: Option<u64>,
+        /// Why it did not join the running turn, if that was wanted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// A message joined the running turn.
+    Steered {
+        /// The message.
+        text: String,
+        /// The host's own mark, from `send`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tag: Option<u64>,
+    },
+    /// A turn was accepted, or a queued one begins.
     TurnStarted {
         /// Who started it.
         origin: TurnOrigin,
@@ -257,6 +285,18 @@ pub enum Body {
         tool: Option<String>,
         /// One line for people.
         title: String,
+        /// What it can be answered with.
+        decisions: Vec<Decision>,
+        /// What the user is asked, of a user question.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        questions: Vec<Question>,
+        /// The tool's input, or the schema of the content that an MCP server asks for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<RawJson>,
+        /// Until when it waits for the host, in milliseconds since the Unix epoch. `None`: it does
+        /// not wait, and the next event says how it was settled.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline_unix_ms: Option<i64>,
         /// All that the agent said.
         raw: RawJson,
     },
@@ -268,6 +308,9 @@ pub enum Body {
         resolution: Resolution,
         /// By whom.
         by: ResolvedBy,
+        /// The rule that decided, by name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
     },
     /// Events `first` to `last` are no longer in the log. Only in a reader's stream.
     Gap {
@@ -298,6 +341,9 @@ impl Body {
             Self::Downgraded { .. } => EventKind::Downgraded,
             Self::Spilled {} => EventKind::Spilled,
             Self::Restored {} => EventKind::Restored,
+            Self::SettingsChanged { .. } => EventKind::SettingsChanged,
+            Self::TurnQueued { .. } => EventKind::TurnQueued,
+            Self::Steered { .. } => EventKind::Steered,
             Self::TurnStarted { .. } => EventKind::TurnStarted,
             Self::TurnCompleted { .. } => EventKind::TurnCompleted,
             Self::TurnFailed { .. } => EventKind::TurnFailed,

@@ -56,7 +56,9 @@ kinds! {
     Spilled = 15, "spilled";
     /// After probation the session uses a warm process again.
     Restored = 16, "restored";
-    /// A turn was accepted.
+    /// Settings were changed while the session is open.
+    SettingsChanged = 17, "settings_changed";
+    /// A turn was accepted, or a queued one begins.
     TurnStarted = 20, "turn_started";
     /// The turn ended well. One of the three ends.
     TurnCompleted = 21, "turn_completed";
@@ -64,6 +66,10 @@ kinds! {
     TurnFailed = 22, "turn_failed";
     /// The turn was interrupted. One of the three ends.
     TurnInterrupted = 23, "turn_interrupted";
+    /// A message waits for the running turn to end.
+    TurnQueued = 24, "turn_queued";
+    /// A message joined the running turn.
+    Steered = 25, "steered";
     /// A piece of the answer.
     TextDelta = 30, "text_delta";
     /// A piece of the model's reasoning.

@@ -13,7 +13,7 @@ pub use kind::EventKind;
 pub use outcome::{Cost, Exit, Failure, TurnResult, Usage};
 pub use raw::RawJson;
 pub use words::{
-    CloseReason, CompactionPhase, EvictionReason, FileChangeKind, PlanStatus, RequestKind,
+    Changed, CloseReason, CompactionPhase, EvictionReason, FileChangeKind, PlanStatus, RequestKind,
     Resolution, ResolvedBy, StopReason, ToolKind, TurnOrigin, WarningCode,
 };
 

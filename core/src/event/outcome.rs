@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::millis;
 use crate::error::ErrorKind;
+use crate::event::raw::RawJson;
 
 /// What a turn gave, as far as it came. Part of each of the three ends.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +20,9 @@ pub struct TurnResult {
     pub stop_reason: Option<String>,
     /// Tokens of this turn, where the agent counts them.
     pub usage: Option<Usage>,
+    /// The structured answer, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub structured: Option<RawJson>,
     /// Money, where the agent counts it.
     pub cost: Option<Cost>,
     /// The model that answered.

@@ -156,10 +156,27 @@ words! {
         /// The agent took it back, or its turn or process ended.
         Withdrawn,
     }
+    /// When changed settings hold.
+    Changed {
+        /// From now on, in the running process.
+        Live,
+        /// From now on: the idle process is replaced.
+        Recycled,
+        /// From the next turn on: the process is replaced when the running turn is over.
+        AfterTurn,
+        /// From the next process on; none runs.
+        NextProcess,
+    }
     /// Who settled a question.
     ResolvedBy {
         /// The host.
         Host,
+        /// A rule of the session.
+        Rule,
+        /// Nobody in time, and that means no.
+        Deadline,
+        /// The schema of the host's tool, which the input did not fit.
+        Schema,
         /// Nobody: no handler is registered, and that means no.
         NoHandler,
         /// The agent itself.

@@ -14,14 +14,14 @@ use crate::ids::SessionId;
 use crate::metrics::Gauges;
 use crate::pool::lease::Grant;
 use crate::pool::slots::{Effect, Input, Slots, Want};
-use crate::session::Message;
+use crate::session::Call;
 
 /// What sessions and hosts tell the pool.
 #[derive(Debug)]
 pub(crate) enum PoolMessage {
     Opened {
         session: SessionId,
-        inbox: mpsc::UnboundedSender<Message>,
+        inbox: mpsc::UnboundedSender<Call>,
     },
     Closed {
         session: SessionId,
@@ -52,13 +52,15 @@ pub struct Shutdown {
 }
 
 struct Member {
-    inbox: mpsc::UnboundedSender<Message>,
+    inbox: mpsc::UnboundedSender<Call>,
     ticket: u64,
 }
 
 struct Closing {
+    /// The earliest deadline: sessions have ended by then.
     by: Instant,
-    replies: Vec<oneshot::Sender<Shutdown>>,
+    /// Those who wait, each until its own deadline.
+    replies: Vec<(Instant, oneshot::Sender<Shutdown>)>,
     report: Shutdown,
 }
 
@@ -110,9 +112,9 @@ impl PoolActor {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let shutdown = self.closing.as_ref().filter(|c| !c.replies.is_empty());
-        let shutdown = shutdown.map(|c| c.by);
-        self.slots.deadline().into_iter().chain(shutdown).min()
+        let replies = self.closing.iter().flat_map(|c| &c.replies);
+        let replies = replies.map(|(by, _)| *by);
+        self.slots.deadline().into_iter().chain(replies).min()
     }
 
     fn receive(&mut self, message: PoolMessage) {
@@ -156,14 +158,14 @@ impl PoolActor {
                 // Whoever does not take it drops it, and it comes back.
                 let grant = Grant::new(session, given, &self.own);
                 let ticket = self.ticket(session);
-                (session, Message::Granted { ticket, grant })
+                (session, Call::Granted { ticket, grant })
             }
             Effect::Refuse(session) => {
                 let ticket = self.ticket(session);
                 let error = Error::new(ErrorKind::PoolFull, self.refusal());
-                (session, Message::Denied { ticket, error })
+                (session, Call::Denied { ticket, error })
             }
-            Effect::Evict(session, reason) => (session, Message::Evict(reason)),
+            Effect::Evict(session, reason) => (session, Call::Evict(reason)),
         };
         if let Some(member) = self.members.get(&session) {
             let _ = member.inbox.send(message);
@@ -204,7 +206,7 @@ impl PoolActor {
             report: Shutdown::default(),
         });
         closing.by = closing.by.min(by);
-        closing.replies.push(reply);
+        closing.replies.push((by, reply));
         let by = closing.by;
         let sessions: Vec<_> = self.members.keys().copied().collect();
         for session in sessions {
@@ -218,7 +220,7 @@ impl PoolActor {
         let time = by.saturating_duration_since(now);
         let proof = (time / 3).min(std::time::Duration::from_secs(1));
         if let Some(member) = self.members.get(&session) {
-            let _ = member.inbox.send(Message::Close {
+            let _ = member.inbox.send(Call::Close {
                 reason: CloseReason::Shutdown,
                 by: Some(by.checked_sub(proof).unwrap_or(now)),
             });
@@ -229,13 +231,12 @@ impl PoolActor {
         let Some(closing) = &mut self.closing else {
             return;
         };
-        if !self.members.is_empty() && Instant::now() < closing.by {
-            return;
-        }
-        let mut report = closing.report.clone();
-        report.unfinished.extend(self.members.keys().copied());
-        for reply in closing.replies.drain(..) {
-            let _ = reply.send(report.clone());
+        let (done, now) = (self.members.is_empty(), Instant::now());
+        let due = closing.replies.extract_if(.., |(by, _)| done || *by <= now);
+        for (_, reply) in due {
+            let mut report = closing.report.clone();
+            report.unfinished.extend(self.members.keys().copied());
+            let _ = reply.send(report);
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::capabilities::Feature;
 use crate::config::{Downgrade, Persistent, PoolOptions, SessionOptions, Timeouts, WhenFull};
 use crate::error::{Error, ErrorKind};
 use crate::event::Body;
@@ -20,7 +21,8 @@ use crate::process::Containment;
 use crate::process::environment::{self, Inherited};
 use crate::provider::{self, Provider};
 use crate::session::{
-    Machine, MessageLimits, Parts, Policy, Session, SessionInner, Shared, program, run,
+    Approvals, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner, Shared,
+    program, run,
 };
 
 /// A bounded herd of warm agent processes, and the sessions that use them.
@@ -138,13 +140,15 @@ impl Pool {
 
         let id = SessionId::next();
         let policy = policy(provider, &options, &inner.options);
-        let machine = Machine::new(policy, options.resume.clone(), Instant::now());
-        let shared = Arc::new(Shared::new(
+        let approvals = Approvals::new(&options)?;
+        let machine = Machine::new(policy, approvals, options.resume.clone(), Instant::now());
+        let shared = Arc::new(Shared::new(Opening {
             id,
-            inner.options.log_bytes,
-            options.resume.clone(),
-            machine.mode(),
-        ));
+            log_bytes: inner.options.log_bytes,
+            queue_limit: options.queue_limit,
+            resume: options.resume.clone(),
+            mode: machine.mode(),
+        }));
         let opened = Body::SessionOpened {
             provider: options.provider.clone(),
         };
@@ -172,7 +176,7 @@ impl Pool {
                 options,
                 limits: MessageLimits {
                     bytes: inner.options.max_message,
-                    chars: provider.capabilities().max_prompt_chars,
+                    capabilities: provider.capabilities(),
                 },
                 _pool: Arc::clone(inner),
             }),
@@ -257,6 +261,8 @@ fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions)
         resume: capabilities.resume,
         first_sign: capabilities.first_sign,
         one_shot_deltas: capabilities.one_shot_deltas,
+        steer: capabilities.support(Feature::Steer),
+        refusal: capabilities.refusal,
     }
 }
 

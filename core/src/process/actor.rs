@@ -25,8 +25,6 @@ use crate::process::writer::{Failure, Writer};
 use crate::process::{Command, Limits, ProcessHandle, Report};
 use crate::provider::{Codec, Request, StopLadder};
 
-/// Commands that wait for the actor, which never lets them wait for anything else.
-const COMMANDS: usize = 64;
 /// How much of stderr an exit is reported with.
 const LAST_WORDS: usize = 8 << 10;
 
@@ -45,7 +43,7 @@ pub(super) fn actor<C: Control>(
     parts: Parts,
     spawn: impl Future<Output = Result<Started<C>, Error>> + Send,
 ) -> (ProcessHandle, impl Future<Output = ()> + Send) {
-    let (sender, commands) = mpsc::channel(COMMANDS);
+    let (sender, commands) = mpsc::unbounded_channel();
     let tail = Arc::new(StderrTail::default());
     let handle = ProcessHandle {
         commands: sender,
@@ -70,7 +68,10 @@ pub(super) fn actor<C: Control>(
 
 struct Actor {
     audience: Audience,
-    commands: mpsc::Receiver<Command>,
+    /// Not bounded by itself. Sessions answer what the agent says, and the actor reads from the agent
+    /// only when no command waits and no report does: so this holds the answers to what fits into
+    /// the sessions' queues, plus the few commands that nothing of the agent causes.
+    commands: mpsc::UnboundedReceiver<Command>,
     /// Whether there is a handle left.
     listening: bool,
     /// What was asked before the process ran.
@@ -326,6 +327,10 @@ impl Actor {
             return;
         };
         let cut = reader.finish(&mut self.codec);
+        running.stderr.now();
+        let stderr = self.tail.text(LAST_WORDS);
+        self.codec
+            .call(|codec, said| codec.last_words(&stderr, &mut said.output));
         self.apply(running);
         if let Some(size) = cut {
             let message = format!("the output ends in the middle of a line, after {size} bytes");

@@ -67,7 +67,7 @@ async fn what_was_written_before_the_exit_comes_before_the_end_of_output() {
         [
             exited,
             "one",
-            "the end",
+            "the end, last words",
             "TruncatedLine",
             "output closed",
             GONE
@@ -111,7 +111,7 @@ async fn a_process_that_lives_on_without_output_is_killed() {
 #[tokio::test(start_paused = true)]
 async fn a_tree_that_survives_its_kill_is_named_and_keeps_its_lease() {
     let mut rig = Rig::running(8).await;
-    rig.stop(Stop::Kill).await;
+    rig.stop(Stop::Kill);
     rig.exit();
     rig.event(TreeEvent::Left(vec![41, 42]));
     let reports = rig.reports().await;
@@ -161,13 +161,12 @@ async fn a_full_session_delays_neither_commands_nor_the_stop() {
     rig.command(Command::Request(Request::Interrupt {
         conversation: Conversation(0),
         keep_commands: false,
-    }))
-    .await;
+    }));
     let mut request = [0; 8];
     let stdin = rig.stdin.as_mut().expect("stdin");
     stdin.read_exact(&mut request).await.expect("a request");
     assert_eq!(&request, b"request\n");
-    rig.stop(Stop::Kill).await;
+    rig.stop(Stop::Kill);
     assert_eq!(rig.done().await, (0, Done::Kill));
     rig.exit();
     rig.event(TreeEvent::Gone);
@@ -184,7 +183,7 @@ async fn a_full_session_delays_neither_commands_nor_the_stop() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_goes_down_the_ladder() {
     let mut rig = Rig::running(8).await;
-    rig.stop(Stop::Gently { by: None }).await;
+    rig.stop(Stop::Gently { by: None });
     settle().await;
     let stdin = rig.stdin.as_mut().expect("stdin");
     assert_eq!(stdin.read(&mut [0; 8]).await.expect("an end"), 0);
@@ -199,7 +198,7 @@ async fn a_stop_with_a_deadline_kills_by_then() {
     let mut rig = Rig::running(8).await;
     let by = rig.start + Duration::from_millis(800);
     let by = Some(by.into_std());
-    rig.stop(Stop::Gently { by }).await;
+    rig.stop(Stop::Gently { by });
     let signal = Done::Signal(AgentSignal::Interrupt);
     assert_eq!(rig.done().await, (600, signal));
     assert_eq!(rig.done().await, (800, Done::Kill));
@@ -208,7 +207,7 @@ async fn a_stop_with_a_deadline_kills_by_then() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_ends_with_the_tree() {
     let mut rig = Rig::running(8).await;
-    rig.stop(Stop::Gently { by: None }).await;
+    rig.stop(Stop::Gently { by: None });
     settle().await;
     drop(rig.stdout.take());
     rig.exit();
@@ -244,7 +243,7 @@ async fn a_panic_of_the_codec_costs_the_process_and_is_said_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_start_gives_the_lease_back_and_is_gone() {
-    let mut rig = Rig::spawning(8).await;
+    let mut rig = Rig::spawning(8);
     let error = Error::new(ErrorKind::ProgramNotFound, "no agent");
     let spawn = rig.spawn.take().expect("spawned once");
     spawn.send(Err(error)).expect("the actor waits");
@@ -255,8 +254,8 @@ async fn a_failed_start_gives_the_lease_back_and_is_gone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_during_the_start_does_not_wait_for_it() {
-    let mut rig = Rig::spawning(8).await;
-    rig.stop(Stop::Kill).await;
+    let mut rig = Rig::spawning(8);
+    rig.stop(Stop::Kill);
     assert_eq!(rig.reports().await, [GONE]);
     assert_eq!(rig.start.elapsed(), Duration::from_secs(2));
     assert!(rig.lease.upgrade().is_some(), "a process may yet come");
@@ -348,7 +347,7 @@ async fn a_line_that_is_too_long_is_a_note_and_the_process_lives() {
 async fn each_session_of_a_process_hears_its_own_conversation() {
     let mut rig = Rig::running(8).await;
     let (sender, mut other) = mpsc::channel(8);
-    rig.attach(1, sender).await;
+    rig.attach(1, sender);
     rig.say("a\nother b\nc\nother d\n").await;
     assert_eq!(rig.report().await, "a, c");
     let mut heard = Vec::new();
@@ -362,7 +361,7 @@ async fn each_session_of_a_process_hears_its_own_conversation() {
 async fn a_session_that_is_gone_holds_nobody_up() {
     let mut rig = Rig::running(8).await;
     let (sender, other) = mpsc::channel(1);
-    rig.attach(1, sender).await;
+    rig.attach(1, sender);
     rig.say("other x\n").await;
     rig.say("mine\n").await;
     assert!(rig.reports.try_recv().is_err(), "the other one is full");
@@ -377,7 +376,7 @@ async fn a_session_that_comes_late_is_told_what_happened() {
     rig.exit();
     settle().await;
     let (sender, mut late) = mpsc::channel(8);
-    rig.attach(1, sender).await;
+    rig.attach(1, sender);
     settle().await;
     rig.event(TreeEvent::Gone);
     let mut heard = Vec::new();
@@ -392,7 +391,7 @@ async fn what_a_process_says_before_its_first_session_is_kept_for_it() {
     let mut rig = Rig::unattended(8);
     rig.spawned();
     rig.say("early\n").await;
-    rig.attach(0, rig.sender.clone()).await;
+    rig.attach(0, rig.sender.clone());
     rig.say("late\n").await;
     let heard = [rig.report().await, rig.report().await, rig.report().await];
     assert_eq!(heard, ["spawned", "early", "late"]);

@@ -80,7 +80,7 @@ pub(crate) enum Report {
 /// after `Gone` and never waits for an agent or a session.
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessHandle {
-    pub commands: mpsc::Sender<Command>,
+    pub commands: mpsc::UnboundedSender<Command>,
     /// The last of stderr, at most 64 KiB, readable at any time.
     pub stderr: Arc<crate::process::stderr::StderrTail>,
 }

@@ -65,6 +65,12 @@ impl Codec for Echo {
     fn end_of_output(&mut self, out: &mut Output) {
         Self::say(0, "the end", out);
     }
+
+    fn last_words(&mut self, stderr: &str, out: &mut Output) {
+        if !stderr.is_empty() {
+            Self::say(0, stderr, out);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +131,7 @@ pub(super) struct Rig {
 impl Rig {
     /// A process that runs, with a session that has room for `room` reports.
     pub(super) async fn running(room: usize) -> Self {
-        let mut rig = Self::spawning(room).await;
+        let mut rig = Self::spawning(room);
         rig.spawned();
         assert_eq!(rig.report().await, "spawned");
         let mut hello = [0; 6];
@@ -136,9 +142,9 @@ impl Rig {
     }
 
     /// A process whose start has not answered.
-    pub(super) async fn spawning(room: usize) -> Self {
+    pub(super) fn spawning(room: usize) -> Self {
         let rig = Self::unattended(room);
-        rig.attach(0, rig.sender.clone()).await;
+        rig.attach(0, rig.sender.clone());
         rig
     }
 
@@ -198,25 +204,20 @@ impl Rig {
         spawn.send(Ok(started)).expect("the actor waits");
     }
 
-    pub(super) async fn command(&self, command: Command) {
+    pub(super) fn command(&self, command: Command) {
         let handle = self.handle.as_ref().expect("a handle");
-        handle.commands.send(command).await.expect("an actor");
+        handle.commands.send(command).expect("an actor");
     }
 
-    pub(super) async fn attach(
-        &self,
-        conversation: u32,
-        reports: mpsc::Sender<(ProcessId, Report)>,
-    ) {
+    pub(super) fn attach(&self, conversation: u32, reports: mpsc::Sender<(ProcessId, Report)>) {
         self.command(Command::Attach {
             conversation: Conversation(conversation),
             reports,
-        })
-        .await;
+        });
     }
 
-    pub(super) async fn stop(&self, stop: Stop) {
-        self.command(Command::Stop(stop)).await;
+    pub(super) fn stop(&self, stop: Stop) {
+        self.command(Command::Stop(stop));
     }
 
     pub(super) async fn say(&mut self, text: &str) {

@@ -15,7 +15,7 @@ struct Run {
 }
 
 impl Run {
-    async fn start(program: &str, args: &[&str]) -> Self {
+    fn start(program: &str, args: &[&str]) -> Self {
         let tree = TreeSpec {
             program: program.into(),
             args: args.iter().map(Into::into).collect(),
@@ -43,17 +43,16 @@ impl Run {
         run.command(Command::Attach {
             conversation: Conversation(0),
             reports: sender,
-        })
-        .await;
+        });
         run
     }
 
-    async fn shell(script: &str) -> Self {
-        Self::start("/bin/sh", &["-c", script]).await
+    fn shell(script: &str) -> Self {
+        Self::start("/bin/sh", &["-c", script])
     }
 
-    async fn command(&self, command: Command) {
-        self.handle.commands.send(command).await.expect("an actor");
+    fn command(&self, command: Command) {
+        self.handle.commands.send(command).expect("an actor");
     }
 
     async fn report(&mut self) -> Report {
@@ -82,10 +81,10 @@ impl Run {
 
 #[tokio::test]
 async fn what_is_written_comes_back_and_a_half_close_ends_it() {
-    let mut run = Run::start("/bin/cat", &[]).await;
+    let mut run = Run::start("/bin/cat", &[]);
     assert_eq!(words(&run.report().await), "spawned");
     assert_eq!(words(&run.report().await), "hello");
-    run.command(Command::Stop(Stop::Gently { by: None })).await;
+    run.command(Command::Stop(Stop::Gently { by: None }));
     let end = [
         "the end",
         "output closed",
@@ -97,7 +96,7 @@ async fn what_is_written_comes_back_and_a_half_close_ends_it() {
 
 #[tokio::test]
 async fn an_exit_is_told_with_its_code_and_its_last_words() {
-    let run = Run::shell("echo out; echo why >&2; exit 3").await;
+    let run = Run::shell("echo out; echo why >&2; exit 3");
     let heard = run.all().await.join("; ");
     assert!(
         heard.ends_with("output closed; exited Some(3) \"why\"; gone, left []"),
@@ -108,9 +107,9 @@ async fn an_exit_is_told_with_its_code_and_its_last_words() {
 
 #[tokio::test]
 async fn a_kill_reaches_what_ignores_everything_else() {
-    let mut run = Run::shell("trap '' TERM INT; echo ready; while :; do sleep 60; done").await;
+    let mut run = Run::shell("trap '' TERM INT; echo ready; while :; do sleep 60; done");
     while !words(&run.report().await).contains("ready") {}
-    run.command(Command::Stop(Stop::Kill)).await;
+    run.command(Command::Stop(Stop::Kill));
     let heard = run.all().await;
     assert!(heard.contains(&"exited None \"\"".to_owned()), "{heard:?}");
     assert_eq!(heard.last().map(String::as_str), Some("gone, left []"));
@@ -118,7 +117,7 @@ async fn a_kill_reaches_what_ignores_everything_else() {
 
 #[tokio::test]
 async fn a_descendant_that_holds_the_output_does_not_outlive_the_agent() {
-    let run = Run::shell("setsid sleep 600 & echo started").await;
+    let run = Run::shell("setsid sleep 600 & echo started");
     let heard = run.all().await;
     assert_eq!(heard.last().map(String::as_str), Some("gone, left []"));
     assert!(!heard.contains(&"LeakedOutput".to_owned()), "{heard:?}");
@@ -126,7 +125,7 @@ async fn a_descendant_that_holds_the_output_does_not_outlive_the_agent() {
 
 #[tokio::test]
 async fn a_program_that_is_not_there_is_named() {
-    let mut run = Run::start("/no/such/agent", &[]).await;
+    let mut run = Run::start("/no/such/agent", &[]);
     let Report::SpawnFailed(error) = run.report().await else {
         panic!("it started");
     };

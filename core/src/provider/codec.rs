@@ -29,6 +29,10 @@ pub(crate) trait Codec: Send {
 
     /// The agent's output is at its end. What a one-shot process leaves unsaid by then is said here.
     fn end_of_output(&mut self, out: &mut Output);
+
+    /// What the agent wrote to stderr by the end of its output. Comes last, once; for agents that
+    /// say only there why they ended.
+    fn last_words(&mut self, _stderr: &str, _out: &mut Output) {}
 }
 
 /// What a codec wants done after a call: bytes first, then signals, in order.

@@ -73,6 +73,9 @@ pub(crate) struct Capabilities {
     pub max_prompt_chars: Option<usize>,
     /// How it is stopped.
     pub stop: StopLadder,
+    /// What its last words on stderr mean, if it ended before it took the turn: the agent refused,
+    /// and did not fail. `None`: it failed.
+    pub refusal: fn(&str) -> Option<(ErrorKind, String)>,
 }
 
 /// The steps by which an idle or failed agent is stopped, before its tree is killed.
@@ -125,9 +128,14 @@ pub(crate) fn find(name: &str) -> Result<&'static dyn Provider, Error> {
 }
 
 impl Capabilities {
+    /// In which kinds of process the agent can do this.
+    pub(crate) fn support(&self, feature: Feature) -> Support {
+        let found = self.features.iter().find(|(f, _)| *f == feature);
+        found.map_or_else(Support::default, |(_, support)| *support)
+    }
+
     /// Whether the agent can do this in a process of this kind.
     pub(crate) fn can(&self, feature: Feature, mode: Mode) -> bool {
-        let found = self.features.iter().find(|(f, _)| *f == feature);
-        found.is_some_and(|(_, support)| support.in_mode(mode))
+        self.support(feature).in_mode(mode)
     }
 }

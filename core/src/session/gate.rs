@@ -1,15 +1,22 @@
-//! The door of a session: accepts or refuses a turn at once, without asking the actor.
+//! The door of a session: accepts, queues or refuses a message at once, without asking the actor.
 //!
 //! The actor lives on the library's threads and may be busy; a host's `send` must not wait for it.
-//! So the one fact that decides, whether a turn runs, stands here under a lock that is held for a
-//! few instructions.
+//! So what decides, whether a turn runs and what waits behind it, stands here under a lock that is
+//! held for a few instructions. The queue belongs to the session and not to a process: eviction,
+//! downgrade and the death of a process leave it as it is.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
+use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::budget::Budget;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Failure, TurnResult};
 use crate::ids::TurnId;
+use crate::message::Message;
 
 /// How a turn ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,9 +29,54 @@ pub(crate) enum End {
 /// Where a turn's end will be, for those who wait for it.
 pub(crate) type EndReceiver = watch::Receiver<Option<End>>;
 
+/// What comes in.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub tag: Option<u64>,
+    pub message: Arc<Message>,
+    pub budget: Budget,
+}
+
+/// What becomes of it.
+#[derive(Debug)]
+pub(crate) enum Entered {
+    /// It runs.
+    Started { turn: TurnId, end: EndReceiver },
+    /// It waits behind so many others.
+    Queued {
+        turn: TurnId,
+        position: usize,
+        end: EndReceiver,
+    },
+}
+
+/// A message that waits for the running turn to end.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub turn: TurnId,
+    pub entry: Entry,
+    /// Why it waits, if it was to join the running turn.
+    pub why: Option<String>,
+    /// Whether the host was told by an event.
+    pub announced: bool,
+    end: watch::Sender<Option<End>>,
+}
+
+/// A waiting message, as hosts see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueuedTurn {
+    /// Its turn.
+    pub turn: TurnId,
+    /// The host's mark.
+    pub tag: Option<u64>,
+    /// Its text.
+    pub text: String,
+}
+
 /// The state of the door.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gate {
+    limit: usize,
     state: Mutex<State>,
 }
 
@@ -32,6 +84,7 @@ pub(crate) struct Gate {
 struct State {
     closed: bool,
     running: Option<Running>,
+    queue: VecDeque<Waiting>,
 }
 
 #[derive(Debug)]
@@ -40,37 +93,158 @@ struct Running {
     end: watch::Sender<Option<End>>,
 }
 
+/// The end of a turn, not told yet to those who wait for it. Must be told: dropped, it tells them
+/// only that nothing comes.
+#[derive(Debug)]
+#[must_use = "somebody waits for it"]
+pub(crate) struct Farewell {
+    end: End,
+    waiting: watch::Sender<Option<End>>,
+}
+
+impl Farewell {
+    pub(crate) fn tell(self) {
+        self.waiting.send_replace(Some(self.end));
+    }
+}
+
+impl Waiting {
+    /// It ends without having begun.
+    pub(crate) fn farewell(self, end: End) -> Farewell {
+        Farewell {
+            end,
+            waiting: self.end,
+        }
+    }
+}
+
 impl Gate {
-    /// Lets a turn in if none runs. `tell` tells the actor; it runs under the lock, so that turns
-    /// reach the actor in the order in which they were let in.
+    /// A door behind which so many messages may wait.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Lets a message in. `tell` tells the actor; it runs under the lock, so that turns reach the
+    /// actor in the order in which they were let in.
     pub(crate) fn enter(
         &self,
-        tell: impl FnOnce(TurnId) -> bool,
-    ) -> Result<(TurnId, EndReceiver), Error> {
+        entry: Entry,
+        queue: bool,
+        why: Option<String>,
+        tell: impl FnOnce(TurnId, Option<Entry>) -> bool,
+    ) -> Result<Entered, Error> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(Error::closed("session"));
         }
-        if let Some(running) = &state.running {
-            let turn = running.turn;
-            let message = format!("turn {turn} is still running");
-            return Err(Error::new(ErrorKind::TurnInProgress, message));
-        }
         let turn = TurnId::next();
-        if !tell(turn) {
+        let (sender, end) = watch::channel(None);
+        let Some(running) = &state.running else {
+            if !tell(turn, Some(entry)) {
+                return Err(Error::closed("session"));
+            }
+            state.running = Some(Running { turn, end: sender });
+            return Ok(Entered::Started { turn, end });
+        };
+        let position = state.queue.len();
+        if !queue || position >= self.limit {
+            let kind = ErrorKind::TurnInProgress;
+            let message = if queue {
+                format!(
+                    "turn {} is still running, and {position} wait already",
+                    running.turn
+                )
+            } else {
+                format!("turn {} is still running", running.turn)
+            };
+            return Err(Error::new(kind, message));
+        }
+        if !tell(turn, None) {
             return Err(Error::closed("session"));
         }
-        let (end, receiver) = watch::channel(None);
-        state.running = Some(Running { turn, end });
-        Ok((turn, receiver))
+        state.queue.push_back(Waiting {
+            turn,
+            entry,
+            why,
+            announced: false,
+            end: sender,
+        });
+        Ok(Entered::Queued {
+            turn,
+            position,
+            end,
+        })
     }
 
-    /// The turn is over: the next one may come in.
-    pub(crate) fn leave(&self, turn: TurnId, end: End) {
+    /// The actor is about to tell of a waiting message: its place and what it is. `None`: it waits no
+    /// more, or was told of.
+    pub(crate) fn announce(&self, turn: TurnId) -> Option<(usize, Option<u64>, Option<String>)> {
         let mut state = self.state.lock();
-        if let Some(running) = state.running.take_if(|r| r.turn == turn) {
-            running.end.send_replace(Some(end));
+        let position = state.queue.iter().position(|w| w.turn == turn)?;
+        let waiting = &mut state.queue[position];
+        if std::mem::replace(&mut waiting.announced, true) {
+            return None;
         }
+        Some((position, waiting.entry.tag, waiting.why.clone()))
+    }
+
+    /// The turn is over: the next one runs, and is given back to be begun. Whoever waits for the end
+    /// learns it from the farewell, when everything before it can be read.
+    pub(crate) fn leave(&self, turn: TurnId, end: End) -> Option<(Farewell, Option<Waiting>)> {
+        let mut state = self.state.lock();
+        let running = state.running.take_if(|r| r.turn == turn)?;
+        let next = state.queue.pop_front();
+        if let Some(next) = &next {
+            state.running = Some(Running {
+                turn: next.turn,
+                end: next.end.clone(),
+            });
+        }
+        let waiting = running.end;
+        Some((Farewell { end, waiting }, next))
+    }
+
+    /// Takes a waiting message out. `tell` tells the actor, under the lock.
+    pub(crate) fn cancel(&self, turn: TurnId, tell: impl FnOnce(Waiting)) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        let place = state.queue.iter().position(|w| w.turn == turn);
+        match place.and_then(|place| state.queue.remove(place)) {
+            Some(waiting) => {
+                tell(waiting);
+                Ok(())
+            }
+            None => Err(not_waiting(turn)),
+        }
+    }
+
+    /// Puts another message in the place of a waiting one.
+    pub(crate) fn edit(&self, turn: TurnId, message: Arc<Message>) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        let mut queue = state.queue.iter_mut();
+        let waiting = queue
+            .find(|w| w.turn == turn)
+            .ok_or_else(|| not_waiting(turn))?;
+        waiting.entry.message = message;
+        Ok(())
+    }
+
+    /// Takes out everything that waits.
+    pub(crate) fn clear(&self) -> Vec<Waiting> {
+        self.state.lock().queue.drain(..).collect()
+    }
+
+    /// What waits, in order.
+    pub(crate) fn queued(&self) -> Vec<QueuedTurn> {
+        let state = self.state.lock();
+        let queued = state.queue.iter().map(|w| QueuedTurn {
+            turn: w.turn,
+            tag: w.entry.tag,
+            text: w.entry.message.text.clone(),
+        });
+        queued.collect()
     }
 
     /// No turn comes in any more. `false`: it was closed before.
@@ -91,39 +265,132 @@ impl Gate {
     pub(crate) fn abandon(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        if let Some(running) = state.running.take() {
+        let running = state.running.take().map(|r| r.end);
+        let queued: Vec<_> = state.queue.drain(..).map(|w| w.end).collect();
+        for end in running.into_iter().chain(queued) {
             let failure = Failure::new(ErrorKind::Closed, "the pool was dropped");
-            let end = End::Failed(failure, TurnResult::default());
-            running.end.send_replace(Some(end));
+            end.send_replace(Some(End::Failed(failure, TurnResult::default())));
         }
     }
+}
+
+fn not_waiting(turn: TurnId) -> Error {
+    let message = format!("turn {turn} does not wait in the queue, or no more");
+    Error::new(ErrorKind::Stale, message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn entry(text: &str) -> Entry {
+        Entry {
+            tag: None,
+            message: Arc::new(text.into()),
+            budget: Budget::default(),
+        }
+    }
+
+    fn send(gate: &Gate, text: &str) -> Result<Entered, Error> {
+        gate.enter(entry(text), false, None, |_, _| true)
+    }
+
+    fn queue(gate: &Gate, text: &str) -> Result<Entered, Error> {
+        gate.enter(entry(text), true, None, |_, _| true)
+    }
+
+    fn done() -> End {
+        End::Completed(TurnResult::default())
+    }
+
     #[test]
     fn one_turn_at_a_time_comes_in_and_none_after_the_close() {
-        let gate = Gate::default();
-        let (turn, end) = gate.enter(|_| true).expect("the gate is open");
-        let refused = gate.enter(|_| true).expect_err("a turn runs");
+        let gate = Gate::new(2);
+        let Ok(Entered::Started { turn, end }) = send(&gate, "one") else {
+            panic!("the gate is open");
+        };
+        let refused = send(&gate, "two").expect_err("a turn runs");
         assert_eq!(refused.kind(), ErrorKind::TurnInProgress);
-        gate.leave(turn, End::Completed(TurnResult::default()));
+        let (farewell, next) = gate.leave(turn, done()).expect("it ran");
+        assert!(next.is_none());
+        assert!(end.borrow().is_none(), "it is told later");
+        assert!(matches!(send(&gate, "two"), Ok(Entered::Started { .. })));
+        farewell.tell();
         assert!(end.borrow().is_some());
-        gate.enter(|_| true).expect("the turn is over");
         assert!(gate.close());
         assert!(!gate.close());
-        let refused = gate.enter(|_| true).expect_err("it is closed");
+        let refused = send(&gate, "three").expect_err("it is closed");
         assert_eq!(refused.kind(), ErrorKind::Closed);
     }
 
     #[test]
+    fn what_waits_comes_in_order_and_the_queue_is_bounded() {
+        let gate = Gate::new(2);
+        let Ok(Entered::Started { turn, .. }) = queue(&gate, "one") else {
+            panic!("nothing runs yet");
+        };
+        let Ok(Entered::Queued {
+            turn: second,
+            position: 0,
+            ..
+        }) = queue(&gate, "two")
+        else {
+            panic!("it waits first");
+        };
+        let Ok(Entered::Queued {
+            turn: third,
+            position: 1,
+            ..
+        }) = queue(&gate, "three")
+        else {
+            panic!("it waits second");
+        };
+        let refused = queue(&gate, "four").expect_err("the queue is full");
+        assert_eq!(refused.kind(), ErrorKind::TurnInProgress);
+        let (_, next) = gate.leave(turn, done()).expect("it ran");
+        assert_eq!(next.map(|n| n.turn), Some(second));
+        let refused = send(&gate, "five").expect_err("the next one runs already");
+        assert_eq!(refused.kind(), ErrorKind::TurnInProgress);
+        let (_, next) = gate.leave(second, done()).expect("it ran");
+        assert_eq!(next.map(|n| n.turn), Some(third));
+    }
+
+    #[test]
+    fn what_waits_can_be_changed_and_taken_out_until_it_begins() {
+        let gate = Gate::new(2);
+        let Ok(Entered::Started { turn, .. }) = send(&gate, "one") else {
+            panic!("nothing runs yet");
+        };
+        let Ok(Entered::Queued { turn: second, .. }) = queue(&gate, "two") else {
+            panic!("it waits");
+        };
+        gate.edit(second, Arc::new("changed".into()))
+            .expect("it waits");
+        assert_eq!(gate.queued()[0].text, "changed");
+        gate.cancel(second, drop).expect("it waits");
+        let late = gate.cancel(second, drop).expect_err("it does not");
+        assert_eq!(late.kind(), ErrorKind::Stale);
+        assert_eq!(
+            gate.edit(turn, Arc::new("x".into())).map_err(|e| e.kind()),
+            Err(ErrorKind::Stale)
+        );
+        let (_, next) = gate.leave(turn, done()).expect("it ran");
+        assert!(next.is_none());
+    }
+
+    #[test]
     fn an_actor_that_is_gone_leaves_no_turn_without_an_end() {
-        let gate = Gate::default();
-        let (_, end) = gate.enter(|_| true).expect("the gate is open");
+        let gate = Gate::new(1);
+        let Ok(Entered::Started { end, .. }) = send(&gate, "one") else {
+            panic!("nothing runs yet");
+        };
+        let Ok(Entered::Queued { end: queued, .. }) = queue(&gate, "two") else {
+            panic!("it waits");
+        };
         gate.abandon();
-        let end = end.borrow().clone();
-        assert!(matches!(end, Some(End::Failed(failure, _)) if failure.code == ErrorKind::Closed));
+        for end in [end, queued] {
+            let end = end.borrow().clone();
+            assert!(matches!(end, Some(End::Failed(f, _)) if f.code == ErrorKind::Closed));
+        }
     }
 }

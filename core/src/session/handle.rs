@@ -3,20 +3,27 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::capabilities::Feature;
 use crate::config::{Mode, SessionOptions};
 use crate::delivery::Events;
 use crate::error::{Error, ErrorKind};
-use crate::event::CloseReason;
-use crate::event::TurnResult;
-use crate::ids::{SessionId, TurnId};
+use crate::event::{Changed, CloseReason, RawJson, TurnResult};
+use crate::ids::{RequestId, SessionId, TurnId};
+use crate::message::Message;
+use crate::operation::Operation;
 use crate::pool::PoolInner;
-use crate::session::Receipt;
-use crate::session::Shared;
-use crate::session::actor::Message;
+use crate::request::Answer;
+use crate::session::call::Call;
+use crate::session::gate::QueuedTurn;
+use crate::session::send::{MessageLimits, OnBusy, SendOptions, Sent};
+use crate::session::shared::OpenRequest;
 use crate::session::turn::{AskError, Turn};
+use crate::session::{Receipt, Shared};
+use crate::settings::Change;
 
 /// One conversation with an agent. It outlives the agent's processes.
 ///
@@ -30,43 +37,21 @@ pub struct Session {
 
 pub(crate) struct SessionInner {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) inbox: mpsc::UnboundedSender<Message>,
+    pub(crate) inbox: mpsc::UnboundedSender<Call>,
     pub(crate) options: Arc<SessionOptions>,
     pub(crate) limits: MessageLimits,
     /// The pool lives as long as its sessions.
     pub(crate) _pool: Arc<PoolInner>,
 }
 
-/// What a message may be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MessageLimits {
-    pub(crate) bytes: usize,
-    pub(crate) chars: Option<usize>,
-}
-
-impl MessageLimits {
-    fn check(self, text: &str) -> Result<(), Error> {
-        if text.trim().is_empty() {
-            return Err(Error::invalid("message", "it is empty"));
-        }
-        if text.len() > self.bytes {
-            let (is, most) = (text.len(), self.bytes);
-            let message = format!("message of {is} bytes; the most is {most} (max_message)");
-            return Err(Error::new(ErrorKind::TooLarge, message));
-        }
-        if text.contains('\0') {
-            return Err(Error::invalid("message", "it has a NUL character"));
-        }
-        if let Some(most) = self.chars
-            // Bytes bound characters from above: counting is needed only near the limit.
-            && text.len() > most
-            && text.chars().nth(most).is_some()
-        {
-            let message = format!("message of more than {most} characters, the agent's limit");
-            return Err(Error::new(ErrorKind::TooLarge, message));
-        }
-        Ok(())
-    }
+/// What goes with an interrupted turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct InterruptOptions {
+    /// Commands that the agent leaves running go on, where it leaves any. Default: they are ended.
+    pub keep_commands: bool,
+    /// What waits in the queue is cancelled. Default: it stays.
+    pub drop_queue: bool,
 }
 
 /// A session at one moment.
@@ -82,6 +67,10 @@ pub struct SessionSnapshot {
     pub mode: Mode,
     /// The host's turn that runs.
     pub running: Option<TurnId>,
+    /// What waits for it to end, in order.
+    pub queued: Vec<QueuedTurn>,
+    /// Questions that wait for the host.
+    pub requests: Vec<OpenRequest>,
     /// Whether it takes no turns any more.
     pub closed: bool,
     /// The `seq` that the next event will have.
@@ -111,20 +100,24 @@ impl Session {
             provider_session_id: shared.conversation(),
             mode: shared.mode(),
             running: shared.gate.running(),
+            queued: shared.gate.queued(),
+            requests: shared.requests(),
             closed: shared.gate.is_closed(),
             next_seq: shared.log.next_seq(),
         }
     }
 
-    /// Sends a message. Accepted or refused at once: an accepted turn gets exactly one end.
+    /// Sends a message. Accepted or refused at once: an accepted turn gets exactly one end. Text is
+    /// a message; see [`Message`] for what can be attached, which is read before this returns.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TurnInProgress`], [`ErrorKind::Closed`], [`ErrorKind::TooLarge`], or
+    /// [`ErrorKind::TurnInProgress`], [`ErrorKind::Closed`], [`ErrorKind::TooLarge`],
+    /// [`ErrorKind::Unsupported`] for what the agent does not take, or
     /// [`ErrorKind::InvalidArgument`] for an empty message or one with a NUL character. A refused
     /// message causes no event.
-    pub fn send(&self, text: impl Into<String>) -> Result<Turn, Error> {
-        self.send_tagged(text, None)
+    pub fn send(&self, message: impl Into<Message>) -> Result<Turn, Error> {
+        self.send_tagged(message, None)
     }
 
     /// Like [`send`](Self::send), with a mark of the host's own that comes back in the turn's first
@@ -133,19 +126,43 @@ impl Session {
     /// # Errors
     ///
     /// Those of [`send`](Self::send).
-    pub fn send_tagged(&self, text: impl Into<String>, tag: Option<u64>) -> Result<Turn, Error> {
-        let text = text.into();
-        self.inner.limits.check(&text)?;
-        let shared = &self.inner.shared;
-        let from_seq = shared.log.next_seq();
-        let message = Arc::new(crate::message::Message::from(text));
-        let (turn, end) = shared.gate.enter(|turn| {
-            self.inner
-                .inbox
-                .send(Message::Send { turn, tag, message })
-                .is_ok()
-        })?;
-        Ok(Turn::new(Arc::clone(&self.inner), turn, from_seq, end))
+    pub fn send_tagged(
+        &self,
+        message: impl Into<Message>,
+        tag: Option<u64>,
+    ) -> Result<Turn, Error> {
+        let message = self.inner.admit(message)?;
+        let options = SendOptions {
+            tag,
+            ..SendOptions::default()
+        };
+        match self.inner.enter(message, options, false, None)? {
+            Sent::Started(turn) | Sent::Queued { turn, .. } => Ok(turn),
+            Sent::Steered { .. } => {
+                Err(Error::new(ErrorKind::Internal, "it was not to be steered"))
+            }
+        }
+    }
+
+    /// Like [`send`](Self::send), and says what became of the message: it runs, it waits for the
+    /// running turn, or it joined it. Waits only for the last, until the agent has shown it.
+    ///
+    /// Dropping the future of a message that is to join leaves open whether it does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send); [`ErrorKind::TurnInProgress`] also when the queue is full.
+    pub async fn send_with(
+        &self,
+        message: impl Into<Message>,
+        options: SendOptions,
+    ) -> Result<Sent, Error> {
+        let message = self.inner.admit(message)?;
+        match options.on_busy {
+            OnBusy::Reject => self.inner.enter(message, options, false, None),
+            OnBusy::Queue => self.inner.enter(message, options, true, None),
+            OnBusy::Steer => self.inner.steer(message, options).await,
+        }
     }
 
     /// Sends a message and waits for the result.
@@ -153,8 +170,79 @@ impl Session {
     /// # Errors
     ///
     /// Those of [`send`](Self::send), and the two ends that are not good ones.
-    pub async fn ask(&self, text: impl Into<String>) -> Result<TurnResult, AskError> {
-        self.send(text)?.result().await
+    pub async fn ask(&self, message: impl Into<Message>) -> Result<TurnResult, AskError> {
+        self.send(message)?.result().await
+    }
+
+    /// Takes a waiting message out of the queue. Its turn ends as interrupted.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Stale`] when it began, or never waited.
+    pub fn cancel(&self, turn: TurnId) -> Result<(), Error> {
+        self.inner.shared.gate.cancel(turn, |waiting| {
+            // A session that is gone has ended it already.
+            let _ = self.inner.inbox.send(Call::Cancelled(waiting));
+        })
+    }
+
+    /// Puts another message in the place of a waiting one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Stale`] when it began, or never waited; those of [`send`](Self::send) for the
+    /// message.
+    pub fn edit(&self, turn: TurnId, message: impl Into<Message>) -> Result<(), Error> {
+        let message = self.inner.admit(message)?;
+        self.inner.shared.gate.edit(turn, message)
+    }
+
+    /// Answers a question of the agent, once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::AlreadyAnswered`] saying by whom, [`ErrorKind::Stale`],
+    /// [`ErrorKind::InvalidArgument`] for an answer that the question does not take (it stays open),
+    /// [`ErrorKind::Closed`].
+    pub async fn answer(&self, request: RequestId, answer: Answer) -> Result<(), Error> {
+        let (reply, outcome) = oneshot::channel();
+        self.inner.call(Call::Answer {
+            request,
+            answer,
+            reply,
+        })?;
+        outcome.await.map_err(|_| Error::closed("session"))?
+    }
+
+    /// Changes settings: in the running process where the agent can, else by replacing it between
+    /// two turns. The answer, and an event, say which.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidArgument`] for what the agent cannot take
+    /// (nothing is changed then), [`ErrorKind::Closed`].
+    pub async fn change(&self, change: Change) -> Result<Changed, Error> {
+        let (reply, outcome) = oneshot::channel();
+        self.inner.call(Call::Change { change, reply })?;
+        outcome.await.map_err(|_| Error::closed("session"))?
+    }
+
+    /// Does something with the conversation. Starts a process if none runs.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] for what the agent cannot do, its own refusal,
+    /// [`ErrorKind::PoolFull`], [`ErrorKind::ProcessExit`], [`ErrorKind::Closed`].
+    pub async fn operate(&self, operation: Operation) -> Result<RawJson, Error> {
+        let feature = Feature::from(operation.kind());
+        let capabilities = self.inner.limits.capabilities;
+        if !capabilities.can(feature, self.inner.shared.mode()) {
+            let message = format!("the agent cannot do this here: {:?}", operation.kind());
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let (reply, outcome) = oneshot::channel();
+        self.inner.call(Call::Operate { operation, reply })?;
+        outcome.await.map_err(|_| Error::closed("session"))?
     }
 
     /// The session's events from `seq` on (1 is the first), then live. Any number of readers may
@@ -164,13 +252,29 @@ impl Session {
         Events::new(Arc::clone(&self.inner.shared.log), from_seq)
     }
 
-    /// Ends the turn that runs, the host's or the agent's own. See [`Turn::interrupt`].
+    /// Ends the turn that runs, the host's or the agent's own. See [`Turn::interrupt`]. What waits in
+    /// the queue stays, and the next of it begins.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Closed`] when the session is gone.
     pub async fn interrupt(&self, turn: TurnId) -> Result<Receipt, Error> {
-        self.inner.interrupt(turn).await
+        self.inner
+            .interrupt(turn, InterruptOptions::default())
+            .await
+    }
+
+    /// Like [`interrupt`](Self::interrupt), with a say in what goes with the turn.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`] when the session is gone.
+    pub async fn interrupt_with(
+        &self,
+        turn: TurnId,
+        options: InterruptOptions,
+    ) -> Result<Receipt, Error> {
+        self.inner.interrupt(turn, options).await
     }
 
     /// Keeps the session's process from eviction while the guard lives.
@@ -210,18 +314,33 @@ impl fmt::Debug for Session {
 }
 
 impl SessionInner {
-    pub(crate) async fn interrupt(&self, turn: TurnId) -> Result<Receipt, Error> {
+    pub(crate) async fn interrupt(
+        &self,
+        turn: TurnId,
+        options: InterruptOptions,
+    ) -> Result<Receipt, Error> {
+        if options.drop_queue {
+            for waiting in self.shared.gate.clear() {
+                self.call(Call::Cancelled(waiting))?;
+            }
+        }
         let (reply, receipt) = oneshot::channel();
-        self.inbox
-            .send(Message::Interrupt { turn, reply })
-            .map_err(|_| Error::closed("session"))?;
+        self.call(Call::Interrupt {
+            turn,
+            keep_commands: options.keep_commands,
+            reply,
+        })?;
         receipt.await.map_err(|_| Error::closed("session"))
+    }
+
+    fn call(&self, call: Call) -> Result<(), Error> {
+        self.inbox.send(call).map_err(|_| Error::closed("session"))
     }
 
     fn close(&self) {
         if self.shared.gate.close() {
             // A session that is gone is closed.
-            let _ = self.inbox.send(Message::Close {
+            let _ = self.inbox.send(Call::Close {
                 reason: CloseReason::Host,
                 by: None,
             });
@@ -244,14 +363,14 @@ pub struct Hold {
 impl Hold {
     fn new(inner: Arc<SessionInner>) -> Self {
         // A session that is gone needs no hold.
-        let _ = inner.inbox.send(Message::Hold(true));
+        let _ = inner.inbox.send(Call::Hold(true));
         Self { inner }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let _ = self.inner.inbox.send(Message::Hold(false));
+        let _ = self.inner.inbox.send(Call::Hold(false));
     }
 }
 

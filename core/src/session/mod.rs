@@ -1,19 +1,28 @@
 //! A session: the machine that decides, the actor that drives it, the handles that hosts hold.
 
 mod actor;
+mod alarm;
+mod call;
 mod gate;
 mod handle;
 mod launch;
 mod machine;
+mod replies;
+mod send;
 mod shared;
 mod turn;
 
-pub(crate) use actor::{Message, Parts, run};
-pub use handle::{Hold, Session, SessionSnapshot};
-pub(crate) use handle::{MessageLimits, SessionInner};
+pub(crate) use actor::{Parts, run};
+pub(crate) use call::Call;
+pub use gate::QueuedTurn;
+pub(crate) use handle::SessionInner;
+pub use handle::{Hold, InterruptOptions, Session, SessionSnapshot};
 pub(crate) use launch::program;
-pub(crate) use machine::{Machine, Policy};
-pub(crate) use shared::Shared;
+pub(crate) use machine::{Approvals, Machine, Policy};
+pub(crate) use send::MessageLimits;
+pub use send::{OnBusy, SendOptions, Sent};
+pub use shared::OpenRequest;
+pub(crate) use shared::{Opening, Shared};
 pub use turn::{AskError, Turn};
 
 use serde::{Deserialize, Serialize};

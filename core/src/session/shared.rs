@@ -1,12 +1,16 @@
 //! What the actor of a session and its handles both see.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use serde::Serialize;
 
 use crate::config::Mode;
 use crate::delivery::Log;
-use crate::ids::SessionId;
+use crate::event::{Body, RequestKind};
+use crate::ids::{RequestId, SessionId};
+use crate::request::Decision;
 use crate::session::gate::Gate;
 
 /// A session's face: the actor writes, hosts read.
@@ -22,27 +26,85 @@ pub(crate) struct Shared {
 struct Face {
     conversation: Option<String>,
     mode: Mode,
+    requests: BTreeMap<RequestId, OpenRequest>,
+}
+
+/// A question of the agent that waits for the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenRequest {
+    /// The id to answer.
+    pub request: RequestId,
+    /// What it asks.
+    pub kind: RequestKind,
+    /// One line for people.
+    pub title: String,
+    /// What it can be answered with.
+    pub decisions: Vec<Decision>,
+    /// Until when it waits, in milliseconds since the Unix epoch.
+    pub deadline_unix_ms: i64,
+}
+
+/// What a session's face begins with.
+pub(crate) struct Opening {
+    pub id: SessionId,
+    pub log_bytes: usize,
+    pub queue_limit: usize,
+    pub resume: Option<String>,
+    pub mode: Mode,
 }
 
 impl Shared {
-    pub(crate) fn new(id: SessionId, log_bytes: usize, resume: Option<String>, mode: Mode) -> Self {
+    pub(crate) fn new(opening: Opening) -> Self {
         Self {
-            id,
-            log: Log::new(id, log_bytes),
-            gate: Gate::default(),
+            id: opening.id,
+            log: Log::new(opening.id, opening.log_bytes),
+            gate: Gate::new(opening.queue_limit),
             face: Mutex::new(Face {
-                conversation: resume,
-                mode,
+                conversation: opening.resume,
+                mode: opening.mode,
+                requests: BTreeMap::new(),
             }),
         }
     }
 
-    pub(crate) fn bind(&self, conversation: &str) {
-        self.face.lock().conversation = Some(conversation.to_owned());
+    /// Takes note of what hosts are about to be told.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "few kinds change the face")]
+    pub(crate) fn note(&self, body: &Body) {
+        match body {
+            Body::SessionBound {
+                provider_session_id,
+                ..
+            } => self.face.lock().conversation = Some(provider_session_id.clone()),
+            Body::RequestOpened {
+                request,
+                kind,
+                title,
+                decisions,
+                deadline_unix_ms: Some(deadline),
+                ..
+            } => {
+                let open = OpenRequest {
+                    request: *request,
+                    kind: *kind,
+                    title: title.clone(),
+                    decisions: decisions.clone(),
+                    deadline_unix_ms: *deadline,
+                };
+                self.face.lock().requests.insert(*request, open);
+            }
+            Body::RequestResolved { request, .. } => {
+                self.face.lock().requests.remove(request);
+            }
+            _ => {}
+        }
     }
 
     pub(crate) fn conversation(&self) -> Option<String> {
         self.face.lock().conversation.clone()
+    }
+
+    pub(crate) fn requests(&self) -> Vec<OpenRequest> {
+        self.face.lock().requests.values().cloned().collect()
     }
 
     pub(crate) fn set_mode(&self, mode: Mode) {

@@ -14,7 +14,7 @@ use crate::event::{Body, Event, Failure, TurnResult};
 use crate::ids::TurnId;
 use crate::session::Receipt;
 use crate::session::gate::{End, EndReceiver};
-use crate::session::handle::SessionInner;
+use crate::session::handle::{InterruptOptions, SessionInner};
 
 /// An accepted message and everything until its one end.
 ///
@@ -88,7 +88,8 @@ impl Turn {
     ///
     /// [`ErrorKind::Closed`] when the session is gone.
     pub async fn interrupt(&self) -> Result<Receipt, Error> {
-        self.session.interrupt(self.id).await
+        let options = InterruptOptions::default();
+        self.session.interrupt(self.id, options).await
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Arc<Event>>> {

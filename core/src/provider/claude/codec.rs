@@ -282,8 +282,12 @@ impl ClaudeCodec {
         if let Some(model) = &init.model {
             self.model = Some(model.to_string());
         }
+        let uuids = init.user_message_uuids.unwrap_or_default();
         let id = text(init.session_id.as_ref());
-        if !id.is_empty() && self.session_id.as_deref() != Some(id) {
+        let other = !id.is_empty() && self.session_id.as_deref() != Some(id);
+        // What answers messages that nobody sent here does not name this conversation.
+        let known = self.session_id.is_some() || self.resume.is_some();
+        if other && !(known && self.turns.is_foreign(&uuids)) {
             self.session_id = Some(id.to_owned());
             let body = SignalBody::Bound {
                 provider_session_id: id.to_owned(),
@@ -292,7 +296,6 @@ impl ClaudeCodec {
             };
             self.say(TurnRef::None, body, out);
         }
-        let uuids = init.user_message_uuids.unwrap_or_default();
         self.turns.init(&uuids, self.background.owed(), out);
         self.background.settle();
         self.report_background(out);

@@ -63,6 +63,8 @@ impl Provider for Claude {
                 // At most 1.6 s were seen, with background work to end.
                 signal: Some((AgentSignal::Terminate, Duration::from_secs(3))),
             },
+            // It says so in its protocol.
+            refusal: |_| None,
         }
     }
 

@@ -150,6 +150,21 @@ impl Turns {
         self.working();
     }
 
+    /// Whether these messages are all of somebody else.
+    pub(super) fn is_foreign(&self, uuids: &[Text<'_>]) -> bool {
+        let running = self
+            .running
+            .as_ref()
+            .and_then(|running| match &running.who {
+                Who::Host(host) => Some(host),
+                Who::Agent(_) => None,
+            });
+        let current = running.into_iter().chain(&self.waiting);
+        let ours: Vec<_> = current.map(|host| &host.uuid).chain(&self.over).collect();
+        let is_ours = |uuid: &Text<'_>| ours.iter().any(|known| ***known == **uuid);
+        !uuids.is_empty() && !uuids.iter().any(is_ours)
+    }
+
     /// Something happens that only happens in a turn.
     pub(super) fn sign(&mut self, out: &mut Output) {
         if self.running.is_none() && self.waiting.is_some() {

@@ -6,7 +6,7 @@
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, from_str};
 
-use super::failure::{kind_by_text, one_line};
+use super::failure::{kind_by_text, one_line, open_kind};
 use super::input::prompt;
 use super::item::{Item, read_item};
 use super::ledger::{Ledger, Scope};
@@ -31,6 +31,8 @@ pub(super) struct Exec {
     resume: Option<String>,
     /// The turn, from its request until its end.
     turn: Option<TurnId>,
+    /// Whether the agent opened its thread.
+    begun: bool,
     interrupted: bool,
     over: Option<TurnId>,
     lines: Lines,
@@ -123,10 +125,24 @@ impl Codec for Exec {
     }
 
     /// An interrupted process says nothing more. That any other one ended too early is core's to
-    /// say: what it wrote to stderr tells why.
+    /// say, except why it did not begin.
     fn end_of_output(&mut self, out: &mut Output) {
         if self.interrupted {
             self.end(Outcome::Interrupted, None, out);
+        }
+    }
+
+    /// That the thread is not there is said on stderr alone, and nothing of the turn was said.
+    fn last_words(&mut self, stderr: &str, out: &mut Output) {
+        if self.resume.is_none() || self.begun {
+            return;
+        }
+        let mut errors = stderr.lines().filter_map(|l| l.strip_prefix("Error: "));
+        let lost = errors.find(|error| open_kind(true, error) == ErrorKind::ResumeFailed);
+        if let Some(error) = lost {
+            let code = ErrorKind::ResumeFailed;
+            let message = one_line(error);
+            self.end(Outcome::Failed { code, message }, None, out);
         }
     }
 }
@@ -170,6 +186,7 @@ impl Exec {
     }
 
     fn bound(&mut self, thread: &str, out: &mut Output) {
+        self.begun = true;
         let Some(conversation) = self.conversation else {
             return;
         };

@@ -101,6 +101,13 @@ pub(super) fn open_kind(resuming: bool, message: &str) -> ErrorKind {
     }
 }
 
+/// What `codex exec` means, which says only on stderr that it does not know a thread.
+pub(super) fn refusal(stderr: &str) -> Option<(ErrorKind, String)> {
+    let mut lines = stderr.lines().rev();
+    let line = lines.find(|line| open_kind(true, line) == ErrorKind::ResumeFailed)?;
+    Some((ErrorKind::ResumeFailed, one_line(line)))
+}
+
 /// Why a turn could not be started.
 pub(super) fn start_kind(code: i64) -> ErrorKind {
     match code {
@@ -121,4 +128,18 @@ pub(super) fn one_line(text: &str) -> String {
         line.push(if c.is_control() { ' ' } else { c });
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_exec_does_not_know_is_a_refusal_and_nothing_else_is() {
+        let line = "Error: thread/resume: thread/resume failed: no rollout found for thread id R";
+        let stderr = format!("Reading prompt from stdin...\n{line}\n");
+        let expected = (ErrorKind::ResumeFailed, line.to_owned());
+        assert_eq!(refusal(&stderr), Some(expected));
+        assert_eq!(refusal("thread 'main' panicked"), None);
+    }
 }

@@ -77,6 +77,7 @@ impl Provider for Codex {
                 half_close: Duration::from_secs(5),
                 signal: Some((AgentSignal::Terminate, Duration::from_secs(5))),
             },
+            refusal: failure::refusal,
         }
     }
 

@@ -178,12 +178,12 @@ impl Thread {
         }
         self.say(TurnRef::Host(turn), SignalBody::Taken, out);
         if let Some(id) = id {
-            self.name_turn(TurnRef::Host(turn), id, out);
             self.send_steers(id, calls, out);
         }
     }
 
-    /// Tells the host the agent's id of a turn, by which it can be taken back.
+    /// Tells the host the agent's id of a turn, by which it can be taken back. Not before its end:
+    /// until the model speaks, nothing of a turn is shown.
     fn name_turn(&self, turn: TurnRef, id: &str, out: &mut Output) {
         let (state, message) = ("turn_id".to_owned(), id.to_owned());
         out.show(self.conversation, turn, Body::Status { state, message });
@@ -247,16 +247,12 @@ impl Thread {
             let turn = TurnRef::Agent(self.agent_turns);
             self.running = Some(Running::new(id, turn));
             self.say(turn, SignalBody::AgentTurn, out);
-            self.name_turn(turn, id, out);
             return;
         };
         let turn = TurnRef::Host(host.turn);
         let mut running = Running::new(id, turn);
         running.structured = host.message.output_schema.is_some();
         self.running = Some(running);
-        if let Stage::Taken(None) = host.stage {
-            self.name_turn(turn, id, out);
-        }
     }
 
     /// A turn is over, as the server says. Gives back which, so that its questions can be closed
@@ -291,6 +287,7 @@ impl Thread {
             self.stop_commands(calls, out);
         }
         self.refuse_steers(turn, out);
+        self.name_turn(turn, &running.id, out);
         let end = Box::new(running.end(wire, self.settings.model.clone()));
         self.say(turn, SignalBody::Ended(end), out);
         self.send_held(calls, out);

@@ -16,6 +16,8 @@ use crate::process::Stop;
 enum Due {
     Start,
     Grace,
+    Request,
+    Budget,
     FirstSign,
     FirstOutput,
     Silence,
@@ -46,20 +48,36 @@ impl Machine {
     }
 
     fn due(&self) -> Option<(Instant, Due)> {
-        let process = self.process.as_ref()?;
         let limits = self.policy.timeouts;
+        let budget = self.budget_ends().map(|at| (at, Due::Budget));
+        let Some(process) = &self.process else {
+            return budget;
+        };
         if !process.ready {
-            return Some((process.since + limits.start, Due::Start));
+            let start = (process.since + limits.start, Due::Start);
+            return budget.into_iter().chain([start]).min();
         }
         let interrupted = self.host.as_ref().and_then(|h| h.interrupted);
         let interrupted = interrupted.or(self.agent.as_ref().and_then(|a| a.tally.interrupted));
         let grace = interrupted.map(|at| (at + limits.interrupt_grace, Due::Grace));
+        let request = self.questions.deadline().map(|at| (at, Due::Request));
         let patience = if self.paused { None } else { self.patience() };
-        grace.into_iter().chain(patience).min()
+        let others = request.into_iter().chain(budget).chain(patience);
+        grace.into_iter().chain(others).min()
+    }
+
+    /// When the host's turn has taken all the time it may.
+    fn budget_ends(&self) -> Option<Instant> {
+        let host = self.host.as_ref().filter(|h| h.exceeded.is_none())?;
+        Some(host.tally.accepted() + host.budget.max_duration?)
     }
 
     /// How long the running turn may give no sign of life.
     fn patience(&self) -> Option<(Instant, Due)> {
+        // It waits for the host, not the host for it.
+        if self.questions.is_open() {
+            return None;
+        }
         let limits = self.policy.timeouts;
         let process = self.process.as_ref()?;
         let slow = process.mode == Mode::OneShot && !self.policy.one_shot_deltas;
@@ -102,6 +120,10 @@ impl Machine {
                 (ErrorKind::StartTimeout, message)
             }
             Due::Grace => return self.expire_grace(now, out),
+            Due::Request => return self.expire_requests(now, out),
+            Due::Budget => {
+                return self.exceed(now, "the turn took all the time it may".to_owned(), out);
+            }
             Due::FirstSign => {
                 let limit = limits.first_sign.as_millis();
                 let message = format!("the agent gave no sign of the turn within {limit} ms");

@@ -1,10 +1,11 @@
 //! How processes and turns leave a session.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Effect, Machine, Probation, Process, show};
+use super::{Effect, HostTurn, Input, Machine, Probation, Process, show};
 use crate::config::Mode;
-use crate::event::{Body, Exit, Failure, StopReason, WarningCode};
+use crate::error::{Error, ErrorKind};
+use crate::event::{Body, CloseReason, Exit, Failure, StopReason, WarningCode};
 use crate::ids::ProcessId;
 use crate::process::Stop;
 use crate::provider::{Outcome, TurnEnd};
@@ -13,12 +14,37 @@ use crate::provider::{Outcome, TurnEnd};
 #[derive(Debug)]
 pub(super) struct Ending {
     pub(super) id: ProcessId,
-    pub(super) spawned: bool,
+    /// The operating system's number; 0: it was never seen to run.
+    pub(super) pid: u32,
     pub(super) reason: StopReason,
     pub(super) exit: Option<Exit>,
 }
 
+/// How long a process that is ending may keep the next turn waiting.
+const HASTE: Duration = Duration::from_secs(1);
+
 impl Machine {
+    /// Whether a process that is not gone yet has the conversation that is to go on. Two at a time
+    /// would each write a history of their own, and some agents refuse.
+    pub(super) fn waits_for_ending(&self, now: Instant, out: &mut Vec<Effect>) -> bool {
+        if self.conversation.is_none() || !self.policy.resume {
+            return false;
+        }
+        let by = Some(now + HASTE);
+        for ending in &self.ending {
+            out.push(Effect::Stop(ending.id, Stop::Gently { by }));
+        }
+        !self.ending.is_empty()
+    }
+
+    /// Lets go of a process that ended by itself between turns, or that cannot be heard any more.
+    pub(super) fn drop_ended(&mut self, out: &mut Vec<Effect>) {
+        let ended = |p: &Process| p.exit.is_some() || p.output_closed;
+        if self.process.as_ref().is_some_and(ended) {
+            self.release(StopReason::Exited, Stop::Gently { by: None }, out);
+        }
+    }
+
     /// Lets go of the current process.
     pub(super) fn release(&mut self, reason: StopReason, stop: Stop, out: &mut Vec<Effect>) {
         let Some(process) = self.process.take() else {
@@ -27,12 +53,17 @@ impl Machine {
         if !process.ready {
             out.push(Effect::StartDone);
         }
+        self.withdraw_of(None, out);
+        self.drop_steers(out);
+        self.drop_changes(out);
+        let lost = Error::new(ErrorKind::ProcessExit, "the process ended first");
+        self.fail_errands(&lost, out);
         out.push(Effect::Stop(process.id, stop));
         self.free_slot(out);
         let Process { id, pid, exit, .. } = process;
         self.ending.push(Ending {
             id,
-            spawned: pid != 0,
+            pid,
             reason,
             exit: exit.map(|(exit, _)| exit),
         });
@@ -57,7 +88,7 @@ impl Machine {
             self.warn(out, WarningCode::Stuck, message);
         }
         self.left.extend_from_slice(&left);
-        if ending.spawned {
+        if ending.pid != 0 {
             show(
                 out,
                 None,
@@ -71,25 +102,31 @@ impl Machine {
         }
     }
 
+    /// Nothing is carried out or heard any more, because the library's own threads end. All that
+    /// began has its end all the same, and what is not proved gone is named.
+    pub(crate) fn abandon(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let by = Some(now);
+        let reason = CloseReason::Host;
+        self.step(now, Input::Close { reason, by }, out);
+        for ending in std::mem::take(&mut self.ending) {
+            self.left.extend((ending.pid != 0).then_some(ending.pid));
+        }
+        self.step(now, Input::Tick, out);
+    }
+
     /// The agent says that the host's turn is over.
     pub(super) fn end_host(&mut self, now: Instant, end: TurnEnd, out: &mut Vec<Effect>) {
         let Some(mut host) = self.host.take() else {
             return;
         };
         self.kept = true;
-        let outcome = end.outcome.clone();
+        self.withdraw_of(Some(host.tally.id), out);
+        let outcome = over_budget(&host, &end).unwrap_or_else(|| end.outcome.clone());
         let good = outcome == Outcome::Completed;
         let result = host.tally.result(now, Some(end), &mut self.cost_usd);
         show(out, Some(host.tally.id), end_body(outcome, result));
         if good {
             self.serve_probation(out);
-        }
-        if self
-            .process
-            .as_ref()
-            .is_some_and(|p| p.mode == Mode::OneShot)
-        {
-            self.release(StopReason::TurnDone, Stop::Gently { by: None }, out);
         }
     }
 
@@ -98,6 +135,7 @@ impl Machine {
         let Some(mut agent) = self.agent.take() else {
             return;
         };
+        self.withdraw_of(Some(agent.tally.id), out);
         let outcome = end.outcome.clone();
         let result = agent.tally.result(now, Some(end), &mut self.cost_usd);
         show(out, Some(agent.tally.id), end_body(outcome, result));
@@ -112,6 +150,7 @@ impl Machine {
         out: &mut Vec<Effect>,
     ) {
         if let Some(mut host) = self.host.take() {
+            self.withdraw_of(Some(host.tally.id), out);
             let result = host.tally.result(now, None, &mut self.cost_usd);
             show(
                 out,
@@ -126,8 +165,16 @@ impl Machine {
 
     pub(super) fn end_host_interrupted(&mut self, now: Instant, out: &mut Vec<Effect>) {
         if let Some(mut host) = self.host.take() {
+            self.withdraw_of(Some(host.tally.id), out);
             let result = host.tally.result(now, None, &mut self.cost_usd);
-            show(out, Some(host.tally.id), Body::TurnInterrupted { result });
+            let body = match host.exceeded.take() {
+                Some(why) => Body::TurnFailed {
+                    failure: Failure::new(ErrorKind::BudgetExceeded, why).into(),
+                    result,
+                },
+                None => Body::TurnInterrupted { result },
+            };
+            show(out, Some(host.tally.id), body);
         }
     }
 
@@ -138,6 +185,7 @@ impl Machine {
         out: &mut Vec<Effect>,
     ) {
         if let Some(mut agent) = self.agent.take() {
+            self.withdraw_of(Some(agent.tally.id), out);
             let result = agent.tally.result(now, None, &mut self.cost_usd);
             show(
                 out,
@@ -152,8 +200,20 @@ impl Machine {
 
     pub(super) fn end_agent_interrupted(&mut self, now: Instant, out: &mut Vec<Effect>) {
         if let Some(mut agent) = self.agent.take() {
+            self.withdraw_of(Some(agent.tally.id), out);
             let result = agent.tally.result(now, None, &mut self.cost_usd);
             show(out, Some(agent.tally.id), Body::TurnInterrupted { result });
+        }
+    }
+
+    /// A one-shot process with nothing to do goes.
+    pub(super) fn drop_unwanted(&mut self, out: &mut Vec<Effect>) {
+        let unwanted = |p: &Process| p.mode == Mode::OneShot && p.ready;
+        if self.host.is_none()
+            && self.errands.is_empty()
+            && self.process.as_ref().is_some_and(unwanted)
+        {
+            self.release(StopReason::TurnDone, Stop::Gently { by: None }, out);
         }
     }
 
@@ -168,6 +228,17 @@ impl Machine {
             }
         }
     }
+}
+
+/// The failure of a turn that used up what it may, however the agent ended it.
+fn over_budget(host: &HostTurn, end: &TurnEnd) -> Option<Outcome> {
+    let code = ErrorKind::BudgetExceeded;
+    if let Some(message) = host.exceeded.clone() {
+        return Some(Outcome::Failed { code, message });
+    }
+    let (most, cost) = (host.budget.max_cost_usd?, end.cost_usd?);
+    let message = format!("the turn cost {cost} US dollars");
+    (cost > most).then_some(Outcome::Failed { code, message })
 }
 
 fn end_body(outcome: Outcome, result: Box<crate::event::TurnResult>) -> Body {

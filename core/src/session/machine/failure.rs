@@ -19,7 +19,7 @@ impl Machine {
         out: &mut Vec<Effect>,
     ) {
         if self.process.as_ref().is_none_or(|p| p.id != id) {
-            return self.report_of_ending(id, report, out);
+            return self.report_of_ending(now, id, report, out);
         }
         match report {
             Report::Spawned { pid, containment } => self.spawned(pid, containment, out),
@@ -54,14 +54,23 @@ impl Machine {
         }
     }
 
-    fn report_of_ending(&mut self, id: ProcessId, report: Report, out: &mut Vec<Effect>) {
+    fn report_of_ending(
+        &mut self,
+        now: Instant,
+        id: ProcessId,
+        report: Report,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(ending) = self.ending.iter_mut().find(|e| e.id == id) else {
             return;
         };
         match report {
-            Report::Spawned { .. } => ending.spawned = true,
+            Report::Spawned { pid, .. } => ending.pid = pid,
             Report::Exited { exit, .. } => ending.exit = Some(exit),
-            Report::Gone { left } => self.gone(id, left, out),
+            Report::Gone { left } => {
+                self.gone(id, left, out);
+                self.start_granted(now, out);
+            }
             Report::Note { code, message } => self.warn(out, code, message),
             Report::SpawnFailed(_)
             | Report::Signals(_)
@@ -97,6 +106,10 @@ impl Machine {
         let Some((exit, stderr)) = process.exit.clone() else {
             return;
         };
+        let refusal = (self.policy.refusal)(&stderr);
+        if let Some((code, message)) = refusal.filter(|_| self.is_unsigned()) {
+            return self.refused(now, code, message, out);
+        }
         let failure = Failure {
             code: ErrorKind::ProcessExit,
             message: exit_message(exit),
@@ -142,12 +155,17 @@ impl Machine {
 
     /// Only a turn of which the agent had shown no sign is sent again, and only once.
     fn may_retry(&self) -> bool {
+        self.is_unsigned() && self.host.as_ref().is_some_and(|host| !host.retried)
+    }
+
+    /// Whether the agent has shown no sign of the host's turn.
+    fn is_unsigned(&self) -> bool {
         self.host.as_ref().is_some_and(|host| {
             let unseen = match host.stage {
                 Stage::Acquiring | Stage::Starting => true,
                 Stage::Sent { signed, .. } => !signed,
             };
-            unseen && !host.retried && !host.tally.shown && !host.tally.has_used_tools()
+            unseen && !host.tally.shown && !host.tally.has_used_tools()
         })
     }
 

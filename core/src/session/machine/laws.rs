@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::Requests;
 use crate::error::ErrorKind;
 use crate::event::ToolKind;
 use crate::provider::{Outcome, SignalBody, TurnEnd, TurnRef};
@@ -21,6 +22,10 @@ enum Move {
     Signal(usize, Says),
     Report(usize, u8),
     Paused(bool),
+    Steer,
+    Answer(usize),
+    Change(bool),
+    Operate,
     Close,
     Later(u32),
 }
@@ -38,6 +43,11 @@ enum Says {
     AgentEnds(u32),
     Background(u32),
     Asked(usize),
+    Withdrawn,
+    Steered(usize, bool),
+    Changed(bool),
+    Operated(usize),
+    Used(usize),
     Ends(usize, u8),
     Broken,
 }
@@ -56,7 +66,12 @@ fn says() -> impl Strategy<Value = Says> {
         1 => agent.clone().prop_map(Says::AgentText),
         1 => agent.prop_map(Says::AgentEnds),
         1 => (0..2_u32).prop_map(Says::Background),
-        1 => back.clone().prop_map(Says::Asked),
+        2 => back.clone().prop_map(Says::Asked),
+        1 => Just(Says::Withdrawn),
+        1 => (back.clone(), any::<bool>()).prop_map(|(b, r)| Says::Steered(b, r)),
+        1 => any::<bool>().prop_map(Says::Changed),
+        1 => back.clone().prop_map(Says::Operated),
+        1 => back.clone().prop_map(Says::Used),
         3 => (back, 0..4_u8).prop_map(|(b, o)| Says::Ends(b, o)),
         1 => Just(Says::Broken),
     ]
@@ -72,6 +87,10 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         12 => (0..3_usize, says()).prop_map(|(p, s)| Move::Signal(p, s)),
         3 => (0..3_usize, 0..6_u8).prop_map(|(p, r)| Move::Report(p, r)),
         1 => any::<bool>().prop_map(Move::Paused),
+        1 => Just(Move::Steer),
+        2 => (0..3_usize).prop_map(Move::Answer),
+        1 => any::<bool>().prop_map(Move::Change),
+        1 => Just(Move::Operate),
         1 => Just(Move::Close),
         2 => (0..200_u32).prop_map(Move::Later),
     ];
@@ -92,6 +111,8 @@ fn policies() -> impl Strategy<Value = Policy> {
             resume,
             first_sign,
             one_shot_deltas: true,
+            steer: crate::capabilities::Support::WARM,
+            refusal: |_| None,
         },
     )
 }
@@ -115,13 +136,20 @@ struct World {
     slot: bool,
     idle: bool,
     closed: usize,
+    /// The last number of a call that is answered later.
+    number: u64,
+    steers: BTreeSet<u64>,
+    changes: BTreeSet<u64>,
+    operations: BTreeSet<u64>,
+    requests: Vec<RequestId>,
+    unsettled: BTreeMap<RequestId, Option<TurnId>>,
 }
 
 impl World {
-    fn new(policy: Policy) -> Self {
+    fn new(policy: Policy, requests: Requests) -> Self {
         let now = Instant::now();
         Self {
-            machine: Machine::new(policy, None, now),
+            machine: Machine::new(policy, super::tests::approvals(requests), None, now),
             now,
             turns: Vec::new(),
             processes: Vec::new(),
@@ -136,6 +164,12 @@ impl World {
             slot: false,
             idle: false,
             closed: 0,
+            number: 0,
+            steers: BTreeSet::new(),
+            changes: BTreeSet::new(),
+            operations: BTreeSet::new(),
+            requests: Vec::new(),
+            unsettled: BTreeMap::new(),
         }
     }
 
@@ -156,9 +190,13 @@ impl World {
                     turn,
                     tag: None,
                     message: Arc::new("x".into()),
+                    budget: crate::budget::Budget::default(),
                 }
             }
-            Move::Interrupt(n) => Input::Interrupt(Self::back(&self.turns, *n)?),
+            Move::Interrupt(n) => Input::Interrupt {
+                turn: Self::back(&self.turns, *n)?,
+                keep_commands: false,
+            },
             Move::Granted(given) => {
                 if !std::mem::take(&mut self.pending) {
                     return None;
@@ -188,6 +226,39 @@ impl World {
                 Input::Report(process, self.report(process, *report))
             }
             Move::Paused(paused) => Input::Paused(*paused),
+            Move::Answer(n) => Input::Answer {
+                request: Self::back(&self.requests, *n)?,
+                answer: Answer::Deny {
+                    message: String::new(),
+                    interrupt: false,
+                },
+            },
+            Move::Steer | Move::Change(_) | Move::Operate if self.closed > 0 => return None,
+            Move::Steer => {
+                self.number += 1;
+                self.steers.insert(self.number);
+                Input::Steer {
+                    steer: self.number,
+                    message: Arc::new("x".into()),
+                }
+            }
+            Move::Change(live) => {
+                self.number += 1;
+                self.changes.insert(self.number);
+                Input::Change {
+                    number: self.number,
+                    change: Arc::default(),
+                    live: *live,
+                }
+            }
+            Move::Operate => {
+                self.number += 1;
+                self.operations.insert(self.number);
+                Input::Operate {
+                    number: self.number,
+                    operation: Arc::new(Operation::Compact {}),
+                }
+            }
             Move::Close => Input::Close {
                 reason: CloseReason::Host,
                 by: None,
@@ -275,6 +346,28 @@ impl World {
                 }));
                 (host(*n)?, body)
             }
+            Says::Withdrawn => {
+                let request = crate::provider::AgentRequest(1);
+                (TurnRef::None, SignalBody::Withdrawn { request })
+            }
+            Says::Steered(n, joined) => {
+                let steer = self.steers.iter().copied().nth(*n)?;
+                let refused = (!joined).then(|| "no".to_owned());
+                (TurnRef::None, SignalBody::Steered { steer, refused })
+            }
+            Says::Changed(taken) => {
+                let refused = (!taken).then(|| "no".to_owned());
+                (TurnRef::None, SignalBody::Changed { refused })
+            }
+            Says::Operated(n) => {
+                let number = self.operations.iter().copied().nth(*n)?;
+                let outcome = Ok(crate::event::RawJson::from_text("{}"));
+                (TurnRef::None, SignalBody::Operated { number, outcome })
+            }
+            Says::Used(n) => {
+                let usage = crate::event::Usage::default();
+                (host(*n)?, SignalBody::Show(Body::Usage { usage }))
+            }
             Says::Ends(n, outcome) => {
                 let message = "no".to_owned();
                 let outcome = match outcome {
@@ -341,6 +434,7 @@ impl World {
             effect,
             Effect::RefuseEviction | Effect::Receipt(_) | Effect::Abandon
         );
+
         assert!(
             answers || self.closed == 0,
             "it follows the close: {effect:?}"
@@ -382,7 +476,13 @@ impl World {
             Effect::Busy => assert!(std::mem::take(&mut self.idle)),
             Effect::Show(turn, body) => self.look(turn, &body),
             Effect::Closed => self.closed += 1,
-            Effect::StartDone | Effect::RefuseEviction | Effect::Receipt(_) => {}
+            Effect::SteerDone { steer, .. } => assert!(self.steers.remove(&steer)),
+            Effect::ChangeDone { number, .. } => assert!(self.changes.remove(&number)),
+            Effect::Operated { number, .. } => assert!(self.operations.remove(&number)),
+            Effect::StartDone
+            | Effect::RefuseEviction
+            | Effect::Receipt(_)
+            | Effect::Answered(_) => {}
         }
     }
 
@@ -401,9 +501,18 @@ impl World {
             let turn = turn.expect("a turn");
             *self.ends.get_mut(&turn).expect("it was started") += 1;
             self.open.remove(&turn);
+            let open = self.unsettled.values().any(|of| *of == Some(turn));
+            assert!(!open, "a question outlived its turn");
             if self.host_turn == Some(turn) {
                 self.host_turn = None;
             }
+        }
+        if let Body::RequestOpened { request, .. } = body {
+            self.requests.push(*request);
+            self.unsettled.insert(*request, turn);
+        }
+        if let Body::RequestResolved { request, .. } = body {
+            assert!(self.unsettled.remove(request).is_some(), "settled twice");
         }
         if let (Body::ToolUse { .. }, Some(turn)) = (body, turn) {
             self.tools.insert(turn);
@@ -421,9 +530,10 @@ proptest! {
     #[test]
     fn every_turn_ends_once_and_the_close_is_last_whatever_happens(
         policy in policies(),
+        host in any::<bool>(),
         moves in moves(),
     ) {
-        let mut world = World::new(policy);
+        let mut world = World::new(policy, if host { Requests::Host } else { Requests::Deny });
         for one in &moves {
             if let Some(input) = world.input(one) {
                 world.step(input);
@@ -440,5 +550,7 @@ proptest! {
         prop_assert!(world.ends.values().all(|ends| *ends == 1), "{:?}", world.ends);
         prop_assert_eq!(world.turns.len(), world.ends.keys().filter(|t| world.turns.contains(t)).count());
         prop_assert!(!world.slot);
+        prop_assert!(world.steers.is_empty() && world.changes.is_empty());
+        prop_assert!(world.operations.is_empty() && world.unsettled.is_empty());
     }
 }

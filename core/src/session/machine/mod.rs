@@ -14,27 +14,43 @@
 //! The process is current or ending. What an ending one says no longer matters, except that it is
 //! gone: the session is closed only when every process of it is.
 
+mod budget;
+mod change;
+mod command;
 mod deadline;
 mod ending;
+mod errand;
 mod failure;
+mod requests;
 mod signal;
+mod starting;
+mod steer;
 mod tally;
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::budget::Budget;
+use crate::capabilities::Support;
 use crate::config::{Downgrade, Mode, Timeouts};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::event::{
-    Body, CloseReason, EvictionReason, Exit, Failure, StopReason, TurnOrigin, WarningCode,
+    Body, Changed, CloseReason, EvictionReason, Exit, Failure, RawJson, WarningCode,
 };
-use crate::ids::{ProcessId, TurnId};
+use crate::ids::{ProcessId, RequestId, TurnId};
 use crate::message::Message;
+use crate::operation::Operation;
 use crate::pool::slots::{Given, Want};
 use crate::process::{Containment, Report, Stop};
 use crate::provider::{Conversation, Request, Signal};
+use crate::request::Answer;
 use crate::session::Receipt;
+use crate::settings::Change;
 use ending::Ending;
+use errand::Errand;
+pub(crate) use requests::Approvals;
+use requests::Questions;
 use tally::Tally;
 
 /// The one conversation of a process that serves one session.
@@ -57,6 +73,10 @@ pub(crate) struct Policy {
     pub first_sign: bool,
     /// A one-shot process shows its output as it comes.
     pub one_shot_deltas: bool,
+    /// It takes messages into a running turn.
+    pub steer: Support,
+    /// What the agent's last words mean, if it ended before it took the turn.
+    pub refusal: fn(&str) -> Option<(ErrorKind, String)>,
 }
 
 /// What can happen to a session.
@@ -67,9 +87,26 @@ pub(crate) enum Input {
         turn: TurnId,
         tag: Option<u64>,
         message: Arc<Message>,
+        budget: Budget,
     },
-    /// The host wants the turn to end.
-    Interrupt(TurnId),
+    /// The host wants the message in the running turn.
+    Steer { steer: u64, message: Arc<Message> },
+    /// The host answers a question.
+    Answer { request: RequestId, answer: Answer },
+    /// The host changes settings, which the next process gets in any case. `live`: the agent can
+    /// take all of them in the running one.
+    Change {
+        number: u64,
+        change: Arc<Change>,
+        live: bool,
+    },
+    /// The host wants something done with the conversation.
+    Operate {
+        number: u64,
+        operation: Arc<Operation>,
+    },
+    /// The host wants the turn to end. Commands that it started may go on if they are kept.
+    Interrupt { turn: TurnId, keep_commands: bool },
     /// The pool grants what was acquired.
     Granted(Given),
     /// The pool does not.
@@ -123,6 +160,17 @@ pub(crate) enum Effect {
     RefuseEviction,
     /// Answer the interrupt.
     Receipt(Receipt),
+    /// Answer the answer.
+    Answered(Result<(), Error>),
+    /// Answer the change.
+    ChangeDone { number: u64, how: Changed },
+    /// Answer the message that was to join. `None`: it did.
+    SteerDone { steer: u64, refused: Option<String> },
+    /// Answer the operation.
+    Operated {
+        number: u64,
+        outcome: Result<RawJson, Error>,
+    },
     /// Tell the host.
     Show(Option<TurnId>, Body),
     /// It is over. Comes after `SessionClosed` was shown.
@@ -153,6 +201,9 @@ struct HostTurn {
     retried: bool,
     /// When it was interrupted.
     interrupted: Option<Instant>,
+    budget: Budget,
+    /// What it used up, if it may not go on.
+    exceeded: Option<String>,
 }
 
 /// How far a turn came.
@@ -202,8 +253,19 @@ pub(crate) struct Machine {
     agent: Option<AgentTurn>,
     process: Option<Process>,
     ending: Vec<Ending>,
+    /// What the pool granted, while a process that has the conversation is still ending.
+    granted: Option<Given>,
     slot: bool,
     told_idle: bool,
+    /// Whether the pool was asked and has not answered.
+    acquiring: bool,
+    approvals: Approvals,
+    questions: Questions,
+    steers: BTreeSet<u64>,
+    changes: VecDeque<(u64, Arc<Change>)>,
+    errands: Vec<Errand>,
+    /// Why the process is to be replaced between two turns.
+    recycle: Option<String>,
     paused: bool,
     holds: usize,
     /// When the process last said anything.
@@ -217,7 +279,12 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// A session that has not had a turn.
-    pub(crate) fn new(policy: Policy, resume: Option<String>, now: Instant) -> Self {
+    pub(crate) fn new(
+        policy: Policy,
+        approvals: Approvals,
+        resume: Option<String>,
+        now: Instant,
+    ) -> Self {
         Self {
             policy,
             mode: if policy.warm {
@@ -233,8 +300,16 @@ impl Machine {
             agent: None,
             process: None,
             ending: Vec::new(),
+            granted: None,
             slot: false,
             told_idle: false,
+            acquiring: false,
+            approvals,
+            questions: Questions::default(),
+            steers: BTreeSet::new(),
+            changes: VecDeque::new(),
+            errands: Vec::new(),
+            recycle: None,
             paused: false,
             holds: 0,
             active: now,
@@ -249,10 +324,15 @@ impl Machine {
     pub(crate) fn step(&mut self, now: Instant, input: Input, out: &mut Vec<Effect>) {
         if self.closed {
             match input {
-                Input::Interrupt(_) => out.push(Effect::Receipt(Receipt::TooLate)),
+                Input::Interrupt { .. } => out.push(Effect::Receipt(Receipt::TooLate)),
                 Input::Granted(_) => out.push(Effect::Abandon),
                 Input::Evict(_) => out.push(Effect::RefuseEviction),
+                // Whoever waits for an answer to these learns it from the channel's end.
                 Input::Send { .. }
+                | Input::Steer { .. }
+                | Input::Answer { .. }
+                | Input::Change { .. }
+                | Input::Operate { .. }
                 | Input::Denied(_)
                 | Input::Report(..)
                 | Input::Signal(..)
@@ -265,8 +345,24 @@ impl Machine {
         }
         match input {
             Input::Signal(process, signal) => self.signal(now, process, signal, out),
-            Input::Send { turn, tag, message } => self.send(now, turn, tag, message, out),
-            Input::Interrupt(turn) => self.interrupt(now, turn, out),
+            Input::Send {
+                turn,
+                tag,
+                message,
+                budget,
+            } => self.send(now, turn, tag, message, budget, out),
+            Input::Interrupt {
+                turn,
+                keep_commands,
+            } => self.interrupt(now, turn, keep_commands, out),
+            Input::Steer { steer, message } => self.steer(steer, message, out),
+            Input::Answer { request, answer } => self.answer(now, request, answer, out),
+            Input::Change {
+                number,
+                change,
+                live,
+            } => self.change(number, change, live, out),
+            Input::Operate { number, operation } => self.operate(number, operation, out),
             Input::Granted(given) => self.granted(now, given, out),
             Input::Denied(error) => self.denied(now, &error, out),
             Input::Evict(reason) => self.evict(reason, out),
@@ -290,208 +386,6 @@ impl Machine {
         self.mode
     }
 
-    fn send(
-        &mut self,
-        now: Instant,
-        turn: TurnId,
-        tag: Option<u64>,
-        message: Arc<Message>,
-        out: &mut Vec<Effect>,
-    ) {
-        show(
-            out,
-            Some(turn),
-            Body::TurnStarted {
-                origin: TurnOrigin::Host,
-                tag,
-            },
-        );
-        self.host = Some(HostTurn {
-            tally: Tally::new(turn, now),
-            message,
-            stage: Stage::Starting,
-            retried: false,
-            interrupted: None,
-        });
-        if self.closing.is_some() {
-            // The gate refuses these; a turn that slipped through still has its end.
-            return self.end_host_failed(now, closed_failure(), out);
-        }
-        match &self.process {
-            Some(process) if process.ready => self.ask(now, out),
-            Some(_) => {}
-            None => self.acquire(self.mode, out),
-        }
-    }
-
-    /// Gives the turn to the process, which is ready.
-    fn ask(&mut self, now: Instant, out: &mut Vec<Effect>) {
-        let (Some(process), Some(host)) = (&self.process, &mut self.host) else {
-            return;
-        };
-        host.stage = Stage::Sent {
-            at: now,
-            signed: false,
-        };
-        self.active = now;
-        out.push(Effect::Ask(
-            process.id,
-            Request::Turn {
-                conversation: ONLY,
-                turn: host.tally.id,
-                message: Arc::clone(&host.message),
-            },
-        ));
-    }
-
-    fn acquire(&mut self, mode: Mode, out: &mut Vec<Effect>) {
-        if let Some(host) = &mut self.host {
-            host.stage = Stage::Acquiring;
-            out.push(Effect::Acquire(match mode {
-                Mode::Warm => Want::Warm,
-                Mode::OneShot => Want::OneShot,
-            }));
-        }
-    }
-
-    fn granted(&mut self, now: Instant, given: Given, out: &mut Vec<Effect>) {
-        let Some(host) = &mut self.host else {
-            return out.push(Effect::Abandon);
-        };
-        if host.stage != Stage::Acquiring {
-            return out.push(Effect::Abandon);
-        }
-        host.stage = Stage::Starting;
-        let turn = host.tally.id;
-        let mode = match given {
-            Given::Slot => Mode::Warm,
-            Given::OneShot | Given::Spill => Mode::OneShot,
-        };
-        if given == Given::Spill {
-            show(out, Some(turn), Body::Spilled {});
-        }
-        let resume = self.conversation.clone().filter(|_| self.policy.resume);
-        if resume.is_none() && self.conversation.is_some() {
-            self.warn(
-                out,
-                WarningCode::NotResumed,
-                "the agent cannot resume: the conversation begins anew",
-            );
-        }
-        let id = ProcessId::next();
-        self.slot = given == Given::Slot;
-        self.process = Some(Process {
-            id,
-            mode,
-            since: now,
-            ready: false,
-            resumed: resume.is_some(),
-            pid: 0,
-            containment: Containment::ProcessGroup,
-            background: 0,
-            output_closed: false,
-            exit: None,
-        });
-        self.active = now;
-        out.push(Effect::Start {
-            process: id,
-            mode,
-            resume,
-            cost_usd: self.cost_usd,
-        });
-    }
-
-    fn denied(&mut self, now: Instant, error: &Error, out: &mut Vec<Effect>) {
-        if self
-            .host
-            .as_ref()
-            .is_some_and(|h| h.stage == Stage::Acquiring)
-        {
-            let failure = Failure::new(error.kind(), error.message());
-            self.end_host_failed(now, failure, out);
-        }
-    }
-
-    fn interrupt(&mut self, now: Instant, turn: TurnId, out: &mut Vec<Effect>) {
-        if let Some(host) = &mut self.host
-            && host.tally.id == turn
-        {
-            out.push(Effect::Receipt(Receipt::Delivered));
-            match host.stage {
-                Stage::Acquiring => {
-                    out.push(Effect::Abandon);
-                    self.end_host_interrupted(now, out);
-                }
-                // The agent never heard of it. The process goes on starting for the next turn.
-                Stage::Starting => self.end_host_interrupted(now, out),
-                Stage::Sent { .. } if host.interrupted.is_some() => {}
-                Stage::Sent { .. } => {
-                    host.interrupted = Some(now);
-                    self.ask_interrupt(out);
-                }
-            }
-            return;
-        }
-        if let Some(agent) = &mut self.agent
-            && agent.tally.id == turn
-        {
-            agent.tally.interrupted.get_or_insert(now);
-            out.push(Effect::Receipt(Receipt::Delivered));
-            return self.ask_interrupt(out);
-        }
-        out.push(Effect::Receipt(Receipt::TooLate));
-    }
-
-    fn ask_interrupt(&self, out: &mut Vec<Effect>) {
-        if let Some(process) = &self.process {
-            out.push(Effect::Ask(
-                process.id,
-                Request::Interrupt {
-                    conversation: ONLY,
-                    keep_commands: false,
-                },
-            ));
-        }
-    }
-
-    fn evict(&mut self, reason: EvictionReason, out: &mut Vec<Effect>) {
-        if !self.is_idle() {
-            return out.push(Effect::RefuseEviction);
-        }
-        show(out, None, Body::Evicted { reason });
-        self.release(StopReason::Evicted, Stop::Gently { by: None }, out);
-    }
-
-    fn close(
-        &mut self,
-        now: Instant,
-        reason: CloseReason,
-        by: Option<Instant>,
-        out: &mut Vec<Effect>,
-    ) {
-        if self.closing.is_some() {
-            // A second close may only be faster.
-            for ending in &self.ending {
-                out.push(Effect::Stop(ending.id, Stop::Gently { by }));
-            }
-            return;
-        }
-        self.closing = Some(reason);
-        if let Some(host) = &self.host {
-            match host.stage {
-                Stage::Acquiring => out.push(Effect::Abandon),
-                Stage::Starting => {}
-                // Agents that ignore the end of their input while a tool runs listen to this.
-                Stage::Sent { .. } => self.ask_interrupt(out),
-            }
-            self.end_host_failed(now, closed_failure(), out);
-        } else if self.agent.is_some() {
-            self.ask_interrupt(out);
-        }
-        self.end_agent_failed(now, closed_failure(), out);
-        self.release(StopReason::Closed, Stop::Gently { by }, out);
-    }
-
     fn pause(&mut self, now: Instant, paused: bool) {
         self.paused = paused;
         if !paused {
@@ -503,6 +397,7 @@ impl Machine {
     fn is_idle(&self) -> bool {
         self.host.is_none()
             && self.agent.is_none()
+            && self.errands.is_empty()
             && self.holds == 0
             && self
                 .process
@@ -513,6 +408,8 @@ impl Machine {
     /// What follows from every input: the pool knows whether the session is idle, a session that
     /// has nothing left is closed.
     fn settle(&mut self, out: &mut Vec<Effect>) {
+        self.drop_unwanted(out);
+        self.recycle_between_turns(out);
         let idle = self.slot && self.closing.is_none() && self.is_idle();
         if idle != self.told_idle {
             self.told_idle = idle;
@@ -543,7 +440,7 @@ fn show(out: &mut Vec<Effect>, turn: Option<TurnId>, body: Body) {
 }
 
 fn closed_failure() -> Failure {
-    Failure::new(crate::ErrorKind::Closed, "the session was closed")
+    Failure::new(ErrorKind::Closed, "the session was closed")
 }
 
 #[cfg(test)]

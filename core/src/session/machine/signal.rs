@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use super::{AgentTurn, Effect, HostTurn, Machine, ONLY, Stage, Tally, show};
+use super::{AgentTurn, Effect, HostTurn, Machine, Stage, Tally, show};
 use crate::error::ErrorKind;
-use crate::event::{Body, Failure, Resolution, ResolvedBy, TurnOrigin, WarningCode};
-use crate::ids::{ProcessId, RequestId, TurnId};
-use crate::provider::{Asked, Outcome, Request, Signal, SignalBody, TurnEnd, TurnRef};
-use crate::request::Answer;
+use crate::event::{Body, Failure, TurnOrigin, WarningCode};
+use crate::ids::{ProcessId, TurnId};
+use crate::provider::{Outcome, Signal, SignalBody, TurnEnd, TurnRef};
 
 impl Machine {
     pub(super) fn signal(
@@ -33,6 +32,9 @@ impl Machine {
                 model,
                 resumed,
             } => {
+                if !resumed {
+                    self.note_other_conversation(out);
+                }
                 self.conversation = Some(provider_session_id.clone());
                 let body = Body::SessionBound {
                     provider_session_id,
@@ -47,12 +49,13 @@ impl Machine {
                 show(out, None, Body::Status { state, message });
             }
             SignalBody::AgentTurn => self.begin_agent_turn(now, turn, out),
-            SignalBody::Asked(asked) => self.asked(turn, *asked, out),
-            SignalBody::Steered { .. }
-            | SignalBody::Changed { .. }
-            | SignalBody::Operated { .. } => {}
-            // A sign is all that it is; and every question is answered at once, so none is open.
-            SignalBody::Taken | SignalBody::Withdrawn { .. } => {}
+            SignalBody::Asked(asked) => self.asked(now, turn, *asked, out),
+            SignalBody::Withdrawn { request } => self.withdraw(request, out),
+            SignalBody::Steered { steer, refused } => self.steered(steer, refused, out),
+            SignalBody::Changed { refused } => self.changed(refused.as_deref(), out),
+            SignalBody::Operated { number, outcome } => self.operated(number, outcome, out),
+            // A sign is all that it is.
+            SignalBody::Taken => {}
             SignalBody::Background { tasks } => {
                 if let Some(process) = &mut self.process {
                     process.background = tasks;
@@ -63,6 +66,15 @@ impl Machine {
                 let failure = Failure::new(ErrorKind::ProtocolError, message);
                 self.process_failed(now, failure, out);
             }
+        }
+    }
+
+    /// The process has a conversation, and not the one it was started for.
+    fn note_other_conversation(&mut self, out: &mut Vec<Effect>) {
+        let resumed = self.process.as_mut().map(|process| &mut process.resumed);
+        if resumed.is_some_and(std::mem::take) {
+            let message = "the agent goes on with another conversation than it was to resume";
+            self.warn(out, WarningCode::NotResumed, message);
         }
     }
 
@@ -95,24 +107,10 @@ impl Machine {
         };
         show(out, turn, body);
         out.push(Effect::StartDone);
-        match &self.host {
-            Some(_) => self.ask(now, out),
-            None => self.drop_unwanted(out),
+        if self.host.is_some() {
+            self.ask(now, out);
         }
-    }
-
-    /// A one-shot process whose turn was interrupted before it was ready has nothing to do.
-    fn drop_unwanted(&mut self, out: &mut Vec<Effect>) {
-        use crate::config::Mode;
-        use crate::event::StopReason;
-        use crate::process::Stop;
-        if self
-            .process
-            .as_ref()
-            .is_some_and(|p| p.mode == Mode::OneShot)
-        {
-            self.release(StopReason::TurnDone, Stop::Gently { by: None }, out);
-        }
+        self.run_errands(out);
     }
 
     fn show_body(&mut self, now: Instant, turn: TurnRef, body: Body, out: &mut Vec<Effect>) {
@@ -131,8 +129,13 @@ impl Machine {
                 Some(_) | None => return self.show_late(None, body, out),
             },
         };
+        let id = tally.id;
+        let counts = matches!(body, Body::Usage { .. });
         if tally.note(now, &body) {
-            out.push(Effect::Show(Some(tally.id), body));
+            out.push(Effect::Show(Some(id), body));
+        }
+        if counts {
+            self.check_budget(now, out);
         }
     }
 
@@ -208,44 +211,5 @@ impl Machine {
             TurnRef::Host(id) => self.note_late(Some(id), "a second end of a turn", out),
             TurnRef::Agent(_) | TurnRef::None => {}
         }
-    }
-
-    /// Nobody is there to answer, and that means no, at once.
-    fn asked(&mut self, turn: TurnRef, asked: Asked, out: &mut Vec<Effect>) {
-        let Some(process) = &self.process else {
-            return;
-        };
-        let turn = match turn {
-            TurnRef::Host(_) => self.host.as_ref().map(|h| h.tally.id),
-            TurnRef::Agent(_) => self.agent.as_ref().map(|a| a.tally.id),
-            TurnRef::None => None,
-        };
-        let request = RequestId::next();
-        let opened = Body::RequestOpened {
-            request,
-            kind: asked.kind,
-            tool: asked.tool,
-            title: asked.title,
-            raw: asked.raw,
-        };
-        show(out, turn, opened);
-        let message = "No one is there to approve this. Go on without it.".to_owned();
-        out.push(Effect::Ask(
-            process.id,
-            Request::Answer {
-                conversation: ONLY,
-                request: asked.request,
-                answer: Answer::Deny {
-                    message,
-                    interrupt: false,
-                },
-            },
-        ));
-        let resolved = Body::RequestResolved {
-            request,
-            resolution: Resolution::Denied,
-            by: ResolvedBy::NoHandler,
-        };
-        show(out, turn, resolved);
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Tally {
     first_output: Option<Instant>,
     text: String,
     usage: Option<Usage>,
+    /// How often the agent told its usage: once for each time it went to the model.
+    pub(super) model_calls: u32,
     calls: HashSet<String>,
     results: HashSet<String>,
     /// Whether anything at all was shown.
@@ -31,6 +33,7 @@ impl Tally {
             first_output: None,
             text: String::new(),
             usage: None,
+            model_calls: 0,
             calls: HashSet::new(),
             results: HashSet::new(),
             shown: false,
@@ -46,6 +49,18 @@ impl Tally {
     /// Whether a tool runs.
     pub(super) fn awaits_tool(&self) -> bool {
         self.calls.len() > self.results.len()
+    }
+
+    /// What counts against a budget of tokens.
+    pub(super) fn tokens(&self) -> u64 {
+        self.usage.map_or(0, |u| {
+            u.input_tokens + u.cache_write_tokens + u.output_tokens
+        })
+    }
+
+    /// When the turn was accepted.
+    pub(super) const fn accepted(&self) -> Instant {
+        self.accepted
     }
 
     /// Takes note of an event of the turn. `false`: the agent said it before, and it is not shown
@@ -77,6 +92,7 @@ impl Tally {
             }
             Body::Usage { usage } => {
                 self.usage = Some(*usage);
+                self.model_calls += 1;
                 return true;
             }
             // Nothing else is output of the model.
@@ -107,6 +123,7 @@ impl Tally {
             text: end.text.unwrap_or_else(|| std::mem::take(&mut self.text)),
             stop_reason: end.stop_reason,
             usage: end.usage.or(self.usage),
+            structured: end.structured,
             cost,
             model: end.model,
             agent_turns: end.agent_turns,

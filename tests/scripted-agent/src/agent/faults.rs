@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, Signal, getpid, getrlimit, kill_process, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use rustix::stdio::dup2_stdout;
 use scripted_agent::Action;
 
@@ -125,7 +125,7 @@ fn die(signal: Signal) {
         },
     );
     sys::default_signal(signal.as_raw());
-    let _ = kill_process(getpid(), signal);
+    sys::raise(signal.as_raw());
 }
 
 fn spin() {

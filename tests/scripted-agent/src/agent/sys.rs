@@ -36,6 +36,12 @@ pub(crate) fn default_signal(signal: i32) {
     unsafe { libc::signal(signal, libc::SIG_DFL) };
 }
 
+/// Sends a signal to the calling thread, which does nothing more before it has come.
+pub(crate) fn raise(signal: i32) {
+    // SAFETY: no memory is touched.
+    unsafe { libc::raise(signal) };
+}
+
 /// Splits the process in two: `Some(pid)` in the parent, `None` in the child.
 /// Only for the hidden child modes, which have one thread.
 pub(crate) fn fork() -> Option<i32> {

@@ -176,6 +176,12 @@ impl Player {
         self.take(out, None);
     }
 
+    pub(super) fn last_words(&mut self, stderr: &str) {
+        let mut out = Output::default();
+        self.codec.last_words(stderr, &mut out);
+        self.take(out, None);
+    }
+
     fn take(&mut self, out: Output, question: Option<&str>) {
         for signal in &out.signals {
             match &signal.body {

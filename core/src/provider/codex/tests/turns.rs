@@ -182,7 +182,32 @@ fn a_one_shot_process_that_says_nothing_leaves_its_end_to_core() {
     let conversation = player.open(options(), Some("R"));
     player.turn(conversation, "go");
     player.end_of_output();
+    player.last_words("Error: out of luck");
     assert_eq!(ends(&player), []);
+}
+
+#[test]
+fn a_one_shot_process_says_on_stderr_that_its_thread_is_lost() {
+    const LOST: &str = "thread/resume failed: no rollout found for thread id R (code -32600)";
+    let stderr = format!("WARNING: proceeding\nError: {LOST}");
+    let mut player = Player::new(Mode::OneShot);
+    let conversation = player.open(options(), Some("R"));
+    let turn = player.turn(conversation, "go");
+    player.end_of_output();
+    player.last_words(&stderr);
+    let lost = Outcome::Failed {
+        code: ErrorKind::ResumeFailed,
+        message: LOST.to_owned(),
+    };
+    assert_eq!(ends(&player), [(TurnRef::Host(turn), lost)]);
+
+    let mut player = Player::new(Mode::OneShot);
+    let conversation = player.open(options(), Some("R"));
+    player.turn(conversation, "go");
+    player.line(r#"{"type":"thread.started","thread_id":"R"}"#);
+    player.end_of_output();
+    player.last_words(&stderr);
+    assert_eq!(ends(&player), [], "the thread was there: this is another's");
 }
 
 #[test]

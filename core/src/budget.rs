@@ -1,0 +1,27 @@
+//! What a turn may use up.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::millis;
+
+/// Limits of one turn. When one is reached the agent is interrupted, and the turn ends as failed
+/// with `budget_exceeded`; its process stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Budget {
+    /// How often the agent may go to the model.
+    pub max_agent_turns: Option<u32>,
+    /// Tokens in and out together, as far as the agent tells while it works. What it read from a
+    /// cache does not count.
+    pub max_tokens: Option<u64>,
+    /// US dollars. Agents tell what a turn cost only at its end, so this fails a turn that cost too
+    /// much, but cannot stop it before.
+    pub max_cost_usd: Option<f64>,
+    /// Wall time, from acceptance.
+    #[serde(rename = "max_duration_ms", with = "millis::option")]
+    #[schemars(with = "Option<u64>")]
+    pub max_duration: Option<Duration>,
+}

@@ -1,0 +1,161 @@
+//! From calls to the machine's inputs.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::Actor;
+use crate::config::SessionOptions;
+use crate::error::Error;
+use crate::event::{Body, Changed, Failure, TurnResult};
+use crate::ids::TurnId;
+use crate::provider::LaunchPlan;
+use crate::session::call::Call;
+use crate::session::gate::{End, Entry, Waiting};
+use crate::session::machine::Input;
+use crate::session::replies::{self, Steering};
+use crate::settings::Change;
+
+impl Actor {
+    pub(super) fn call(&mut self, call: Call) -> bool {
+        match call {
+            Call::Send { turn, entry } => {
+                self.begin(turn, entry);
+                self.flush()
+            }
+            Call::Queued(turn) => {
+                self.announce(turn);
+                self.flush()
+            }
+            Call::Cancelled(waiting) => {
+                self.end_waiting(waiting, None);
+                self.flush()
+            }
+            Call::Steer {
+                message,
+                tag,
+                reply,
+            } => {
+                let steer = self.replies.number();
+                let text = message.text.clone();
+                let steering = Steering { text, tag, reply };
+                self.replies.steers.insert(steer, steering);
+                self.step(Input::Steer { steer, message })
+            }
+            Call::Interrupt {
+                turn,
+                keep_commands,
+                reply,
+            } => {
+                self.replies.receipt = Some(reply);
+                self.step(Input::Interrupt {
+                    turn,
+                    keep_commands,
+                })
+            }
+            Call::Answer {
+                request,
+                answer,
+                reply,
+            } => {
+                self.replies.answered = Some(reply);
+                self.step(Input::Answer { request, answer })
+            }
+            Call::Change { change, reply } => self.change(change, reply),
+            Call::Operate { operation, reply } => {
+                let number = self.replies.number();
+                self.replies.operations.insert(number, reply);
+                let operation = Arc::new(operation);
+                self.step(Input::Operate { number, operation })
+            }
+            Call::Hold(hold) => self.step(Input::Hold(hold)),
+            Call::Close { reason, by } => self.close(reason, by),
+            Call::Granted { ticket, grant } if ticket == self.ticket => {
+                let given = grant.given();
+                self.grant = Some(grant);
+                self.step(Input::Granted(given))
+            }
+            Call::Denied { ticket, error } if ticket == self.ticket => {
+                self.step(Input::Denied(error))
+            }
+            // An answer to an old question: dropping a grant gives it back.
+            Call::Granted { .. } | Call::Denied { .. } => true,
+            Call::Evict(reason) => self.step(Input::Evict(reason)),
+        }
+    }
+
+    pub(super) fn begin(&mut self, turn: TurnId, entry: Entry) {
+        let input = Input::Send {
+            turn,
+            tag: entry.tag,
+            message: entry.message,
+            budget: entry.budget,
+        };
+        self.advance(Instant::now(), input);
+    }
+
+    /// Tells the host of a message that waits, once.
+    pub(super) fn announce(&mut self, turn: TurnId) {
+        if let Some((position, tag, why)) = self.parts.shared.gate.announce(turn) {
+            let body = Body::TurnQueued { position, tag, why };
+            self.shown.push((Some(turn), body));
+        }
+    }
+
+    /// A message that waited ends without having begun.
+    pub(super) fn end_waiting(&mut self, waiting: Waiting, failure: Option<Failure>) {
+        let turn = waiting.turn;
+        if !waiting.announced {
+            let (position, tag) = (0, waiting.entry.tag);
+            let why = waiting.why.clone();
+            let body = Body::TurnQueued { position, tag, why };
+            self.shown.push((Some(turn), body));
+        }
+        let result = Box::<TurnResult>::default();
+        let (body, end) = match failure {
+            Some(failure) => (
+                Body::TurnFailed {
+                    failure: failure.clone().into(),
+                    result,
+                },
+                End::Failed(failure, TurnResult::default()),
+            ),
+            None => (
+                Body::TurnInterrupted { result },
+                End::Interrupted(TurnResult::default()),
+            ),
+        };
+        self.shown.push((Some(turn), body));
+        self.farewells.push(waiting.farewell(end));
+    }
+
+    /// Changes the options, of which the next process is made, and the running one if it can.
+    fn change(&mut self, change: Change, reply: oneshot::Sender<Result<Changed, Error>>) -> bool {
+        let mut options = SessionOptions::clone(&self.parts.options);
+        change.apply(&mut options);
+        let provider = self.parts.provider;
+        let mode = self.parts.machine.mode();
+        let plan = LaunchPlan {
+            mode,
+            options: &options,
+            resume: None,
+        };
+        if let Err(error) = provider.launch(&plan) {
+            replies::tell(Some(reply), Err(error));
+            return true;
+        }
+        self.parts.options = Arc::new(options);
+        let capabilities = provider.capabilities();
+        let mut settings = change.settings().into_iter();
+        let live = settings.all(|setting| capabilities.can(setting.into(), mode));
+        let number = self.replies.number();
+        self.replies.changes.insert(number, reply);
+        let change = Arc::new(change);
+        self.step(Input::Change {
+            number,
+            change,
+            live,
+        })
+    }
+}

@@ -1,0 +1,146 @@
+//! From the machine's effects to the world.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Actor, STDERR_IN_FAILURE};
+use crate::config::Mode;
+use crate::error::Error;
+use crate::event::Body;
+use crate::ids::ProcessId;
+use crate::process::{Command, Report};
+use crate::provider::Request;
+use crate::session::launch::{self, Launching};
+use crate::session::machine::{Effect, Input, ONLY};
+use crate::session::replies;
+
+impl Actor {
+    pub(super) fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Show(turn, body) => {
+                let body = self.with_stderr(body);
+                self.shown.push((turn, body));
+            }
+            Effect::Acquire(want) => {
+                self.ticket += 1;
+                self.parts.pool.request(want, self.ticket);
+            }
+            Effect::Abandon => {
+                self.ticket += 1;
+                self.grant = None;
+                self.parts.pool.cancel();
+            }
+            Effect::Start {
+                process,
+                mode,
+                resume,
+                cost_usd,
+            } => self.start(process, mode, resume, cost_usd),
+            Effect::StartDone => self.start = None,
+            Effect::Ask(process, request) => self.tell(process, Command::Request(request)),
+            Effect::Stop(process, stop) => self.tell(process, Command::Stop(stop)),
+            Effect::FreeSlot => self.slot = None,
+            Effect::Idle => self.parts.pool.idle(),
+            Effect::Busy => self.parts.pool.busy(),
+            Effect::RefuseEviction => self.parts.pool.refuse(),
+            Effect::Receipt(receipt) => replies::tell(self.replies.receipt.take(), receipt),
+            Effect::Answered(outcome) => replies::tell(self.replies.answered.take(), outcome),
+            Effect::ChangeDone { number, how } => {
+                replies::tell(self.replies.changes.remove(&number), Ok(how));
+            }
+            Effect::Operated { number, outcome } => {
+                replies::tell(self.replies.operations.remove(&number), outcome);
+            }
+            Effect::SteerDone { steer, refused } => self.steered(steer, refused),
+            // Its last turn has its end in this step; the door was closed before.
+            Effect::Closed => {}
+        }
+    }
+
+    fn steered(&mut self, steer: u64, refused: Option<String>) {
+        let Some(steering) = self.replies.steers.remove(&steer) else {
+            return;
+        };
+        if refused.is_none() {
+            let (text, tag) = (steering.text, steering.tag);
+            let turn = self.parts.shared.gate.running();
+            self.shown.push((turn, Body::Steered { text, tag }));
+        }
+        replies::tell(Some(steering.reply), refused);
+    }
+
+    /// A process that failed without having ended still left words on stderr.
+    fn with_stderr(&self, mut body: Body) -> Body {
+        if let Body::TurnFailed { failure, .. } = &mut body
+            && failure.code.is_runtime()
+            && failure.stderr.is_none()
+            && let Some(handle) = self.current.and_then(|id| self.processes.get(&id))
+        {
+            let tail = handle.stderr.text(STDERR_IN_FAILURE);
+            failure.stderr = (!tail.is_empty()).then_some(tail);
+        }
+        body
+    }
+
+    fn start(&mut self, id: ProcessId, mode: Mode, resume: Option<String>, cost_usd: f64) {
+        let Some(grant) = self.grant.take() else {
+            return;
+        };
+        let (process_lease, slot, start) = grant.split();
+        self.slot = slot;
+        self.start = Some(start);
+        let started = launch::start(Launching {
+            id,
+            mode,
+            resume: resume.as_deref(),
+            provider: self.parts.provider,
+            options: &self.parts.options,
+            pool_options: &self.parts.pool_options,
+            lease: process_lease,
+        });
+        self.parts.counters.process_started();
+        let handle = match started {
+            Ok(handle) => handle,
+            Err(error) => return self.refuse_start(id, error),
+        };
+        self.processes.insert(id, handle);
+        self.current = Some(id);
+        let reports = self.reports_in.clone();
+        self.tell(
+            id,
+            Command::Attach {
+                conversation: ONLY,
+                reports,
+            },
+        );
+        let options = Arc::clone(&self.parts.options);
+        let open = Request::Open {
+            conversation: ONLY,
+            options,
+            resume,
+            cost_usd,
+        };
+        self.tell(id, Command::Request(open));
+    }
+
+    /// The process cannot even be tried.
+    fn refuse_start(&mut self, id: ProcessId, error: Error) {
+        let now = Instant::now();
+        let mut effects = Vec::new();
+        let machine = &mut self.parts.machine;
+        for report in [Report::SpawnFailed(error), Report::Gone { left: vec![] }] {
+            machine.step(now, Input::Report(id, report), &mut effects);
+        }
+        for effect in effects {
+            self.carry_out(effect);
+        }
+    }
+
+    /// A process that takes no commands is gone, and the news of it is on its way.
+    fn tell(&self, process: ProcessId, command: Command) {
+        let Some(handle) = self.processes.get(&process) else {
+            return;
+        };
+        let _ = handle.commands.send(command);
+    }
+}

@@ -1,0 +1,286 @@
+//! Drives one session's machine: receives, steps, carries out. Nothing is decided here.
+
+mod calls;
+mod effects;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use crate::config::{PoolOptions, SessionOptions};
+use crate::error::ErrorKind;
+use crate::event::{Body, CloseReason, Failure};
+use crate::ids::{ProcessId, TurnId};
+use crate::metrics::Counters;
+use crate::pool::lease::{Grant, PoolLink, SlotLease, StartLease};
+use crate::process::{ProcessHandle, Report};
+use crate::provider::Provider;
+use crate::session::Shared;
+use crate::session::alarm::Alarm;
+use crate::session::call::Call;
+use crate::session::gate::{End, Farewell, Waiting};
+use crate::session::machine::{Effect, Input, Machine};
+use crate::session::replies::Replies;
+
+/// Reports of processes that wait for the session: one is one read's worth of signals.
+const REPORTS: usize = 8;
+
+/// How much of stderr stands in a failure, in bytes.
+const STDERR_IN_FAILURE: usize = 8 << 10;
+
+/// What a session is made of.
+pub(crate) struct Parts {
+    pub shared: Arc<Shared>,
+    pub machine: Machine,
+    pub inbox: mpsc::UnboundedReceiver<Call>,
+    pub pool: PoolLink,
+    pub provider: &'static dyn Provider,
+    pub options: Arc<SessionOptions>,
+    pub pool_options: Arc<PoolOptions>,
+    pub counters: Arc<Counters>,
+}
+
+/// Runs a session until it is closed.
+pub(crate) async fn run(parts: Parts) {
+    let (reports_in, reports) = mpsc::channel(REPORTS);
+    let actor = Actor {
+        parts,
+        reports_in,
+        processes: HashMap::new(),
+        current: None,
+        ticket: 0,
+        grant: None,
+        slot: None,
+        start: None,
+        replies: Replies::default(),
+        listening: true,
+        shown: Vec::new(),
+        farewells: Vec::new(),
+        effects: Vec::new(),
+        left: Vec::new(),
+    };
+    actor.run(reports).await;
+}
+
+struct Actor {
+    parts: Parts,
+    reports_in: mpsc::Sender<(ProcessId, Report)>,
+    processes: HashMap<ProcessId, ProcessHandle>,
+    /// The last one that was started.
+    current: Option<ProcessId>,
+    /// The last question to the pool; answers to earlier ones are given back.
+    ticket: u64,
+    grant: Option<Grant>,
+    slot: Option<SlotLease>,
+    start: Option<StartLease>,
+    replies: Replies,
+    listening: bool,
+    /// Events of the current step, appended to the log in one go.
+    shown: Vec<(Option<TurnId>, Body)>,
+    /// Ends of the current step, told after the log.
+    farewells: Vec<Farewell>,
+    effects: Vec<Effect>,
+    left: Vec<u32>,
+}
+
+impl Actor {
+    async fn run(mut self, mut reports: mpsc::Receiver<(ProcessId, Report)>) {
+        let mut alarm = Alarm::default();
+        let mut open = true;
+        while open {
+            let log = Arc::clone(&self.parts.shared.log);
+            alarm.set(self.parts.machine.deadline());
+            // Cancel safe: `recv` loses nothing, `room` and the alarm only look.
+            tokio::select! {
+                biased;
+                call = self.parts.inbox.recv() => match call {
+                    Some(call) => open = self.call(call),
+                    // Every handle is gone, which each of them says before it goes.
+                    None => open = self.close(CloseReason::Host, None),
+                },
+                Some((process, report)) = reports.recv(), if self.listening => {
+                    open = self.report(process, report);
+                }
+                () = log.room(), if !self.listening => {}
+                () = alarm.wait() => open = self.tick(),
+            }
+            if open {
+                open = self.listen();
+            }
+        }
+    }
+
+    /// A full log stops the session from listening to the agent, and so in the end the agent.
+    fn listen(&mut self) -> bool {
+        let machine = &self.parts.machine;
+        let listening = machine.is_deaf() || self.parts.shared.log.has_room();
+        if listening == self.listening {
+            return true;
+        }
+        self.listening = listening;
+        self.step(Input::Paused(!listening))
+    }
+
+    fn tick(&mut self) -> bool {
+        match self.parts.machine.deadline() {
+            Some(deadline) if deadline <= Instant::now() => self.step(Input::Tick),
+            Some(_) | None => true,
+        }
+    }
+
+    /// Closes the door first. The close may be the last step, so the turn that came in before comes
+    /// before it.
+    fn close(&mut self, reason: CloseReason, by: Option<Instant>) -> bool {
+        self.parts.shared.gate.close();
+        let (sent, rest) = self.drain();
+        for call in sent {
+            self.call(call);
+        }
+        self.clear_queue();
+        let mut open = self.step(Input::Close { reason, by });
+        for call in rest {
+            // Whoever asked a session that is over learns it from the channel.
+            open = open && self.call(call);
+        }
+        open
+    }
+
+    /// What waits in the inbox: turns, and the rest.
+    fn drain(&mut self) -> (Vec<Call>, Vec<Call>) {
+        std::iter::from_fn(|| self.parts.inbox.try_recv().ok())
+            .partition(|call| matches!(call, Call::Send { .. } | Call::Cancelled(_)))
+    }
+
+    /// What waits for a turn that will never come ends.
+    fn clear_queue(&mut self) {
+        let failure = Failure::new(ErrorKind::Closed, "the session was closed");
+        for waiting in self.parts.shared.gate.clear() {
+            self.end_waiting(waiting, Some(failure.clone()));
+        }
+    }
+
+    /// Tells all ends that are missing when nothing can be waited for any more.
+    fn abandon(&mut self) {
+        self.parts.shared.gate.close();
+        for call in self.drain().0 {
+            self.call(call);
+        }
+        self.clear_queue();
+        let mut effects = Vec::new();
+        self.parts.machine.abandon(Instant::now(), &mut effects);
+        for effect in effects {
+            if let Effect::Show(turn, body) = effect {
+                self.shown.push((turn, body));
+            }
+        }
+        self.flush();
+    }
+
+    fn report(&mut self, process: ProcessId, report: Report) -> bool {
+        let Report::Signals(signals) = report else {
+            if let Report::Gone { left } = &report {
+                self.processes.remove(&process);
+                self.left.extend_from_slice(left);
+            }
+            return self.step(Input::Report(process, report));
+        };
+        let now = Instant::now();
+        for signal in signals {
+            self.advance(now, Input::Signal(process, signal));
+        }
+        self.flush()
+    }
+
+    fn step(&mut self, input: Input) -> bool {
+        self.advance(Instant::now(), input);
+        self.flush()
+    }
+
+    /// Steps the machine and carries out everything but what is shown, which is gathered.
+    fn advance(&mut self, now: Instant, input: Input) {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.parts.machine.step(now, input, &mut effects);
+        for effect in effects.drain(..) {
+            self.carry_out(effect);
+        }
+        self.effects = effects;
+    }
+
+    /// Tells hosts what the step showed, and begins what waited for it. `false`: that was all.
+    fn flush(&mut self) -> bool {
+        loop {
+            let mut next = Vec::new();
+            let open = self.tell_hosts(&mut next);
+            if !open || next.is_empty() {
+                return open;
+            }
+            for waiting in next {
+                self.announce(waiting.turn);
+                let Waiting { turn, entry, .. } = waiting;
+                self.begin(turn, entry);
+            }
+        }
+    }
+
+    /// One lock and one wake-up for all that was shown. `false`: the session is over.
+    fn tell_hosts(&mut self, next: &mut Vec<Waiting>) -> bool {
+        if self.shown.is_empty() {
+            return true;
+        }
+        let shared = &self.parts.shared;
+        let mut closed = false;
+        for (turn, body) in &self.shown {
+            self.parts.counters.count(body);
+            shared.note(body);
+            closed |= matches!(body, Body::SessionClosed { .. });
+            // The gate opens before the end is seen, so that a host may answer it with the next
+            // turn. Whoever waits for the end alone is told after the log, so that a host finds
+            // there all that led to it.
+            if let (Some(turn), Some(end)) = (turn, end_of(body))
+                && let Some((farewell, waiting)) = shared.gate.leave(*turn, end)
+            {
+                self.farewells.push(farewell);
+                next.extend(waiting);
+            }
+        }
+        shared.set_mode(self.parts.machine.mode());
+        shared.log.append(self.shown.drain(..));
+        if closed {
+            shared.log.close();
+        }
+        self.farewells.drain(..).for_each(Farewell::tell);
+        !closed
+    }
+}
+
+impl Drop for Actor {
+    /// Also when the runtime is dropped, or something panicked: no turn without an end, no reader
+    /// that waits for ever.
+    fn drop(&mut self) {
+        // After a panic the machine is not to be trusted, and a second one would end the host.
+        if !std::thread::panicking() {
+            self.abandon();
+        }
+        let shared = &self.parts.shared;
+        shared.gate.abandon();
+        shared.log.close();
+        self.parts.pool.closed(std::mem::take(&mut self.left));
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "three kinds are ends")]
+fn end_of(body: &Body) -> Option<End> {
+    if !body.kind().is_turn_end() {
+        return None;
+    }
+    match body {
+        Body::TurnCompleted { result } => Some(End::Completed(*result.clone())),
+        Body::TurnFailed { failure, result } => {
+            Some(End::Failed(*failure.clone(), *result.clone()))
+        }
+        Body::TurnInterrupted { result } => Some(End::Interrupted(*result.clone())),
+        _ => None,
+    }
+}

@@ -1,0 +1,164 @@
+//! What the host and the pool want of a session.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Effect, HostTurn, Machine, ONLY, Stage, Tally, closed_failure, show};
+use crate::budget::Budget;
+use crate::error::Error;
+use crate::event::{Body, CloseReason, EvictionReason, StopReason, TurnOrigin};
+use crate::ids::TurnId;
+use crate::message::Message;
+use crate::process::Stop;
+use crate::provider::Request;
+use crate::session::Receipt;
+
+impl Machine {
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        turn: TurnId,
+        tag: Option<u64>,
+        message: Arc<Message>,
+        budget: Budget,
+        out: &mut Vec<Effect>,
+    ) {
+        show(
+            out,
+            Some(turn),
+            Body::TurnStarted {
+                origin: TurnOrigin::Host,
+                tag,
+            },
+        );
+        self.host = Some(HostTurn {
+            tally: Tally::new(turn, now),
+            message,
+            stage: Stage::Starting,
+            retried: false,
+            interrupted: None,
+            budget,
+            exceeded: None,
+        });
+        if self.closing.is_some() {
+            // The gate refuses these; a turn that slipped through still has its end.
+            return self.end_host_failed(now, closed_failure(), out);
+        }
+        self.drop_ended(out);
+        match &self.process {
+            Some(process) if process.ready => self.ask(now, out),
+            Some(_) => {}
+            None => self.acquire(self.mode, out),
+        }
+    }
+
+    /// Gives the turn to the process, which is ready.
+    pub(super) fn ask(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let (Some(process), Some(host)) = (&self.process, &mut self.host) else {
+            return;
+        };
+        host.stage = Stage::Sent {
+            at: now,
+            signed: false,
+        };
+        self.active = now;
+        out.push(Effect::Ask(
+            process.id,
+            Request::Turn {
+                conversation: ONLY,
+                turn: host.tally.id,
+                message: Arc::clone(&host.message),
+            },
+        ));
+    }
+
+    pub(super) fn interrupt(
+        &mut self,
+        now: Instant,
+        turn: TurnId,
+        keep_commands: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        if let Some(host) = &mut self.host
+            && host.tally.id == turn
+        {
+            out.push(Effect::Receipt(Receipt::Delivered));
+            match host.stage {
+                Stage::Acquiring => {
+                    self.take_back(out);
+                    self.end_host_interrupted(now, out);
+                }
+                // The agent never heard of it. The process goes on starting for the next turn.
+                Stage::Starting => self.end_host_interrupted(now, out),
+                Stage::Sent { .. } if host.interrupted.is_some() => {}
+                Stage::Sent { .. } => {
+                    host.interrupted = Some(now);
+                    self.ask_interrupt(keep_commands, out);
+                }
+            }
+            return;
+        }
+        if let Some(agent) = &mut self.agent
+            && agent.tally.id == turn
+        {
+            out.push(Effect::Receipt(Receipt::Delivered));
+            if agent.tally.interrupted.is_none() {
+                agent.tally.interrupted = Some(now);
+                self.ask_interrupt(keep_commands, out);
+            }
+            return;
+        }
+        out.push(Effect::Receipt(Receipt::TooLate));
+    }
+
+    pub(super) fn ask_interrupt(&self, keep_commands: bool, out: &mut Vec<Effect>) {
+        if let Some(process) = &self.process {
+            out.push(Effect::Ask(
+                process.id,
+                Request::Interrupt {
+                    conversation: ONLY,
+                    keep_commands,
+                },
+            ));
+        }
+    }
+
+    pub(super) fn evict(&mut self, reason: EvictionReason, out: &mut Vec<Effect>) {
+        if !self.is_idle() {
+            return out.push(Effect::RefuseEviction);
+        }
+        show(out, None, Body::Evicted { reason });
+        self.release(StopReason::Evicted, Stop::Gently { by: None }, out);
+    }
+
+    pub(super) fn close(
+        &mut self,
+        now: Instant,
+        reason: CloseReason,
+        by: Option<Instant>,
+        out: &mut Vec<Effect>,
+    ) {
+        // What ends already has no more time than the rest. A second close may only be faster.
+        for ending in &self.ending {
+            out.push(Effect::Stop(ending.id, Stop::Gently { by }));
+        }
+        if self.closing.is_some() {
+            return;
+        }
+        self.closing = Some(reason);
+        if let Some(host) = &self.host {
+            match host.stage {
+                Stage::Acquiring | Stage::Starting => {}
+                // Agents that ignore the end of their input while a tool runs listen to this.
+                Stage::Sent { .. } => self.ask_interrupt(false, out),
+            }
+            self.end_host_failed(now, closed_failure(), out);
+        } else if self.agent.is_some() {
+            self.ask_interrupt(false, out);
+        }
+        self.end_agent_failed(now, closed_failure(), out);
+        self.fail_errands(&Error::closed("session"), out);
+        self.take_back(out);
+        self.release(StopReason::Closed, Stop::Gently { by }, out);
+    }
+}

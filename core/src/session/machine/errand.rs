@@ -1,0 +1,84 @@
+//! Operations on the conversation: they need a process, and are no turn.
+
+use std::sync::Arc;
+
+use super::{Effect, Machine, ONLY};
+use crate::error::{Error, ErrorKind};
+use crate::event::RawJson;
+use crate::operation::Operation;
+use crate::provider::Request;
+
+/// An operation that is not done.
+#[derive(Debug)]
+pub(super) struct Errand {
+    number: u64,
+    operation: Arc<Operation>,
+    asked: bool,
+}
+
+impl Machine {
+    /// The host wants something done with the conversation. Without a process one is started.
+    pub(super) fn operate(
+        &mut self,
+        number: u64,
+        operation: Arc<Operation>,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.closing.is_some() {
+            let outcome = Err(Error::closed("session"));
+            return out.push(Effect::Operated { number, outcome });
+        }
+        self.errands.push(Errand {
+            number,
+            operation,
+            asked: false,
+        });
+        self.run_errands(out);
+        if self.process.is_none() && self.host.is_none() && !self.acquiring {
+            self.acquire(self.mode, out);
+        }
+    }
+
+    /// Gives the process what it has not been asked, once it is ready.
+    pub(super) fn run_errands(&mut self, out: &mut Vec<Effect>) {
+        let Some(process) = self.process.as_ref().filter(|p| p.ready) else {
+            return;
+        };
+        for errand in self.errands.iter_mut().filter(|e| !e.asked) {
+            errand.asked = true;
+            out.push(Effect::Ask(
+                process.id,
+                Request::Operate {
+                    conversation: ONLY,
+                    number: errand.number,
+                    operation: Arc::clone(&errand.operation),
+                },
+            ));
+        }
+    }
+
+    /// The agent says what became of one.
+    pub(super) fn operated(
+        &mut self,
+        number: u64,
+        outcome: Result<RawJson, (ErrorKind, String)>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(place) = self.errands.iter().position(|e| e.number == number) else {
+            return;
+        };
+        self.errands.swap_remove(place);
+        let outcome = outcome.map_err(|(kind, message)| Error::new(kind, message));
+        out.push(Effect::Operated { number, outcome });
+    }
+
+    /// There is no process for them, or it is gone: they failed.
+    pub(super) fn fail_errands(&mut self, error: &Error, out: &mut Vec<Effect>) {
+        for errand in self.errands.drain(..) {
+            out.push(Effect::Operated {
+                number: errand.number,
+                outcome: Err(error.clone()),
+            });
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! Questions of the agent, from the asking to the one answer.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::{Effect, Machine, ONLY, show};
+use crate::config::{HostTool, Requests as Handler, SessionOptions};
+use crate::error::{Error, ErrorKind};
+use crate::event::{Body, RequestKind, Resolution, ResolvedBy, unix_now};
+use crate::ids::{RequestId, TurnId};
+use crate::provider::{AgentRequest, Asked, Request, TurnRef};
+use crate::request::{Action, Answer, Decision, Rule, Verdict, decide};
+
+/// How many settled questions are remembered, to tell a late answer who was faster.
+const REMEMBERED: usize = 256;
+
+/// What answers are decided by. Never changes.
+pub(crate) struct Approvals {
+    handler: Handler,
+    rules: Vec<Rule>,
+    read_only: bool,
+    cwd: PathBuf,
+    tools: HashMap<String, jsonschema::Validator>,
+}
+
+impl Approvals {
+    /// Reads them out of a session's options.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] for a tool whose schema is none, naming it.
+    pub(crate) fn new(options: &SessionOptions) -> Result<Self, Error> {
+        let tools = options
+            .tools
+            .iter()
+            .map(|tool| Ok((tool.name.clone(), validator(tool)?)));
+        Ok(Self {
+            handler: options.requests,
+            rules: options.rules.clone(),
+            read_only: options.read_only,
+            cwd: options.cwd.clone(),
+            tools: tools.collect::<Result<_, Error>>()?,
+        })
+    }
+
+    /// The answer that needs no host, if there is one.
+    fn settle(&self, asked: &Asked) -> Option<(Answer, ResolvedBy, Option<String>)> {
+        let by_rule = match asked.kind {
+            RequestKind::CommandApproval
+            | RequestKind::FileChangeApproval
+            | RequestKind::ToolApproval
+            | RequestKind::PermissionEscalation => {
+                decide(&self.rules, self.read_only, &self.cwd, &asked.subject)
+            }
+            RequestKind::PlanApproval
+            | RequestKind::UserQuestion
+            | RequestKind::Elicitation
+            | RequestKind::HostTool => None,
+        };
+        match by_rule {
+            Some(Verdict {
+                action: Action::Allow,
+                rule,
+            }) if asked.decisions.contains(&Decision::AllowOnce) => {
+                let (scope, input) = Default::default();
+                return Some((Answer::Allow { scope, input }, ResolvedBy::Rule, Some(rule)));
+            }
+            Some(Verdict {
+                action: Action::Deny,
+                rule,
+            }) => {
+                let answer = deny(format!("This is not allowed here (rule: {rule})."));
+                return Some((answer, ResolvedBy::Rule, Some(rule)));
+            }
+            Some(_) | None => {}
+        }
+        if asked.kind == RequestKind::HostTool
+            && let Err(why) = self.check_input(asked)
+        {
+            let (text, is_error) = (why, true);
+            return Some((Answer::Result { text, is_error }, ResolvedBy::Schema, None));
+        }
+        match self.handler {
+            Handler::Host => None,
+            Handler::Deny => {
+                let answer = deny("No one is there to approve this. Go on without it.".to_owned());
+                Some((answer, ResolvedBy::NoHandler, None))
+            }
+        }
+    }
+
+    fn check_input(&self, asked: &Asked) -> Result<(), String> {
+        let name = &asked.subject.tool;
+        let Some(validator) = self.tools.get(name) else {
+            return Err(format!("there is no tool {name:?}"));
+        };
+        let input = asked.input.as_ref().map_or("{}", |input| input.get());
+        let input =
+            serde_json::from_str(input).map_err(|e| format!("the input is no JSON: {e}"))?;
+        let faults: Vec<_> = validator
+            .iter_errors(&input)
+            .take(3)
+            .map(|e| format!("{}: {e}", e.instance_path()))
+            .collect();
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "the input does not fit the schema: {}",
+            faults.join("; ")
+        ))
+    }
+}
+
+impl std::fmt::Debug for Approvals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Approvals")
+            .field("handler", &self.handler)
+            .finish_non_exhaustive()
+    }
+}
+
+fn validator(tool: &HostTool) -> Result<jsonschema::Validator, Error> {
+    let fail = |why: String| Error::invalid("tools", format!("{}: {why}", tool.name));
+    let schema = serde_json::from_str(tool.input_schema.get()).map_err(|e| fail(e.to_string()))?;
+    jsonschema::validator_for(&schema).map_err(|e| fail(e.to_string()))
+}
+
+fn deny(message: String) -> Answer {
+    Answer::Deny {
+        message,
+        interrupt: false,
+    }
+}
+
+/// A question that waits for the host.
+#[derive(Debug)]
+struct Pending {
+    agent: AgentRequest,
+    turn: Option<TurnId>,
+    kind: RequestKind,
+    decisions: Vec<Decision>,
+    until: Instant,
+}
+
+/// The questions of a session.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    open: BTreeMap<RequestId, Pending>,
+    settled: VecDeque<(RequestId, ResolvedBy)>,
+}
+
+impl Questions {
+    /// Whether something waits for the host: then the agent may be silent.
+    pub(super) fn is_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// When the first of them has waited for too long.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.open.values().map(|p| p.until).min()
+    }
+
+    fn remember(&mut self, request: RequestId, by: ResolvedBy) {
+        if self.settled.len() == REMEMBERED {
+            self.settled.pop_front();
+        }
+        self.settled.push_back((request, by));
+    }
+}
+
+impl Machine {
+    pub(super) fn asked(
+        &mut self,
+        now: Instant,
+        turn: TurnRef,
+        asked: Asked,
+        out: &mut Vec<Effect>,
+    ) {
+        let turn = match turn {
+            TurnRef::Host(_) => self.host.as_ref().map(|h| h.tally.id),
+            TurnRef::Agent(_) => self.agent.as_ref().map(|a| a.tally.id),
+            TurnRef::None => None,
+        };
+        let request = RequestId::next();
+        let settled = self.approvals.settle(&asked);
+        let wait = self.policy.timeouts.request;
+        let agent = asked.request;
+        let pending = Pending {
+            agent,
+            turn,
+            kind: asked.kind,
+            decisions: asked.decisions.clone(),
+            until: now + wait,
+        };
+        let waits = settled.is_none();
+        let deadline = waits.then(|| {
+            unix_now() / 1_000_000 + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2)
+        });
+        show(
+            out,
+            turn,
+            Body::RequestOpened {
+                request,
+                kind: asked.kind,
+                tool: asked.tool,
+                title: asked.title,
+                decisions: asked.decisions,
+                questions: asked.questions,
+                input: asked.input,
+                deadline_unix_ms: deadline,
+                raw: asked.raw,
+            },
+        );
+        match settled {
+            None => {
+                self.questions.open.insert(request, pending);
+            }
+            Some((answer, by, rule)) => {
+                self.settle_request(request, &pending, answer, by, rule, out)
+            }
+        }
+    }
+
+    /// Answers the agent and tells the host.
+    fn settle_request(
+        &mut self,
+        request: RequestId,
+        pending: &Pending,
+        answer: Answer,
+        by: ResolvedBy,
+        rule: Option<String>,
+        out: &mut Vec<Effect>,
+    ) {
+        let resolution = match &answer {
+            Answer::Allow { .. } => Resolution::Allowed,
+            Answer::Deny { .. } => Resolution::Denied,
+            Answer::Answers { .. } | Answer::Content { .. } | Answer::Result { .. } => {
+                Resolution::Answered
+            }
+        };
+        if let Some(process) = &self.process {
+            out.push(Effect::Ask(
+                process.id,
+                Request::Answer {
+                    conversation: ONLY,
+                    request: pending.agent,
+                    answer,
+                },
+            ));
+        }
+        self.questions.remember(request, by);
+        show(
+            out,
+            pending.turn,
+            Body::RequestResolved {
+                request,
+                resolution,
+                by,
+                rule,
+            },
+        );
+    }
+
+    /// The host answers.
+    pub(super) fn answer(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        answer: Answer,
+        out: &mut Vec<Effect>,
+    ) {
+        let outcome = self.take_answer(now, request, answer, out);
+        out.push(Effect::Answered(outcome));
+    }
+
+    fn take_answer(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        answer: Answer,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Error> {
+        let Some(pending) = self.questions.open.get(&request) else {
+            let mut settled = self.questions.settled.iter();
+            return Err(match settled.find(|(id, _)| *id == request) {
+                Some((_, by)) => {
+                    let by = serde_json::to_string(by).unwrap_or_default();
+                    let by = by.trim_matches('"');
+                    let message = format!("request {request} was settled before, by: {by}");
+                    Error::new(ErrorKind::AlreadyAnswered, message)
+                }
+                None => {
+                    let message = format!("request {request} is not open in this session");
+                    Error::new(ErrorKind::Stale, message)
+                }
+            });
+        };
+        let decision = answer.decision();
+        if !pending.decisions.contains(&decision) {
+            let takes = serde_json::to_string(&pending.decisions).unwrap_or_default();
+            let message = format!("request {request} takes one of {takes}");
+            return Err(Error::invalid("answer", message));
+        }
+        if let Some(pending) = self.questions.open.remove(&request) {
+            // Whatever the agent does next, it had a reason to be silent until now.
+            self.restart_clocks(now);
+            self.settle_request(request, &pending, answer, ResolvedBy::Host, None, out);
+        }
+        Ok(())
+    }
+
+    /// Nobody answered in time: that means no.
+    pub(super) fn expire_requests(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let late = |p: &Pending| p.until <= now;
+        let expired: Vec<_> = self
+            .questions
+            .open
+            .iter()
+            .filter(|(_, p)| late(p))
+            .map(|(id, _)| *id)
+            .collect();
+        for request in expired {
+            let Some(pending) = self.questions.open.remove(&request) else {
+                continue;
+            };
+            let message = "Nobody answered in time. Go on without it.".to_owned();
+            let answer = match pending.kind {
+                RequestKind::HostTool => Answer::Result {
+                    text: "the tool did not answer in time".to_owned(),
+                    is_error: true,
+                },
+                RequestKind::CommandApproval
+                | RequestKind::FileChangeApproval
+                | RequestKind::ToolApproval
+                | RequestKind::PermissionEscalation
+                | RequestKind::PlanApproval
+                | RequestKind::UserQuestion
+                | RequestKind::Elicitation => deny(message),
+            };
+            self.settle_request(request, &pending, answer, ResolvedBy::Deadline, None, out);
+        }
+        self.restart_clocks(now);
+    }
+
+    /// The agent takes a question back.
+    pub(super) fn withdraw(&mut self, agent: AgentRequest, out: &mut Vec<Effect>) {
+        let mut open = self.questions.open.iter();
+        let found = open.find(|(_, p)| p.agent == agent).map(|(id, _)| *id);
+        if let Some(request) = found {
+            self.close_request(request, ResolvedBy::Agent, out);
+        }
+    }
+
+    /// The turn is over, and nobody waits for an answer any more. `None`: the process is.
+    pub(super) fn withdraw_of(&mut self, turn: Option<TurnId>, out: &mut Vec<Effect>) {
+        let of_turn = |p: &Pending| turn.is_none() || p.turn == turn;
+        let gone: Vec<_> = self
+            .questions
+            .open
+            .iter()
+            .filter(|(_, p)| of_turn(p))
+            .map(|(id, _)| *id)
+            .collect();
+        for request in gone {
+            self.close_request(request, ResolvedBy::TurnEnd, out);
+        }
+    }
+
+    fn close_request(&mut self, request: RequestId, by: ResolvedBy, out: &mut Vec<Effect>) {
+        if let Some(pending) = self.questions.open.remove(&request) {
+            self.questions.remember(request, by);
+            let body = Body::RequestResolved {
+                request,
+                resolution: Resolution::Withdrawn,
+                by,
+                rule: None,
+            };
+            show(out, pending.turn, body);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! How a session gets a process for its turn.
+
+use std::time::Instant;
+
+use super::{Effect, Machine, Process, Stage, show};
+use crate::config::Mode;
+use crate::error::Error;
+use crate::event::{Body, Failure, WarningCode};
+use crate::ids::ProcessId;
+use crate::pool::slots::{Given, Want};
+use crate::process::Containment;
+
+impl Machine {
+    pub(super) fn acquire(&mut self, mode: Mode, out: &mut Vec<Effect>) {
+        match &mut self.host {
+            Some(host) => host.stage = Stage::Acquiring,
+            None if self.errands.is_empty() => return,
+            None => {}
+        }
+        if !std::mem::replace(&mut self.acquiring, true) {
+            out.push(Effect::Acquire(match mode {
+                Mode::Warm => Want::Warm,
+                Mode::OneShot => Want::OneShot,
+            }));
+        }
+    }
+
+    pub(super) fn granted(&mut self, now: Instant, given: Given, out: &mut Vec<Effect>) {
+        if !self.acquiring || self.granted.is_some() {
+            return out.push(Effect::Abandon);
+        }
+        self.granted = Some(given);
+        self.start_granted(now, out);
+    }
+
+    /// Starts what was granted, once nobody else has the conversation.
+    pub(super) fn start_granted(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        if self.granted.is_none() || self.waits_for_ending(now, out) {
+            return;
+        }
+        let Some(given) = self.granted.take() else {
+            return;
+        };
+        self.acquiring = false;
+        let turn = self.host.as_mut().map(|host| {
+            host.stage = Stage::Starting;
+            host.tally.id
+        });
+        let mode = match given {
+            Given::Slot => Mode::Warm,
+            Given::OneShot | Given::Spill => Mode::OneShot,
+        };
+        if given == Given::Spill {
+            show(out, turn, Body::Spilled {});
+        }
+        let resume = self.conversation.clone().filter(|_| self.policy.resume);
+        if resume.is_none() && self.conversation.is_some() {
+            self.warn(
+                out,
+                WarningCode::NotResumed,
+                "the agent cannot resume: the conversation begins anew",
+            );
+        }
+        let id = ProcessId::next();
+        self.slot = given == Given::Slot;
+        self.process = Some(Process {
+            id,
+            mode,
+            since: now,
+            ready: false,
+            resumed: resume.is_some(),
+            pid: 0,
+            containment: Containment::ProcessGroup,
+            background: 0,
+            output_closed: false,
+            exit: None,
+        });
+        self.active = now;
+        out.push(Effect::Start {
+            process: id,
+            mode,
+            resume,
+            cost_usd: self.cost_usd,
+        });
+    }
+
+    pub(super) fn denied(&mut self, now: Instant, error: &Error, out: &mut Vec<Effect>) {
+        if !std::mem::take(&mut self.acquiring) {
+            return;
+        }
+        self.fail_errands(error, out);
+        if self
+            .host
+            .as_ref()
+            .is_some_and(|h| h.stage == Stage::Acquiring)
+        {
+            let failure = Failure::new(error.kind(), error.message());
+            self.end_host_failed(now, failure, out);
+        }
+    }
+
+    /// Takes the question to the pool back, unless somebody else waits for the process.
+    pub(super) fn take_back(&mut self, out: &mut Vec<Effect>) {
+        if self.errands.is_empty() && std::mem::take(&mut self.acquiring) {
+            self.granted = None;
+            out.push(Effect::Abandon);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Messages that join the running turn.
+
+use std::sync::Arc;
+
+use super::{Effect, Machine, ONLY, Stage};
+use crate::message::Message;
+use crate::provider::Request;
+
+impl Machine {
+    /// The host wants the message in the running turn.
+    pub(super) fn steer(&mut self, steer: u64, message: Arc<Message>, out: &mut Vec<Effect>) {
+        let refused = match (&self.process, &self.host) {
+            (Some(process), Some(host)) if matches!(host.stage, Stage::Sent { .. }) => {
+                if !self.policy.steer.in_mode(process.mode) {
+                    "the agent cannot take a message into a running turn"
+                } else if host.interrupted.is_some() {
+                    "the turn is being interrupted"
+                } else {
+                    self.steers.insert(steer);
+                    out.push(Effect::Ask(
+                        process.id,
+                        Request::Steer {
+                            conversation: ONLY,
+                            turn: host.tally.id,
+                            steer,
+                            message,
+                        },
+                    ));
+                    return;
+                }
+            }
+            (_, Some(_)) => "the turn has not reached the agent yet",
+            (_, None) => "no turn runs",
+        };
+        let refused = Some(refused.to_owned());
+        out.push(Effect::SteerDone { steer, refused });
+    }
+
+    /// The agent says what became of it.
+    pub(super) fn steered(&mut self, steer: u64, refused: Option<String>, out: &mut Vec<Effect>) {
+        if self.steers.remove(&steer) {
+            out.push(Effect::SteerDone { steer, refused });
+        }
+    }
+
+    /// The process is gone, and whatever it had not said it never will.
+    pub(super) fn drop_steers(&mut self, out: &mut Vec<Effect>) {
+        for steer in std::mem::take(&mut self.steers) {
+            let refused = Some("the process ended first".to_owned());
+            out.push(Effect::SteerDone { steer, refused });
+        }
+    }
+}

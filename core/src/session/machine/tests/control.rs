@@ -1,0 +1,204 @@
+//! Steering, budgets, settings and operations.
+
+use super::*;
+use crate::budget::Budget;
+use crate::event::{Changed, RawJson, Usage};
+use crate::operation::Operation;
+use crate::settings::Change;
+
+impl Bench {
+    fn send_with(&mut self, budget: Budget) -> TurnId {
+        let turn = TurnId::next();
+        let message = Arc::new("hello".into());
+        self.step(Input::Send {
+            turn,
+            tag: None,
+            message,
+            budget,
+        });
+        turn
+    }
+
+    fn changes(&mut self, live: bool) -> Vec<String> {
+        let change = Arc::new(Change {
+            model: Some("other".into()),
+            ..Change::default()
+        });
+        self.step(Input::Change {
+            number: 1,
+            change,
+            live,
+        })
+    }
+
+    fn operates(&mut self) -> Vec<String> {
+        let operation = Arc::new(Operation::ListModels {});
+        self.step(Input::Operate {
+            number: 1,
+            operation,
+        })
+    }
+
+    fn steers(&mut self) -> Vec<String> {
+        let message = Arc::new("faster".into());
+        self.step(Input::Steer { steer: 1, message })
+    }
+}
+
+fn used(output_tokens: u64) -> Body {
+    Body::Usage {
+        usage: Usage {
+            output_tokens,
+            ..Usage::default()
+        },
+    }
+}
+
+#[test]
+fn a_message_joins_the_running_turn_when_the_agent_says_so() {
+    let (mut bench, turn) = Bench::running(POLICY);
+    assert_eq!(bench.steers(), ["ask steer"]);
+    let refused = None;
+    let steered = SignalBody::Steered { steer: 1, refused };
+    assert_eq!(bench.says(TurnRef::Host(turn), steered), ["steered"]);
+}
+
+#[test]
+fn a_message_that_cannot_join_learns_why() {
+    let mut bench = Bench::idle(POLICY);
+    assert_eq!(bench.steers(), ["not steered: no turn runs"]);
+    let (turn, _) = bench.send();
+    bench.steers();
+    bench.says(TurnRef::Host(turn), SignalBody::Taken);
+    let names = bench.dies();
+    assert!(
+        names.contains(&"not steered: the process ended first".to_owned()),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn a_turn_that_used_up_its_budget_fails_and_its_process_stays() {
+    let mut bench = Bench::idle(POLICY);
+    let turn = bench.send_with(Budget {
+        max_tokens: Some(100),
+        ..Budget::default()
+    });
+    assert_eq!(bench.shows(turn, used(99)), [""; 0]);
+    assert_eq!(bench.shows(turn, used(100)), ["ask interrupt"]);
+    assert_eq!(bench.ends(turn, Outcome::Interrupted), ["idle"]);
+    let Body::TurnFailed { failure, .. } = bench.last() else {
+        panic!("expected a failure, got {:?}", bench.last());
+    };
+    assert_eq!(failure.code, ErrorKind::BudgetExceeded);
+    assert!(!bench.kinds().contains(&EventKind::Downgraded));
+}
+
+#[test]
+fn a_turn_that_takes_too_long_is_ended_in_every_stage() {
+    let limit = Duration::from_secs(3);
+    let budget = Budget {
+        max_duration: Some(limit),
+        ..Budget::default()
+    };
+    let mut bench = Bench::new(POLICY);
+    bench.send_with(budget);
+    bench.now += limit;
+    assert_eq!(bench.step(Input::Tick), ["abandon"]);
+    assert_eq!(bench.last().kind(), EventKind::TurnFailed);
+
+    let mut bench = Bench::idle(POLICY);
+    let turn = bench.send_with(budget);
+    bench.shows(turn, delta("x"));
+    bench.now += limit;
+    assert_eq!(bench.step(Input::Tick), ["ask interrupt"]);
+    bench.ends(turn, Outcome::Interrupted);
+    assert_eq!(bench.last().kind(), EventKind::TurnFailed);
+}
+
+#[test]
+fn settings_change_in_the_running_process_where_the_agent_can() {
+    let (mut bench, _) = Bench::running(POLICY);
+    assert_eq!(bench.changes(true), ["ask change"]);
+    let changed = SignalBody::Changed { refused: None };
+    assert_eq!(bench.says(TurnRef::None, changed), ["changed Live"]);
+    assert_eq!(bench.last().kind(), EventKind::SettingsChanged);
+}
+
+#[test]
+fn settings_that_need_a_new_process_replace_it_between_turns_and_say_so() {
+    let mut bench = Bench::idle(POLICY);
+    assert_eq!(
+        bench.changes(false),
+        ["changed Recycled", "stop", "free slot"]
+    );
+    assert!(bench.kinds().contains(&EventKind::Recycled));
+
+    let (mut bench, turn) = Bench::running(POLICY);
+    assert_eq!(bench.changes(false), ["changed AfterTurn"]);
+    assert!(matches!(
+        bench.last(),
+        Body::SettingsChanged {
+            how: Changed::AfterTurn,
+            ..
+        }
+    ));
+    assert_eq!(bench.ends(turn, Outcome::Completed), ["stop", "free slot"]);
+    assert_eq!(bench.send().1, ["acquire Warm"]);
+
+    let mut bench = Bench::new(POLICY);
+    assert_eq!(bench.changes(true), ["changed NextProcess"]);
+}
+
+#[test]
+fn settings_that_the_agent_refuses_replace_its_process() {
+    let mut bench = Bench::idle(POLICY);
+    bench.changes(true);
+    let refused = Some("no".to_owned());
+    assert_eq!(
+        bench.says(TurnRef::None, SignalBody::Changed { refused }),
+        ["changed Recycled", "stop", "free slot"]
+    );
+}
+
+#[test]
+fn an_operation_starts_a_process_and_keeps_the_session_busy() {
+    let mut bench = Bench::new(POLICY);
+    assert_eq!(bench.operates(), ["acquire Warm"]);
+    assert_eq!(bench.step(Input::Granted(Given::Slot)), ["start Warm"]);
+    assert_eq!(bench.ready(), ["start done", "ask operate"]);
+    assert_eq!(
+        bench.step(Input::Evict(EvictionReason::IdleTimeout)),
+        ["refuse"]
+    );
+    let outcome = Ok(RawJson::from_text("{}"));
+    let operated = SignalBody::Operated { number: 1, outcome };
+    assert_eq!(bench.says(TurnRef::None, operated), ["operated", "idle"]);
+}
+
+#[test]
+fn an_operation_is_answered_when_its_process_dies_and_when_there_is_none() {
+    let mut bench = Bench::idle(POLICY);
+    assert_eq!(bench.operates(), ["ask operate", "busy"]);
+    assert_eq!(
+        bench.dies(),
+        ["not operated: process_exit", "kill", "free slot"]
+    );
+    bench.gone();
+    bench.operates();
+    let full = Error::new(ErrorKind::PoolFull, "full");
+    assert_eq!(bench.step(Input::Denied(full)), ["not operated: pool_full"]);
+}
+
+#[test]
+fn a_turn_takes_the_process_that_an_operation_asked_for() {
+    let mut bench = Bench::new(POLICY);
+    bench.operates();
+    assert_eq!(
+        bench.send().1,
+        [""; 0],
+        "one question to the pool is enough"
+    );
+    bench.step(Input::Granted(Given::Slot));
+    assert_eq!(bench.ready(), ["start done", "ask turn", "ask operate"]);
+}

@@ -1,0 +1,192 @@
+//! How messages come in.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::budget::Budget;
+use crate::capabilities::Feature;
+use crate::config::Mode;
+use crate::error::{Error, ErrorKind};
+use crate::ids::TurnId;
+use crate::message::Message;
+use crate::provider::Capabilities;
+use crate::session::call::Call;
+use crate::session::gate::{Entered, Entry};
+use crate::session::handle::SessionInner;
+use crate::session::turn::Turn;
+
+/// How a message is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SendOptions {
+    /// A mark of the host's own that comes back in the turn's first event.
+    pub tag: Option<u64>,
+    /// What becomes of it while a turn runs. Default: it is refused.
+    pub on_busy: OnBusy,
+    /// What the turn may use up. Default: no limit.
+    pub budget: Budget,
+}
+
+/// What becomes of a message while a turn runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBusy {
+    /// It is refused with `turn_in_progress`.
+    #[default]
+    Reject,
+    /// It waits, and runs as a turn of its own.
+    Queue,
+    /// It joins the running turn; where the agent cannot do that, or the turn is too far, it waits.
+    Steer,
+}
+
+/// What became of a message.
+#[derive(Debug)]
+pub enum Sent {
+    /// It runs.
+    Started(Turn),
+    /// It waits.
+    Queued {
+        /// Its turn.
+        turn: Turn,
+        /// How many wait before it.
+        position: usize,
+        /// Why it did not join the running turn, if that was wanted.
+        why: Option<String>,
+    },
+    /// It joined this turn, and has no end of its own.
+    Steered {
+        /// The running turn.
+        into: TurnId,
+    },
+}
+
+/// What a message may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MessageLimits {
+    pub(crate) bytes: usize,
+    pub(crate) capabilities: Capabilities,
+}
+
+impl MessageLimits {
+    /// Whether the agent can take it in a process of this kind.
+    fn check(&self, message: &Message, mode: Mode) -> Result<(), Error> {
+        let text = &message.text;
+        if text.trim().is_empty() && message.attachments.is_empty() {
+            return Err(Error::invalid("message", "it is empty"));
+        }
+        if text.len() > self.bytes {
+            let (is, most) = (text.len(), self.bytes);
+            let message = format!("message of {is} bytes; the most is {most} (max_message)");
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        if text.contains('\0') {
+            return Err(Error::invalid("message", "it has a NUL character"));
+        }
+        if let Some(most) = self.capabilities.max_prompt_chars
+            // Bytes bound characters from above: counting is needed only near the limit.
+            && text.len() > most
+            && text.chars().nth(most).is_some()
+        {
+            let message = format!("message of more than {most} characters, the agent's limit");
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        self.check_features(message, mode)
+    }
+
+    fn check_features(&self, message: &Message, mode: Mode) -> Result<(), Error> {
+        let needs =
+            message
+                .attachments
+                .iter()
+                .map(|attachment| match attachment.media_type.as_deref() {
+                    Some(kind) if kind.starts_with("image/") => (Feature::Images, kind),
+                    Some("application/pdf") => (Feature::Documents, "application/pdf"),
+                    Some(kind) => (Feature::TextFiles, kind),
+                    None => (Feature::TextFiles, "files"),
+                });
+        let schema = message.output_schema.is_some();
+        let schema = schema.then_some((Feature::OutputSchema, "an output schema"));
+        for (feature, what) in needs.chain(schema) {
+            if !self.capabilities.can(feature, mode) {
+                let message = format!("the agent does not take {what} here");
+                return Err(Error::new(ErrorKind::Unsupported, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SessionInner {
+    /// Reads and checks a message, so that nothing is wrong with it once it is accepted.
+    pub(crate) fn admit(&self, message: impl Into<Message>) -> Result<Arc<Message>, Error> {
+        let mut message = message.into();
+        message.load()?;
+        self.limits.check(&message, self.shared.mode())?;
+        Ok(Arc::new(message))
+    }
+
+    /// Starts or queues it, or refuses it, at once.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        message: Arc<Message>,
+        options: SendOptions,
+        queue: bool,
+        why: Option<String>,
+    ) -> Result<Sent, Error> {
+        let from_seq = self.shared.log.next_seq();
+        let entry = Entry {
+            tag: options.tag,
+            message,
+            budget: options.budget,
+        };
+        let told = why.clone();
+        let entered = self.shared.gate.enter(entry, queue, why, |turn, entry| {
+            let call = match entry {
+                Some(entry) => Call::Send { turn, entry },
+                None => Call::Queued(turn),
+            };
+            self.inbox.send(call).is_ok()
+        })?;
+        let turn = |turn, end| Turn::new(Arc::clone(self), turn, from_seq, end);
+        Ok(match entered {
+            Entered::Started { turn: id, end } => Sent::Started(turn(id, end)),
+            Entered::Queued {
+                turn: id,
+                position,
+                end,
+            } => Sent::Queued {
+                turn: turn(id, end),
+                position,
+                why: told,
+            },
+        })
+    }
+
+    /// Lets it join the running turn, or else starts or queues it.
+    pub(crate) async fn steer(
+        self: &Arc<Self>,
+        message: Arc<Message>,
+        options: SendOptions,
+    ) -> Result<Sent, Error> {
+        let Some(into) = self.shared.gate.running() else {
+            return self.enter(message, options, true, None);
+        };
+        let (reply, outcome) = oneshot::channel();
+        let call = Call::Steer {
+            message: Arc::clone(&message),
+            tag: options.tag,
+            reply,
+        };
+        self.inbox
+            .send(call)
+            .map_err(|_| Error::closed("session"))?;
+        match outcome.await.map_err(|_| Error::closed("session"))? {
+            None => Ok(Sent::Steered { into }),
+            why @ Some(_) => self.enter(message, options, true, why),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A host application for the tests: it brings sessions into a state, says `ready`, and lives on
+//! until it is killed, or ends in one of the ways in which hosts end.
+//!
+//! `test-host STATE PROTOCOL END`. It never shuts its pool down in order.
+
+use std::io::Write;
+use std::time::Duration;
+
+use remuda::config::Persistent;
+use remuda::{EventKind, Pool, Session, Turn};
+use remuda_tests::{Scene, Tape};
+use scripted_agent::{Action, ChildKind, Script, Trigger};
+
+/// What each agent starts: a process of every kind that gets away from something.
+const CHILDREN: [ChildKind; 6] = [
+    ChildKind::Plain,
+    ChildKind::Pgrp,
+    ChildKind::Setsid,
+    ChildKind::DoubleFork,
+    ChildKind::CleanEnv,
+    ChildKind::TermProof,
+];
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [state, protocol, end] = words.as_slice() else {
+        panic!("test-host STATE PROTOCOL END");
+    };
+    let protocol = remuda_tests::PROTOCOLS
+        .into_iter()
+        .find(|known| known == protocol)
+        .expect("a protocol");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let held = runtime.block_on(bring_into(state, protocol));
+    say("ready");
+    match end.as_str() {
+        "live" => loop {
+            std::thread::park();
+        },
+        "return" => drop(runtime),
+        "return-holding" => std::mem::forget(held),
+        "exit" => std::process::exit(0),
+        "abort" => std::process::abort(),
+        "panic" => panic!("as asked"),
+        "panic-in-thread" => {
+            let thread = std::thread::spawn(move || {
+                let _held = held;
+                panic!("as asked");
+            });
+            assert!(thread.join().is_err());
+            say("panicked");
+            loop {
+                std::thread::park();
+            }
+        }
+        other => panic!("unknown end: {other}"),
+    }
+}
+
+/// Tells the test, which reads line by line.
+fn say(word: &str) {
+    let mut out = std::io::stdout();
+    writeln!(out, "{word}")
+        .and_then(|()| out.flush())
+        .expect("somebody reads");
+}
+
+/// What a host holds of the library.
+struct Held {
+    _turns: Vec<Turn>,
+    _sessions: Vec<Session>,
+    scene: Scene,
+}
+
+/// Instructions by which an agent starts the children and then does not go by itself.
+fn stubborn() -> String {
+    let children = CHILDREN.map(|kind| format!("[[children {}]]", name(kind)));
+    format!("[[ignore-signals]] [[ignore-eof]] {}", children.concat())
+}
+
+fn name(kind: ChildKind) -> &'static str {
+    match kind {
+        ChildKind::Plain => "plain",
+        ChildKind::Pgrp => "pgrp",
+        ChildKind::Setsid => "setsid",
+        ChildKind::DoubleFork => "double-fork",
+        ChildKind::CleanEnv => "clean-env",
+        ChildKind::TermProof => "term-proof",
+    }
+}
+
+/// Waits until the agent did all instructions before this kind of event.
+async fn until(mut turn: Turn, kind: EventKind, times: usize) -> Turn {
+    let mut seen = 0;
+    while seen < times {
+        let event = turn.next().await.expect("the turn goes on");
+        seen += usize::from(event.kind() == kind);
+    }
+    turn
+}
+
+/// Sends a turn that starts children and goes on as told.
+fn hanging(session: &Session, tail: &str) -> Turn {
+    let prompt = format!("{} {tail}", stubborn());
+    session.send(prompt).expect("accepted")
+}
+
+async fn bring_into(state: &str, protocol: &'static str) -> Held {
+    let tool = "[[tool Bash make 100000]]";
+    let pool = Pool::builder();
+    let (scene, sessions, turns) = match state {
+        "starting" => {
+            let children = CHILDREN.map(|kind| Action::Children(kind, 1));
+            let script = Script::new()
+                .on(Trigger::Start, [Action::IgnoreSignals, Action::IgnoreEof])
+                .on(Trigger::Start, children)
+                .on(Trigger::Start, [Action::Freeze]);
+            let scene = Scene::scripted(protocol, pool, &script);
+            let sessions = vec![scene.open(), scene.open()];
+            let turns = sessions.iter().map(|s| s.send("hello").expect("accepted"));
+            let turns = turns.collect();
+            (scene, sessions, turns)
+        }
+        "idle" => {
+            let scene = Scene::new(protocol, pool);
+            let session = scene.open();
+            session.ask(stubborn()).await.expect("an answer");
+            (scene, vec![session], vec![])
+        }
+        "mid-text" => {
+            let scene = Scene::new(protocol, pool);
+            let session = scene.open();
+            let turn = hanging(&session, "[[paced 500 per second 100000]]");
+            let turn = until(turn, EventKind::TextDelta, 5).await;
+            (scene, vec![session], vec![turn])
+        }
+        "mid-tool" => {
+            let scene = Scene::new(protocol, pool);
+            let session = scene.open();
+            let turn = hanging(&session, &format!("[[hopper 200 60]] {tool}"));
+            let turn = until(turn, EventKind::ToolUse, 1).await;
+            (scene, vec![session], vec![turn])
+        }
+        "one-shot" => {
+            let scene = Scene::new(protocol, pool);
+            let session = scene.open_with(|o| o.persistent = Persistent::Never);
+            let turn = until(hanging(&session, tool), EventKind::ToolUse, 1).await;
+            (scene, vec![session], vec![turn])
+        }
+        "many" => many(protocol, tool).await,
+        "without-sigchld" => without_sigchld(protocol).await,
+        "shutdown" => {
+            let (scene, sessions, turns) = many(protocol, tool).await;
+            let pool = scene.pool.clone();
+            tokio::spawn(async move { pool.shutdown(Duration::from_mins(1)).await });
+            tokio::task::yield_now().await;
+            (scene, sessions, turns)
+        }
+        "evicting" => {
+            let scene = Scene::new(protocol, pool.max_warm(1));
+            let [old, new] = [scene.open(), scene.open()];
+            old.ask(stubborn()).await.expect("an answer");
+            let turn = until(hanging(&new, tool), EventKind::ToolUse, 1).await;
+            assert_eq!(scene.pool.stats().evicted, 1);
+            (scene, vec![old, new], vec![turn])
+        }
+        other => panic!("unknown state: {other}"),
+    };
+    Held {
+        scene,
+        _sessions: sessions,
+        _turns: turns,
+    }
+}
+
+/// Sees that turns, deaths and ends are told in a host whose children leave no status.
+async fn without_sigchld(protocol: &'static str) -> (Scene, Vec<Session>, Vec<Turn>) {
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc is there");
+    let ignored = status.lines().find_map(|l| l.strip_prefix("SigIgn:\t"));
+    let ignored = u64::from_str_radix(ignored.expect("a mask"), 16).expect("a mask");
+    assert_ne!(ignored & (1 << 16), 0, "SIGCHLD is ignored");
+    let scene = Scene::new(protocol, Pool::builder());
+    let session = scene.open();
+    let tape = Tape::of(&session);
+    session.ask("one").await.expect("an answer");
+    let died = session.ask("[[exit 3]]").await.expect_err("it dies");
+    assert!(died.to_string().contains("exit code 3"), "{died}");
+    session.ask("three").await.expect("an answer");
+    assert_eq!(session.closed().await, [0; 0]);
+    tape.whole().await;
+    (scene, vec![session], vec![])
+}
+
+/// More sessions than slots, all in the middle of a tool.
+async fn many(protocol: &'static str, tool: &str) -> (Scene, Vec<Session>, Vec<Turn>) {
+    let pool = Pool::builder().max_warm(4).max_processes(6_usize);
+    let scene = Scene::new(protocol, pool);
+    let sessions: Vec<_> = (0..6).map(|_| scene.open()).collect();
+    let mut turns = Vec::new();
+    for session in &sessions {
+        turns.push(hanging(session, tool));
+    }
+    let mut running = Vec::new();
+    for turn in turns {
+        running.push(until(turn, EventKind::ToolUse, 1).await);
+    }
+    (scene, sessions, running)
+}
+
+impl Drop for Held {
+    /// Only says that the pool is seen to.
+    fn drop(&mut self) {
+        let _ = self.scene.pool.stats();
+    }
+}
