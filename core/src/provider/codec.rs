@@ -134,6 +134,9 @@ pub(crate) enum Request {
         request: AgentRequest,
         answer: Answer,
     },
+    /// The session leaves a process that others may go on using. The conversation is forgotten, and
+    /// another process can go on with it soon after. Nothing is answered.
+    Close { conversation: Conversation },
 }
 
 /// A fact about a conversation.

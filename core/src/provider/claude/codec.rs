@@ -357,7 +357,10 @@ impl Codec for ClaudeCodec {
             Request::Answer {
                 request, answer, ..
             } => self.answer(request, answer, out),
-            Request::Steer { .. } | Request::Change { .. } | Request::Operate { .. } => {}
+            Request::Steer { .. }
+            | Request::Change { .. }
+            | Request::Operate { .. }
+            | Request::Close { .. } => {}
         }
     }
 

@@ -45,6 +45,7 @@ impl AppServer {
             scope.show(Body::Usage { usage }, out);
         }
         if !route.child {
+            thread.context = (usage.last.total, usage.model_context_window);
             let context = Body::ContextUsage {
                 used_tokens: usage.last.total,
                 window_tokens: usage.model_context_window,

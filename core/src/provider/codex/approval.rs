@@ -1,27 +1,15 @@
-//! Questions of the app-server: reading, answering, taking back.
+//! Questions of the app-server that wait for their answers.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
-use super::failure::one_line;
-use super::wire::{Text, write_result};
-use crate::event::{RawJson, RequestKind};
+use super::answer::Form;
+use super::asking::{Asking, Asks, Known};
+use super::wire::write_result;
+use crate::event::RawJson;
 use crate::provider::{AgentRequest, Conversation, Output, SignalBody, TurnRef};
-use crate::request::{Answer, Decision, Subject};
-
-/// What kind of answer a question takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// `decision`: commands and file changes.
-    Decision,
-    Permissions,
-    UserInput,
-    Elicitation,
-    HostTool,
-}
+use crate::request::Answer;
 
 /// A question as the server put it.
 pub(super) struct Asked<'a> {
@@ -30,76 +18,7 @@ pub(super) struct Asked<'a> {
     pub id: &'a RawValue,
     pub asking: Asking<'a>,
     pub raw: &'a RawValue,
-}
-
-/// The members of a question that are looked at.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Asking<'a> {
-    #[serde(borrow, default)]
-    pub thread_id: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub turn_id: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    item_id: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    call_id: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    command: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    reason: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    message: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    tool: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    questions: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "_meta")]
-    meta: Option<&'a RawValue>,
-}
-
-impl Asking<'_> {
-    /// Decides what is asked; `None` for methods that this version does not know.
-    fn kind(&self, method: &str) -> Option<(Form, RequestKind)> {
-        Some(match method {
-            "item/commandExecution/requestApproval" => {
-                (Form::Decision, RequestKind::CommandApproval)
-            }
-            "item/fileChange/requestApproval" => (Form::Decision, RequestKind::FileChangeApproval),
-            "item/permissions/requestApproval" => {
-                (Form::Permissions, RequestKind::PermissionEscalation)
-            }
-            "item/tool/requestUserInput" => (Form::UserInput, RequestKind::UserQuestion),
-            "mcpServer/elicitation/request" if self.is_tool_approval() => {
-                (Form::Elicitation, RequestKind::ToolApproval)
-            }
-            "mcpServer/elicitation/request" => (Form::Elicitation, RequestKind::Elicitation),
-            "item/tool/call" => (Form::HostTool, RequestKind::HostTool),
-            _ => return None,
-        })
-    }
-
-    /// Approvals of MCP tools come as elicitations with a mark.
-    fn is_tool_approval(&self) -> bool {
-        let meta = self
-            .meta
-            .and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
-        meta.is_some_and(|meta| meta["codex_approval_kind"] == "mcp_tool_call")
-    }
-
-    fn title(&self) -> String {
-        let text = self.command.as_deref().or(self.message.as_deref());
-        let text = text.or(self.tool.as_deref()).or(self.reason.as_deref());
-        match text {
-            Some(text) => one_line(text),
-            None => one_line(&self.first_question().unwrap_or_default()),
-        }
-    }
-
-    fn first_question(&self) -> Option<String> {
-        let questions: Value = serde_json::from_str(self.questions?.get()).ok()?;
-        Some(questions[0]["question"].as_str()?.to_owned())
-    }
+    pub known: Known,
 }
 
 /// A question that waits for its answer.
@@ -125,7 +44,7 @@ impl Questions {
         &mut self,
         conversation: Conversation,
         turn: TurnRef,
-        asked: &Asked<'_>,
+        asked: Asked<'_>,
         out: &mut Output,
     ) -> bool {
         let Asked {
@@ -133,18 +52,27 @@ impl Questions {
             id,
             asking,
             raw,
+            known,
         } = asked;
-        let Some((form, kind)) = asking.kind(method) else {
+        let Some(asks) = asking.read(method, known) else {
             return false;
         };
         if self.find(id).is_some() {
             return true; // Asked again, as after a second resume.
         }
+        let Asks {
+            form,
+            kind,
+            title,
+            subject,
+            decisions,
+            questions,
+            input,
+        } = asks;
         self.last += 1;
         let request = AgentRequest(self.last);
-        let id = (*id).to_owned();
         let question = Question {
-            id,
+            id: id.to_owned(),
             conversation,
             turn,
             form,
@@ -155,12 +83,12 @@ impl Questions {
             request,
             kind,
             tool: tool.map(str::to_owned),
-            title: asking.title(),
-            subject: Subject::default(),
-            decisions: vec![Decision::Deny],
-            questions: Vec::new(),
-            input: None,
-            raw: RawJson::from((*raw).to_owned()),
+            title,
+            subject,
+            decisions,
+            questions,
+            input,
+            raw: RawJson::from(raw.to_owned()),
         }));
         out.signal(conversation, turn, asked);
         true
@@ -182,16 +110,13 @@ impl Questions {
             return;
         }
         if let Some(question) = self.open.remove(&request) {
-            let message = match answer {
-                Answer::Deny { message, .. } => message.as_str(),
-                _ => "",
-            };
-            write_result(
-                &mut out.bytes,
-                &question.id,
-                &denial(question.form, message),
-            );
+            write_result(&mut out.bytes, &question.id, &question.form.result(answer));
         }
+    }
+
+    /// The conversation is over: its questions are nobody's any more.
+    pub(super) fn forget(&mut self, conversation: Conversation) {
+        self.open.retain(|_, q| q.conversation != conversation);
     }
 
     /// The server says that a question is settled. If it was not answered, it is taken back.
@@ -229,20 +154,5 @@ impl Questions {
     fn find(&self, id: &RawValue) -> Option<AgentRequest> {
         let found = self.open.iter().find(|(_, q)| q.id.get() == id.get());
         found.map(|(request, _)| *request)
-    }
-}
-
-/// "No", in the shape that the question takes.
-fn denial(form: Form, message: &str) -> Value {
-    match form {
-        // `cancel` would also end the turn.
-        Form::Decision => json!({"decision": "decline"}),
-        Form::Permissions => json!({"permissions": {}}),
-        Form::UserInput => json!({"answers": {}}),
-        Form::Elicitation => json!({"action": "decline", "content": null, "_meta": null}),
-        Form::HostTool => json!({
-            "contentItems": [{"type": "inputText", "text": message}],
-            "success": false,
-        }),
     }
 }

@@ -1,27 +1,55 @@
 //! Our requests to the app-server, until they are answered.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 
+use super::settings::Settings;
 use super::wire::write_request;
 use crate::ids::TurnId;
+use crate::operation::Operation;
 use crate::provider::{Conversation, Output};
+use crate::settings::Change;
 
 /// What a request was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Call {
     Initialize,
     Open(Conversation),
     Turn(Conversation, TurnId),
     Interrupt(Conversation),
+    Steer(Conversation, u64),
+    /// Settings, and those that hold again if these are refused.
+    Change(Conversation, Box<Settings>),
+    /// What the agent is configured to, for a change that needs it.
+    Configured(Conversation, Arc<Change>),
+    Operate(Conversation, Operating),
+    /// A thread's commands are to end, after an interrupt.
+    Clean(Conversation, Box<str>),
+    /// Which of a thread's commands still run.
+    Running(Conversation, Box<str>),
+    /// A thread is left.
+    Leave(Box<str>),
+    /// Whatever is answered changes nothing.
+    Aside,
+}
+
+/// An operation that the agent works on.
+#[derive(Debug)]
+pub(super) struct Operating {
+    pub number: u64,
+    pub operation: Arc<Operation>,
+    /// What earlier pages of a list gave.
+    pub gathered: Vec<Value>,
 }
 
 /// Gives out ids and remembers what they are for.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     last: u64,
-    open: HashMap<u64, Call>,
+    open: BTreeMap<u64, Call>,
 }
 
 impl Calls {
@@ -41,5 +69,10 @@ impl Calls {
     /// What this answers; `None` if we did not ask, or were answered before.
     pub(super) fn answered(&mut self, id: &str) -> Option<Call> {
         self.open.remove(&id.parse().ok()?)
+    }
+
+    /// Nothing will be answered any more: takes out what waits, oldest first.
+    pub(super) fn abandon(&mut self) -> Vec<Call> {
+        std::mem::take(&mut self.open).into_values().collect()
     }
 }

@@ -7,6 +7,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, from_str};
 
 use super::failure::{kind_by_text, one_line, open_kind};
+use super::input::prompt;
 use super::item::{Item, read_item};
 use super::ledger::{Ledger, Scope};
 use super::lines::{Line, Lines};
@@ -14,9 +15,13 @@ use super::usage::Tokens;
 use crate::error::ErrorKind;
 use crate::event::{Body, RawJson};
 use crate::ids::TurnId;
+use crate::message::Message;
 use crate::provider::{
     AgentSignal, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
 };
+
+/// Why something cannot be done.
+const ONE_SHOT: &str = "a process of one turn does not take it";
 
 /// The codec.
 #[derive(Debug, Default)]
@@ -58,8 +63,7 @@ impl Codec for Exec {
                 message,
             } => {
                 self.turn = Some(turn);
-                out.bytes.extend_from_slice(message.text.as_bytes());
-                out.close_stdin = true;
+                self.send(&message, out);
             }
             Request::Interrupt { .. } => {
                 if self.turn.is_some() {
@@ -68,8 +72,30 @@ impl Codec for Exec {
                 }
             }
             // It never asks.
-            Request::Answer { .. } => {}
-            Request::Steer { .. } | Request::Change { .. } | Request::Operate { .. } => {}
+            Request::Answer { .. } | Request::Close { .. } => {}
+            Request::Steer {
+                conversation,
+                turn,
+                steer,
+                ..
+            } => {
+                let refused = Some(ONE_SHOT.to_owned());
+                let steered = SignalBody::Steered { steer, refused };
+                out.signal(conversation, TurnRef::Host(turn), steered);
+            }
+            Request::Change { conversation, .. } => {
+                let refused = Some(ONE_SHOT.to_owned());
+                out.signal(conversation, TurnRef::None, SignalBody::Changed { refused });
+            }
+            Request::Operate {
+                conversation,
+                number,
+                ..
+            } => {
+                let outcome = Err((ErrorKind::Unsupported, ONE_SHOT.to_owned()));
+                let operated = SignalBody::Operated { number, outcome };
+                out.signal(conversation, TurnRef::None, operated);
+            }
         }
     }
 
@@ -122,6 +148,19 @@ impl Codec for Exec {
 }
 
 impl Exec {
+    /// Writes the prompt, or ends the turn if it cannot be one.
+    fn send(&mut self, message: &Message, out: &mut Output) {
+        out.close_stdin = true;
+        let refused = match prompt(message) {
+            Ok(_) if message.output_schema.is_some() => "an output schema".to_owned(),
+            Ok(prompt) => return out.bytes.extend_from_slice(prompt.as_bytes()),
+            Err(why) => why,
+        };
+        let code = ErrorKind::Unsupported;
+        let message = format!("{refused}: {ONE_SHOT}");
+        self.end(Outcome::Failed { code, message }, None, out);
+    }
+
     /// Takes an event. `None`: it is not understood.
     fn event(&mut self, event: &Value, out: &mut Output) -> Option<()> {
         match event["type"].as_str()? {

@@ -15,6 +15,8 @@ use crate::event::{FileChange, FileChangeKind, PlanEntry, PlanStatus, RawJson, T
 pub(super) enum Item {
     /// Nothing that a host has to see.
     Silent,
+    /// What the user said, with the client's own mark of it.
+    User { mark: Option<String> },
     /// The agent speaks. Commentary is never the final text while there is other text.
     Message { text: String, commentary: bool },
     /// The model thinks.
@@ -75,6 +77,8 @@ struct Fields<'a> {
     kind: Text<'a>,
     #[serde(borrow)]
     id: Text<'a>,
+    #[serde(borrow, default)]
+    client_id: Option<Text<'a>>,
     #[serde(borrow, default)]
     text: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -142,7 +146,10 @@ struct Fields<'a> {
 pub(super) fn read_item(raw: &RawValue) -> Option<(String, Item)> {
     let fields: Fields<'_> = serde_json::from_str(raw.get()).ok()?;
     let item = match &*fields.kind {
-        "userMessage" | "user_message" | "hookPrompt" | "functionCallOutput" => Item::Silent,
+        "userMessage" => Item::User {
+            mark: fields.client_id.as_deref().map(str::to_owned),
+        },
+        "user_message" | "hookPrompt" | "functionCallOutput" => Item::Silent,
         "agentMessage" | "agent_message" => Item::Message {
             text: own(fields.text.as_ref()),
             commentary: fields.phase.as_deref() == Some("commentary"),

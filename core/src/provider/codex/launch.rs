@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::options::{check, mcp_servers_override, sandbox_mode, toml};
+use super::options::{check, mcp_servers_override, toml};
+use super::settings::sandbox_mode;
 use crate::config::Mode;
 use crate::error::Error;
 use crate::provider::{Launch, LaunchPlan};
@@ -60,9 +61,13 @@ fn one_shot_args(plan: &LaunchPlan<'_>) -> Result<Vec<OsString>, Error> {
         args.push("-m".into());
         args.push(model.into());
     }
-    if let Some(sandbox) = sandbox_mode(options.permission_mode) {
+    if let Some(sandbox) = sandbox_mode(options.permission_mode, options.read_only) {
         args.push("-s".into());
         args.push(sandbox.into());
+    }
+    if let Some(effort) = &options.effort {
+        let effort = toml(&Value::String(effort.clone()));
+        push_config(&mut args, &format!("model_reasoning_effort={effort}"));
     }
     if let Some(text) = &options.append_system_prompt {
         let text = toml(&Value::String(text.clone()));

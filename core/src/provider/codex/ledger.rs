@@ -41,6 +41,8 @@ pub(super) struct Said {
 struct Open {
     turn: TurnRef,
     what: What,
+    /// The files that it is about.
+    paths: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -65,9 +67,14 @@ impl Ledger {
         if self.open.contains_key(id) {
             return;
         }
+        let mut paths = Vec::new();
         let what = match item {
             Item::Tool(tool) => {
                 let live = tool.live;
+                for change in &tool.changes {
+                    paths.push(change.path.clone());
+                    paths.extend(change.moved_to.clone());
+                }
                 scope.show(tool_use(&scope, id, &tool), out);
                 What::Tool { live }
             }
@@ -102,13 +109,14 @@ impl Ledger {
                 What::Other
             }
             Item::Silent
+            | Item::User { .. }
             | Item::Message { .. }
             | Item::Warning(_)
             | Item::SubAgent { .. }
             | Item::Unknown => return,
         };
         let turn = scope.turn;
-        self.open.insert(id.into(), Open { turn, what });
+        self.open.insert(id.into(), Open { turn, what, paths });
     }
 
     /// An item is whole. Gives back what the agent said, if it is a message.
@@ -166,7 +174,11 @@ impl Ledger {
                 let state = state.to_owned();
                 scope.show(Body::Status { state, message }, out);
             }
-            Item::Status { .. } | Item::Silent | Item::SubAgent { .. } | Item::Unknown => {}
+            Item::Status { .. }
+            | Item::Silent
+            | Item::User { .. }
+            | Item::SubAgent { .. }
+            | Item::Unknown => {}
         }
         None
     }
@@ -217,6 +229,27 @@ impl Ledger {
         let live = |open: &&Open| open.what == What::Tool { live: true };
         let old = |open: &&Open| Some(open.turn) != running;
         self.open.values().filter(live).filter(old).count()
+    }
+
+    /// The agent told which tools still run. Those of turns that are over and that it does not
+    /// name do not run any more, even if it never says so.
+    pub(super) fn run_on(&mut self, running: Option<TurnRef>, listed: &[&str]) {
+        for (id, open) in &mut self.open {
+            if let What::Tool { live } = &mut open.what
+                && Some(open.turn) != running
+                && !listed.contains(&&**id)
+            {
+                *live = false;
+            }
+        }
+    }
+
+    /// The files that an open item is about.
+    pub(super) fn paths_of(&self, id: &str) -> Vec<String> {
+        self.open
+            .get(id)
+            .map(|o| o.paths.clone())
+            .unwrap_or_default()
     }
 
     /// The turn in which an open item was started.

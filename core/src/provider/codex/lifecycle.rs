@@ -54,6 +54,7 @@ impl AppServer {
         } else if let Some(thread) = self.threads.get_mut(&thread) {
             if let Some(child) = thread.children.get_mut(thread_id) {
                 child.active = true;
+                child.running = Some((&*turn.id).into());
             }
             thread.count_background(out);
         }
@@ -104,6 +105,7 @@ impl AppServer {
         } else if let Some(running) = thread.completing(&turn.id) {
             self.questions.turn_over(conversation, running.turn, out);
             thread.finish(running, &turn, &mut self.calls, out);
+            self.close_if_left(conversation, out);
         }
         Some(())
     }
@@ -172,6 +174,7 @@ impl AppServer {
         let scope = thread.scope(turn);
         match (stage, item) {
             (_, Item::Unknown) => show_unknown(scope, line, out),
+            (Stage::Started, Item::User { mark: Some(mark) }) => thread.joined(turn, &mark, out),
             (
                 _,
                 Item::SubAgent {
@@ -289,6 +292,7 @@ fn new_child(parent: &str, turn: TurnRef, open: bool) -> Child {
         meter: Meter::from_zero(),
         open,
         active: false,
+        running: None,
         said: String::new(),
     }
 }

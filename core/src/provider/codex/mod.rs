@@ -4,28 +4,40 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `launch`, `options` | how it is started, and a session's options in its words |
-//! | `lines`, `wire` | lines and JSON |
-//! | `server`, `notification`, `lifecycle`, `account` | the app-server's codec: routing by thread id |
-//! | `thread`, `turn` | one thread, and its turns |
+//! | `launch`, `options`, `settings`, `features` | how it is started, a session's options in its words, what it can do |
+//! | `lines`, `wire`, `input` | lines and JSON; messages |
+//! | `server`, `opening`, `responses`, `notification`, `lifecycle`, `account` | the app-server's codec: routing by thread id |
+//! | `operations` | changes of settings, operations |
+//! | `thread`, `turn`, `steer`, `interrupt` | one thread, and its turns |
 //! | `item`, `ledger`, `delta`, `usage`, `failure` | what both transports say of items, tokens, errors |
-//! | `approval`, `calls` | open questions of the server, and ours |
+//! | `approval`, `asking`, `answer`, `shell`, `calls` | open questions of the server, and ours |
 //! | `exec` | the one-shot codec |
 
 mod account;
+mod answer;
 mod approval;
+mod asking;
 mod calls;
 mod delta;
 mod exec;
 mod failure;
+mod features;
+mod input;
+mod interrupt;
 mod item;
 mod launch;
 mod ledger;
 mod lifecycle;
 mod lines;
 mod notification;
+mod opening;
+mod operations;
 mod options;
+mod responses;
 mod server;
+mod settings;
+mod shell;
+mod steer;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -55,7 +67,7 @@ impl Provider for Codex {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            features: &[],
+            features: features::FEATURES,
             warm: true,
             resume: true,
             first_sign: true,

@@ -30,7 +30,6 @@ pub(super) const NOT_WANTED: &[&str] = &[
     "remoteControl/status/changed",
     "skills/changed",
     "thread/archived",
-    "thread/closed",
     "thread/deleted",
     "thread/goal/cleared",
     "thread/goal/updated",
@@ -74,6 +73,10 @@ impl AppServer {
                 "thread/tokenUsage/updated" => self.tokens(&place, params, out),
                 "account/rateLimits/updated" => self.rate_limits(params, out),
                 "thread/status/changed" => self.thread_status(&place, params, out),
+                "thread/closed" => {
+                    let thread = place.thread_id.as_deref();
+                    thread.map(|thread| self.closed(thread, out))
+                }
                 "serverRequest/resolved" => self.resolved(params, out),
                 "error" => self.error(&place, params, out),
                 _ => self.spoken(method, &place, params, out),

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{McpServer, PermissionMode, SessionOptions};
+use super::settings::{approval_policy, sandbox_mode};
+use crate::config::{McpServer, SessionOptions};
 use crate::error::{Error, ErrorKind};
 
 /// Checks what the agent could not take.
@@ -40,90 +41,68 @@ pub(super) fn open_params(options: &SessionOptions, resume: Option<&str>) -> Val
     if let Some(text) = &options.append_system_prompt {
         params.insert("developerInstructions".into(), text.as_str().into());
     }
-    if let Some(policy) = approval_policy(options.permission_mode) {
+    let (mode, read_only) = (options.permission_mode, options.read_only);
+    if let Some(policy) = approval_policy(mode, read_only) {
         params.insert("approvalPolicy".into(), policy.into());
     }
-    match options.permission_mode {
-        PermissionMode::ReadOnly | PermissionMode::Plan => {
-            params.insert("sandbox".into(), "read-only".into());
-        }
-        PermissionMode::Default
-        | PermissionMode::AcceptEdits
-        | PermissionMode::BypassPermissions => {}
+    if sandbox_mode(mode, read_only) == Some("read-only") {
+        params.insert("sandbox".into(), "read-only".into());
     }
+    if resume.is_none() && !options.tools.is_empty() {
+        params.insert("dynamicTools".into(), dynamic_tools(options));
+    }
+    params.insert("config".into(), config(options));
+    Value::Object(params)
+}
+
+/// The tools of the host. They are kept with the thread: one that is resumed has those that it was
+/// started with.
+fn dynamic_tools(options: &SessionOptions) -> Value {
+    let tools = options.tools.iter().map(|tool| {
+        let schema: Value = serde_json::from_str(tool.input_schema.get()).unwrap_or_default();
+        json!({
+            "type": "function",
+            "name": tool.name,
+            "description": tool.description,
+            "inputSchema": schema,
+        })
+    });
+    tools.collect()
+}
+
+/// What is set for a thread beside its params.
+fn config(options: &SessionOptions) -> Value {
+    let mut config = Map::new();
+    // A thread that is left is free for another process at once, and not after half an hour.
+    config.insert("thread_unload_delay_secs".into(), 0.into());
     if !options.mcp_servers.is_empty() {
         let servers: Map<String, Value> = options
             .mcp_servers
             .iter()
             .map(|(name, server)| (name.clone(), mcp_server(server)))
             .collect();
-        params.insert("config".into(), json!({ "mcp_servers": servers }));
+        config.insert("mcp_servers".into(), servers.into());
     }
-    Value::Object(params)
+    config.into()
 }
 
-/// The params of `turn/start`. The permissions are said again every time, so that they hold also in
-/// a thread that was resumed.
-pub(super) fn turn_params(
-    thread: &str,
-    text: &str,
-    mode: PermissionMode,
-    model: Option<&str>,
-) -> Value {
-    let mut params = Map::new();
-    params.insert("threadId".into(), thread.into());
-    params.insert("input".into(), json!([{"type": "text", "text": text}]));
-    if let Some(policy) = approval_policy(mode) {
-        params.insert("approvalPolicy".into(), policy.into());
-    }
-    let sandbox = match mode {
-        PermissionMode::Default => None,
-        PermissionMode::ReadOnly | PermissionMode::Plan => {
-            Some(json!({"type": "readOnly", "networkAccess": false}))
-        }
-        PermissionMode::AcceptEdits => Some(json!({
-            "type": "workspaceWrite",
-            "writableRoots": [],
-            "networkAccess": false,
-            "excludeTmpdirEnvVar": false,
-            "excludeSlashTmp": false,
-        })),
-        PermissionMode::BypassPermissions => Some(json!({"type": "dangerFullAccess"})),
-    };
-    if let Some(sandbox) = sandbox {
-        params.insert("sandboxPolicy".into(), sandbox);
-    }
-    if let (PermissionMode::Plan, Some(model)) = (mode, model) {
-        let settings = json!({
-            "model": model,
-            "reasoning_effort": null,
-            "developer_instructions": null,
-        });
-        let collaboration = json!({"mode": "plan", "settings": settings});
-        params.insert("collaborationMode".into(), collaboration);
-    }
-    Value::Object(params)
+/// The params of `thread/fork`. The model has to be said: a fork does not inherit it.
+pub(super) fn fork_params(options: &SessionOptions, thread: &str, model: Option<&str>) -> Value {
+    json!({
+        "threadId": thread,
+        "model": model,
+        "excludeTurns": true,
+        "config": config(options),
+    })
 }
 
-/// Who may ask: nobody where the mode has only one answer.
-fn approval_policy(mode: PermissionMode) -> Option<&'static str> {
-    match mode {
-        PermissionMode::Default => None,
-        PermissionMode::AcceptEdits => Some("on-request"),
-        PermissionMode::ReadOnly | PermissionMode::Plan | PermissionMode::BypassPermissions => {
-            Some("never")
-        }
-    }
-}
-
-/// A mode as the value of `-s`. `exec` never asks.
-pub(super) fn sandbox_mode(mode: PermissionMode) -> Option<&'static str> {
-    match mode {
-        PermissionMode::Default => None,
-        PermissionMode::ReadOnly | PermissionMode::Plan => Some("read-only"),
-        PermissionMode::AcceptEdits => Some("workspace-write"),
-        PermissionMode::BypassPermissions => Some("danger-full-access"),
-    }
+/// The params of `thread/start` for a thread that only shows what the agent is configured to.
+pub(super) fn probe_params(options: &SessionOptions) -> Value {
+    json!({
+        "cwd": options.cwd.to_string_lossy(),
+        "ephemeral": true,
+        "config": {"thread_unload_delay_secs": 0},
+    })
 }
 
 fn mcp_server(server: &McpServer) -> Value {

@@ -6,26 +6,24 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::approval::{Asked, Questions};
+use super::asking::Known;
 use super::calls::{Call, Calls};
 use super::delta::Deltas;
-use super::failure::{one_line, open_kind};
+use super::failure::one_line;
 use super::lines::{Line, Lines};
 use super::notification::NOT_WANTED;
-use super::options::open_params;
+use super::opening::{Handshake, Opening};
 use super::thread::Thread;
-use super::turn::{WireTurn, bare_end};
-use super::usage::Meter;
-use super::wire::{
-    Delta, DeltaKind, Message, RpcError, Text, read, read_delta, write_error, write_notification,
-};
-use crate::config::SessionOptions;
+use super::turn::bare_end;
+use super::wire::{Delta, DeltaKind, Message, read, read_delta, write_error};
 use crate::error::ErrorKind;
 use crate::event::{Body, WarningCode};
+use crate::ids::TurnId;
+use crate::message::Message as Content;
 use crate::provider::{Codec, Conversation, Outcome, Output, Request, SignalBody, TurnRef};
 
 /// So many notices wait for the first conversation.
@@ -34,22 +32,6 @@ const NOTICES: usize = 16;
 const STRANGERS: usize = 256;
 /// JSON-RPC: the method does not exist.
 const METHOD_NOT_FOUND: i64 = -32601;
-
-/// The state of the handshake.
-#[derive(Debug, Default)]
-enum Handshake {
-    #[default]
-    Open,
-    Done,
-    Failed(String),
-}
-
-/// A conversation that is being opened.
-#[derive(Debug)]
-struct Opening {
-    options: Arc<SessionOptions>,
-    resume: Option<String>,
-}
 
 /// Whose thread it is.
 #[derive(Clone, Copy, Debug)]
@@ -62,18 +44,20 @@ pub(super) struct Route {
 /// The codec.
 #[derive(Debug, Default)]
 pub(super) struct AppServer {
-    handshake: Handshake,
-    version: Option<String>,
+    pub(super) handshake: Handshake,
+    pub(super) version: Option<String>,
     lines: Lines,
     pub(super) calls: Calls,
     pub(super) questions: Questions,
     deltas: Deltas,
-    opening: BTreeMap<Conversation, Opening>,
+    pub(super) opening: BTreeMap<Conversation, Opening>,
     pub(super) threads: BTreeMap<Conversation, Thread>,
     pub(super) routes: HashMap<Box<str>, Route>,
     strangers: HashSet<Box<str>>,
-    notices: Vec<Body>,
-    said_stray_response: bool,
+    /// Threads that were left and are not closed yet.
+    pub(super) closing: HashSet<Box<str>>,
+    pub(super) notices: Vec<Body>,
+    pub(super) said_stray_response: bool,
 }
 
 impl Codec for AppServer {
@@ -101,8 +85,13 @@ impl Codec for AppServer {
                 resume,
                 cost_usd: _,
             } => {
-                self.opening
-                    .insert(conversation, Opening { options, resume });
+                let tries = 0;
+                let opening = Opening {
+                    options,
+                    resume,
+                    tries,
+                };
+                self.opening.insert(conversation, opening);
                 self.open(conversation, out);
             }
             Request::Turn {
@@ -111,7 +100,7 @@ impl Codec for AppServer {
                 message,
             } => {
                 if let Some(thread) = self.threads.get_mut(&conversation) {
-                    thread.start(turn, message.text.as_str().into(), &mut self.calls, out);
+                    thread.start(turn, message, &mut self.calls, out);
                 } else {
                     let code = ErrorKind::Internal;
                     let message = "the conversation is not open".to_owned();
@@ -119,11 +108,30 @@ impl Codec for AppServer {
                     out.signal(conversation, TurnRef::Host(turn), SignalBody::Ended(end));
                 }
             }
-            Request::Interrupt { conversation, .. } => {
+            Request::Interrupt {
+                conversation,
+                keep_commands,
+            } => {
                 if let Some(thread) = self.threads.get_mut(&conversation) {
-                    thread.interrupt(&mut self.calls, out);
+                    thread.interrupt(keep_commands, &mut self.calls, out);
                 }
             }
+            Request::Steer {
+                conversation,
+                turn,
+                steer,
+                message,
+            } => self.steer(conversation, (turn, steer), message, out),
+            Request::Change {
+                conversation,
+                change,
+            } => self.change(conversation, change, out),
+            Request::Operate {
+                conversation,
+                number,
+                operation,
+            } => self.operate(conversation, number, operation, out),
+            Request::Close { conversation } => self.close(conversation, out),
             Request::Answer {
                 conversation,
                 request,
@@ -131,7 +139,6 @@ impl Codec for AppServer {
             } => {
                 self.questions.answer(conversation, request, &answer, out);
             }
-            Request::Steer { .. } | Request::Change { .. } | Request::Operate { .. } => {}
         }
     }
 
@@ -149,9 +156,11 @@ impl Codec for AppServer {
         }
     }
 
-    /// The agent says nothing on its way out, and neither does this: that all turns are over is
-    /// core's to say.
-    fn end_of_output(&mut self, _out: &mut Output) {}
+    /// The agent says nothing on its way out. That all turns are over is core's to say; what else
+    /// waits for an answer has one.
+    fn end_of_output(&mut self, out: &mut Output) {
+        self.abandon(out);
+    }
 }
 
 impl AppServer {
@@ -203,161 +212,20 @@ impl AppServer {
         self.deltas.cut();
     }
 
-    /// Opens a conversation, as soon as the handshake is over.
-    fn open(&mut self, conversation: Conversation, out: &mut Output) {
-        for notice in std::mem::take(&mut self.notices) {
-            out.show(conversation, TurnRef::None, notice);
-        }
-        match &self.handshake {
-            Handshake::Open => {}
-            Handshake::Failed(message) => {
-                let message = message.clone();
-                self.opening.remove(&conversation);
-                out.signal(conversation, TurnRef::None, SignalBody::Broken { message });
-            }
-            Handshake::Done => {
-                let Some(opening) = self.opening.get(&conversation) else {
-                    return;
-                };
-                let resume = opening.resume.as_deref();
-                let params = open_params(&opening.options, resume);
-                let method = if resume.is_some() {
-                    "thread/resume"
-                } else {
-                    "thread/start"
-                };
-                self.calls
-                    .write(Call::Open(conversation), method, &params, out);
-            }
-        }
-    }
-
-    fn response(&mut self, id: &RawValue, message: &Message<'_>, out: &mut Output) {
-        let error = message.error.map(RpcError::read);
-        match self.calls.answered(id.get()) {
-            Some(Call::Initialize) => self.greeted(message.result, error, out),
-            Some(Call::Open(conversation)) => {
-                self.opened(conversation, message.result, error, out);
-            }
-            Some(Call::Turn(conversation, turn)) => {
-                let Some(thread) = self.threads.get_mut(&conversation) else {
-                    return;
-                };
-                if let Some(error) = error {
-                    thread.not_taken(turn, &error, out);
-                } else {
-                    let started: Option<Started<'_>> = read(message.result);
-                    thread.taken(turn, started.as_ref().map(|s| &*s.turn.id), out);
-                    thread.resend_interrupt(&mut self.calls, out);
-                }
-            }
-            Some(Call::Interrupt(conversation)) => {
-                if let (Some(thread), Some(error)) = (self.threads.get_mut(&conversation), error) {
-                    thread.interrupt_refused(&error, &mut self.calls, out);
-                }
-            }
-            None => {
-                if !std::mem::replace(&mut self.said_stray_response, true) {
-                    let message = format!("an answer to a request that is not open: {}", id.get());
-                    self.warn(WarningCode::Agent, &message, out);
-                }
-            }
-        }
-    }
-
-    /// `initialize` was answered.
-    fn greeted(&mut self, result: Option<&RawValue>, error: Option<RpcError>, out: &mut Output) {
-        if let Some(error) = error {
-            let message = format!("initialize: {}", one_line(&error.message));
-            let waiting: Vec<_> = self.opening.keys().copied().collect();
-            self.handshake = Handshake::Failed(message);
-            for conversation in waiting {
-                self.open(conversation, out);
-            }
-            return;
-        }
-        let greeting: Option<Greeting<'_>> = read(result);
-        self.version = greeting.and_then(|g| version_of(&g.user_agent));
-        self.handshake = Handshake::Done;
-        write_notification(&mut out.bytes, "initialized");
-        let waiting: Vec<_> = self.opening.keys().copied().collect();
-        for conversation in waiting {
-            self.open(conversation, out);
-        }
-    }
-
-    /// `thread/start` or `thread/resume` was answered.
-    fn opened(
+    fn steer(
         &mut self,
         conversation: Conversation,
-        result: Option<&RawValue>,
-        error: Option<RpcError>,
+        (turn, steer): (TurnId, u64),
+        message: Arc<Content>,
         out: &mut Output,
     ) {
-        let Some(opening) = self.opening.remove(&conversation) else {
-            return;
-        };
-        let resumed = opening.resume.is_some();
-        let opened: Option<Opened<'_>> = read(result);
-        let (error, opened) = match (error, opened) {
-            (None, Some(opened)) => (None, Some(opened)),
-            (Some(e), _) => (
-                Some((open_kind(resumed, &e.message), one_line(&e.message))),
-                None,
-            ),
-            (None, None) => {
-                let message = "the answer names no thread".to_owned();
-                (Some((ErrorKind::ProtocolError, message)), None)
-            }
-        };
-        if let Some((code, message)) = error {
-            let refused = SignalBody::Refused { code, message };
-            out.signal(conversation, TurnRef::None, refused);
-        }
-        let Some(opened) = opened else { return };
-        let id = &*opened.thread.id;
-        if let Some(message) = self.leave(id) {
-            let code = ErrorKind::ResumeFailed;
-            let refused = SignalBody::Refused { code, message };
-            out.signal(conversation, TurnRef::None, refused);
-            return;
-        }
-        let meter = if resumed {
-            Meter::default()
+        if let Some(thread) = self.threads.get_mut(&conversation) {
+            thread.steer(turn, steer, message, &mut self.calls, out);
         } else {
-            Meter::from_zero()
-        };
-        let model = opened.model.map(|m| m.to_string());
-        let mode = opening.options.permission_mode;
-        let thread = Thread::new(conversation, id, mode, model.clone(), meter);
-        self.routes.insert(
-            id.into(),
-            Route {
-                conversation,
-                child: false,
-            },
-        );
-        self.threads.insert(conversation, thread);
-        let bound = SignalBody::Bound {
-            provider_session_id: id.to_owned(),
-            model,
-            resumed,
-        };
-        out.signal(conversation, TurnRef::None, bound);
-        let version = self.version.clone();
-        out.signal(conversation, TurnRef::None, SignalBody::Ready { version });
-    }
-
-    /// Takes a thread from the conversation that had it: a session that left the process and came
-    /// back is another conversation. Gives back why that cannot be.
-    fn leave(&mut self, thread_id: &str) -> Option<String> {
-        let old = self.routes.get(thread_id)?.conversation;
-        if self.threads.get(&old).is_some_and(Thread::is_busy) {
-            return Some("the conversation runs a turn for another session".to_owned());
+            let refused = Some("the conversation is not open".to_owned());
+            let steered = SignalBody::Steered { steer, refused };
+            out.signal(conversation, TurnRef::Host(turn), steered);
         }
-        self.threads.remove(&old);
-        self.routes.retain(|_, route| route.conversation != old);
-        None
     }
 
     /// The server asks something. What nobody can answer is refused at once, or the turn hangs.
@@ -370,20 +238,22 @@ impl AppServer {
     ) {
         let asked = params.and_then(|raw| {
             let asking = read(Some(raw))?;
+            let known = Known::default();
             Some(Asked {
                 method,
                 id,
                 asking,
                 raw,
+                known,
             })
         });
-        if !asked.is_some_and(|asked| self.ask(&asked, out)) {
+        if !asked.is_some_and(|asked| self.ask(asked, out)) {
             write_error(&mut out.bytes, id, METHOD_NOT_FOUND, "not supported");
         }
     }
 
     /// `false`: nobody is there to answer.
-    fn ask(&mut self, asked: &Asked<'_>, out: &mut Output) -> bool {
+    fn ask(&mut self, mut asked: Asked<'_>, out: &mut Output) -> bool {
         let Some(thread_id) = asked.asking.thread_id.as_deref() else {
             return false;
         };
@@ -393,12 +263,18 @@ impl AppServer {
         let Some(thread) = self.threads.get(&route.conversation) else {
             return false;
         };
-        let turn = match thread.children.get(thread_id) {
-            Some(child) => child.turn,
+        let (turn, ledger) = match thread.children.get(thread_id) {
+            Some(child) => (child.turn, &child.ledger),
             None => match asked.asking.turn_id.as_deref() {
-                Some(id) => thread.turn_of(id),
-                None => thread.current(),
+                Some(id) => (thread.turn_of(id), &thread.ledger),
+                None => (thread.current(), &thread.ledger),
             },
+        };
+        let item = asked.asking.item_id.as_deref();
+        let server = asked.asking.server();
+        asked.known = Known {
+            paths: item.map(|id| ledger.paths_of(id)).unwrap_or_default(),
+            own_server: server.is_some_and(|s| thread.options.mcp_servers.contains_key(s)),
         };
         self.questions.ask(route.conversation, turn, asked, out)
     }
@@ -413,6 +289,13 @@ impl AppServer {
             let state = "other_thread".to_owned();
             let message = "another thread of the agent works; it is not shown".to_owned();
             out.show(*only, TurnRef::None, Body::Status { state, message });
+        }
+    }
+
+    /// What this thread says concerns nobody.
+    pub(super) fn ignore(&mut self, thread: &str) {
+        if self.strangers.len() < STRANGERS {
+            self.strangers.insert(thread.into());
         }
     }
 
@@ -437,40 +320,4 @@ impl AppServer {
         let message = one_line(message);
         self.announce(Body::Warning { code, message }, out);
     }
-}
-
-/// The answer to `initialize`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Greeting<'a> {
-    #[serde(borrow)]
-    user_agent: Text<'a>,
-}
-
-/// The answer to `turn/start`.
-#[derive(Deserialize)]
-struct Started<'a> {
-    #[serde(borrow)]
-    turn: WireTurn<'a>,
-}
-
-/// The answer to `thread/start` and `thread/resume`.
-#[derive(Deserialize)]
-struct Opened<'a> {
-    #[serde(borrow)]
-    thread: OpenedThread<'a>,
-    #[serde(borrow, default)]
-    model: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct OpenedThread<'a> {
-    #[serde(borrow)]
-    id: Text<'a>,
-}
-
-/// The version in `remuda/0.169.0 (Debian …) …`.
-fn version_of(user_agent: &str) -> Option<String> {
-    let (_, rest) = user_agent.split_once('/')?;
-    Some(rest.split(' ').next()?.to_owned())
 }

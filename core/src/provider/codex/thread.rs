@@ -3,37 +3,27 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::calls::{Call, Calls};
 use super::failure::{one_line, start_kind};
+use super::input::input;
+use super::interrupt::Interrupt;
 use super::ledger::{Ledger, Scope};
-use super::options::turn_params;
+use super::settings::Settings;
+use super::steer::Steers;
 use super::turn::{HostTurn, Running, Stage, WireTurn, bare_end};
 use super::usage::Meter;
 use super::wire::RpcError;
-use crate::config::PermissionMode;
+use crate::config::SessionOptions;
 use crate::error::ErrorKind;
 use crate::event::Body;
 use crate::ids::TurnId;
+use crate::message::Message;
 use crate::provider::{Conversation, Outcome, Output, SignalBody, TurnRef};
 
 /// So many turns that are over are remembered, for what may still be said of them.
 const REMEMBERED: usize = 32;
-/// So often an interrupt is sent for one turn.
-const INTERRUPT_TRIES: u8 = 3;
-
-/// How far an interrupt is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Interrupt {
-    None,
-    /// Waits until the turn has started, or shows that it still runs.
-    Wanted {
-        tries: u8,
-    },
-    Sent {
-        tries: u8,
-    },
-}
-
 /// A sub-agent's thread.
 #[derive(Debug)]
 pub(super) struct Child {
@@ -46,6 +36,8 @@ pub(super) struct Child {
     /// Whether the tool call still waits for its result.
     pub open: bool,
     pub active: bool,
+    /// Its own turn, while one runs.
+    pub running: Option<Box<str>>,
     /// The last that it said.
     pub said: String,
 }
@@ -55,17 +47,22 @@ pub(super) struct Child {
 pub(super) struct Thread {
     pub conversation: Conversation,
     pub id: Box<str>,
-    pub model: Option<String>,
-    mode: PermissionMode,
-    host: Option<HostTurn>,
+    pub options: Arc<SessionOptions>,
+    pub settings: Settings,
+    pub(super) host: Option<HostTurn>,
     pub running: Option<Running>,
     past: VecDeque<(Box<str>, TurnRef)>,
     agent_turns: u32,
-    interrupt: Interrupt,
+    pub(super) interrupt: Interrupt,
+    pub steers: Steers,
     pub ledger: Ledger,
     pub meter: Meter,
     pub children: HashMap<Box<str>, Child>,
     background: u32,
+    /// Whether the session has left, and the thread is to be left as soon as its turn is over.
+    pub leaving: bool,
+    /// Tokens in the context, and how many fit, as last told.
+    pub context: (u64, Option<u64>),
     /// The rate limits that were last shown.
     pub limits: String,
 }
@@ -74,24 +71,27 @@ impl Thread {
     pub(super) fn new(
         conversation: Conversation,
         id: &str,
-        mode: PermissionMode,
-        model: Option<String>,
+        options: Arc<SessionOptions>,
+        settings: Settings,
         meter: Meter,
     ) -> Self {
         Self {
             conversation,
             id: id.into(),
-            model,
-            mode,
+            options,
+            settings,
             host: None,
             running: None,
             past: VecDeque::new(),
             agent_turns: 0,
-            interrupt: Interrupt::None,
+            interrupt: Interrupt::default(),
+            steers: Steers::default(),
             ledger: Ledger::default(),
             meter,
             children: HashMap::new(),
             background: 0,
+            leaving: false,
+            context: (0, None),
             limits: String::new(),
         }
     }
@@ -101,12 +101,16 @@ impl Thread {
     pub(super) fn start(
         &mut self,
         turn: TurnId,
-        text: Arc<str>,
+        message: Arc<Message>,
         calls: &mut Calls,
         out: &mut Output,
     ) {
-        let stage = Stage::Held(text);
-        self.host = Some(HostTurn { turn, stage });
+        let stage = Stage::Held;
+        self.host = Some(HostTurn {
+            turn,
+            message,
+            stage,
+        });
         self.send_held(calls, out);
     }
 
@@ -115,22 +119,38 @@ impl Thread {
             return;
         }
         let Some(host) = &mut self.host else { return };
-        let Stage::Held(text) = &host.stage else {
-            return;
+        let Stage::Held = &host.stage else { return };
+        let turn = host.turn;
+        let input = match input(&host.message) {
+            Ok(input) => input,
+            Err(message) => {
+                let code = ErrorKind::Unsupported;
+                self.host = None;
+                self.end(TurnRef::Host(turn), Outcome::Failed { code, message }, out);
+                return;
+            }
         };
-        let text = Arc::clone(text);
-        let params = turn_params(&self.id, &text, self.mode, self.model.as_deref());
-        calls.write(
-            Call::Turn(self.conversation, host.turn),
-            "turn/start",
-            &params,
-            out,
-        );
-        host.stage = Stage::Sent(text);
+        let mut params = Map::new();
+        params.insert("threadId".into(), (&*self.id).into());
+        params.insert("input".into(), input);
+        if let Some(schema) = &host.message.output_schema {
+            let schema: Value = serde_json::from_str(schema.get()).unwrap_or_default();
+            params.insert("outputSchema".into(), schema);
+        }
+        self.settings.turn_members(&mut params);
+        host.stage = Stage::Sent;
+        let call = Call::Turn(self.conversation, turn);
+        calls.write(call, "turn/start", &params, out);
     }
 
     /// `turn/start` was answered with a turn's id.
-    pub(super) fn taken(&mut self, turn: TurnId, id: Option<&str>, out: &mut Output) {
+    pub(super) fn taken(
+        &mut self,
+        turn: TurnId,
+        id: Option<&str>,
+        calls: &mut Calls,
+        out: &mut Output,
+    ) {
         let over = id.is_some_and(|id| self.is_over(id));
         let Some(host) = self.host.as_mut().filter(|h| h.turn == turn) else {
             return;
@@ -142,6 +162,7 @@ impl Thread {
             self.end(TurnRef::Host(turn), Outcome::Failed { code, message }, out);
             return;
         }
+        let structured = host.message.output_schema.is_some();
         host.stage = Stage::Taken(id.map(Box::from));
         let joined = self
             .running
@@ -151,10 +172,21 @@ impl Thread {
             // The agent had just begun a turn of its own, and the message became part of it: from
             // here on it is the host's.
             let own = std::mem::replace(&mut running.turn, TurnRef::Host(turn));
+            running.structured = structured;
             self.host = None;
             self.end(own, Outcome::Completed, out);
         }
         self.say(TurnRef::Host(turn), SignalBody::Taken, out);
+        if let Some(id) = id {
+            self.send_steers(id, calls, out);
+        }
+    }
+
+    /// Tells the host the agent's id of a turn, by which it can be taken back. Not before its end:
+    /// until the model speaks, nothing of a turn is shown.
+    fn name_turn(&self, turn: TurnRef, id: &str, out: &mut Output) {
+        let (state, message) = ("turn_id".to_owned(), id.to_owned());
+        out.show(self.conversation, turn, Body::Status { state, message });
     }
 
     /// `turn/start` was refused.
@@ -162,15 +194,13 @@ impl Thread {
         let Some(host) = self.host.as_mut().filter(|h| h.turn == turn) else {
             return;
         };
-        if self.running.is_some()
-            && error.message.contains("ActiveTurnNotSteerable")
-            && let Stage::Sent(text) = &host.stage
-        {
-            host.stage = Stage::Held(Arc::clone(text));
+        // A review or a compaction runs, or is just about to: this turn goes when that is over.
+        if error.message.contains("ActiveTurnNotSteerable") {
+            host.stage = Stage::Held;
             return;
         }
         self.host = None;
-        self.interrupt = Interrupt::None;
+        self.interrupt = Interrupt::default();
         let code = start_kind(error.code);
         let message = one_line(&error.message);
         self.end(TurnRef::Host(turn), Outcome::Failed { code, message }, out);
@@ -199,27 +229,30 @@ impl Thread {
             self.end(turn, Outcome::Failed { code, message }, out);
         }
         self.begin(id, out);
+        if matches!(self.current(), TurnRef::Host(_)) {
+            self.send_steers(id, calls, out);
+        }
         self.resend_interrupt(calls, out);
     }
 
     /// Makes the turn of that id the running one: the host's if it is, else the agent's own.
     pub(super) fn begin(&mut self, id: &str, out: &mut Output) {
-        let ours = match self.host.as_ref().map(|h| (&h.stage, h.turn)) {
-            Some((Stage::Taken(Some(taken)), turn)) if **taken == *id => Some(turn),
-            Some((Stage::Taken(None), turn)) => Some(turn),
-            Some((Stage::Taken(Some(_)) | Stage::Held(_) | Stage::Sent(_), _)) | None => None,
-        };
-        let turn = if let Some(turn) = ours {
-            self.host = None;
-            TurnRef::Host(turn)
-        } else {
+        let host = self.host.take_if(|host| match &host.stage {
+            Stage::Taken(Some(taken)) => **taken == *id,
+            Stage::Taken(None) => true,
+            Stage::Held | Stage::Sent => false,
+        });
+        let Some(host) = host else {
             self.agent_turns += 1;
-            TurnRef::Agent(self.agent_turns)
-        };
-        self.running = Some(Running::new(id, turn));
-        if ours.is_none() {
+            let turn = TurnRef::Agent(self.agent_turns);
+            self.running = Some(Running::new(id, turn));
             self.say(turn, SignalBody::AgentTurn, out);
-        }
+            return;
+        };
+        let turn = TurnRef::Host(host.turn);
+        let mut running = Running::new(id, turn);
+        running.structured = host.message.output_schema.is_some();
+        self.running = Some(running);
     }
 
     /// A turn is over, as the server says. Gives back which, so that its questions can be closed
@@ -228,15 +261,14 @@ impl Thread {
         if self.running.as_ref().is_some_and(|r| r.is(id)) {
             return self.running.take();
         }
-        let stage = self.host.as_ref().map(|h| (&h.stage, h.turn));
-        let Some((Stage::Taken(Some(taken)), turn)) = stage else {
-            return None;
+        let is_it = |host: &mut HostTurn| match &host.stage {
+            Stage::Taken(Some(taken)) => **taken == *id,
+            Stage::Taken(None) | Stage::Held | Stage::Sent => false,
         };
-        if **taken != *id {
-            return None;
-        }
-        self.host = None;
-        Some(Running::new(id, TurnRef::Host(turn)))
+        let host = self.host.take_if(is_it)?;
+        let mut running = Running::new(id, TurnRef::Host(host.turn));
+        running.structured = host.message.output_schema.is_some();
+        Some(running)
     }
 
     /// Shows the end of a turn; then the host's waiting turn can go.
@@ -249,8 +281,14 @@ impl Thread {
     ) {
         let turn = running.turn;
         self.past.push_back((running.id.clone(), turn));
+        let stop = self.interrupt.stops_commands(&wire.outcome());
         self.close(turn, out);
-        let end = Box::new(running.end(wire, self.model.clone()));
+        if stop {
+            self.stop_commands(calls, out);
+        }
+        self.refuse_steers(turn, out);
+        self.name_turn(turn, &running.id, out);
+        let end = Box::new(running.end(wire, self.settings.model.clone()));
         self.say(turn, SignalBody::Ended(end), out);
         self.send_held(calls, out);
     }
@@ -263,73 +301,9 @@ impl Thread {
         while self.past.len() > REMEMBERED {
             self.past.pop_front();
         }
-        self.interrupt = Interrupt::None;
+        self.interrupt = Interrupt::default();
         self.ledger.turn_over(turn);
         self.count_background(out);
-    }
-
-    /// The host wants the turn to end. A turn that waits for one of the agent's own was never sent
-    /// and is over at once; the agent's own is interrupted too.
-    pub(super) fn interrupt(&mut self, calls: &mut Calls, out: &mut Output) {
-        if let Some(HostTurn {
-            turn,
-            stage: Stage::Held(_),
-        }) = self.host
-        {
-            self.host = None;
-            self.end(TurnRef::Host(turn), Outcome::Interrupted, out);
-        }
-        if self.running.is_none() && self.host.is_none() {
-            return;
-        }
-        if self.interrupt == Interrupt::None {
-            self.interrupt = Interrupt::Wanted { tries: 0 };
-            self.resend_interrupt(calls, out);
-        }
-    }
-
-    /// Sends an interrupt that waits, if a turn runs that can take it.
-    pub(super) fn resend_interrupt(&mut self, calls: &mut Calls, out: &mut Output) {
-        let Interrupt::Wanted { tries } = self.interrupt else {
-            return;
-        };
-        let Some(running) = &self.running else { return };
-        // While the host's turn is on its way, it is the one that is meant.
-        if self.host.is_some() || tries >= INTERRUPT_TRIES {
-            return;
-        }
-        let id = running.inner.as_ref().unwrap_or(&running.id);
-        let params = serde_json::json!({"threadId": &*self.id, "turnId": &**id});
-        calls.write(
-            Call::Interrupt(self.conversation),
-            "turn/interrupt",
-            &params,
-            out,
-        );
-        self.interrupt = Interrupt::Sent { tries: tries + 1 };
-    }
-
-    /// An interrupt was refused. Either the server names the id it wants, or it does not see the
-    /// turn as running yet; then the next word of the turn shows that it does.
-    pub(super) fn interrupt_refused(
-        &mut self,
-        error: &RpcError,
-        calls: &mut Calls,
-        out: &mut Output,
-    ) {
-        let Interrupt::Sent { tries } = self.interrupt else {
-            return;
-        };
-        let Some(running) = &mut self.running else {
-            self.interrupt = Interrupt::None;
-            return;
-        };
-        self.interrupt = Interrupt::Wanted { tries };
-        if let Some((_, found)) = error.message.split_once("but found ") {
-            let found = found.trim_matches(|c: char| c == '`' || c.is_whitespace());
-            running.inner = Some(found.into());
-            self.resend_interrupt(calls, out);
-        }
     }
 
     /// The turn of that id, running or over.
@@ -344,6 +318,7 @@ impl Thread {
             Some(HostTurn {
                 turn,
                 stage: Stage::Taken(Some(taken)),
+                ..
             }) if **taken == *id => TurnRef::Host(*turn),
             Some(_) | None => TurnRef::None,
         }
@@ -365,6 +340,11 @@ impl Thread {
     /// Whether a turn runs, or is about to.
     pub(super) fn is_busy(&self) -> bool {
         self.running.is_some() || self.host.is_some()
+    }
+
+    /// Whether anything runs on outside of the running turn.
+    pub(super) fn has_background(&self) -> bool {
+        self.background > 0
     }
 
     /// The turn that runs.
@@ -393,6 +373,7 @@ impl Thread {
             return;
         };
         child.active = false;
+        child.running = None;
         child.ledger.turn_over(child.turn);
         let turn = child.turn;
         if std::mem::replace(&mut child.open, false) {
@@ -408,11 +389,12 @@ impl Thread {
         self.count_background(out);
     }
 
-    fn end(&self, turn: TurnRef, outcome: Outcome, out: &mut Output) {
+    pub(super) fn end(&mut self, turn: TurnRef, outcome: Outcome, out: &mut Output) {
+        self.refuse_steers(turn, out);
         self.say(turn, SignalBody::Ended(bare_end(outcome)), out);
     }
 
-    fn say(&self, turn: TurnRef, body: SignalBody, out: &mut Output) {
+    pub(super) fn say(&self, turn: TurnRef, body: SignalBody, out: &mut Output) {
         out.signal(self.conversation, turn, body);
     }
 }

@@ -12,8 +12,9 @@ use super::ledger::Said;
 use super::usage::add;
 use super::wire::Text;
 use crate::error::ErrorKind;
-use crate::event::Usage;
+use crate::event::{RawJson, Usage};
 use crate::ids::TurnId;
+use crate::message::Message;
 use crate::provider::{Outcome, TurnEnd, TurnRef};
 
 /// A turn as the server describes it.
@@ -60,6 +61,7 @@ impl WireTurn<'_> {
         items.iter().rev().find_map(|raw| match read_item(raw)?.1 {
             Item::Message { text, .. } => Some(text),
             Item::Silent
+            | Item::User { .. }
             | Item::Reasoning { .. }
             | Item::Tool(_)
             | Item::Plan { .. }
@@ -85,6 +87,8 @@ pub(super) struct Running {
     pub usage: Option<Usage>,
     calls: u32,
     pub model: Option<String>,
+    /// Whether the answer is to fit a schema.
+    pub structured: bool,
 }
 
 impl Running {
@@ -98,6 +102,7 @@ impl Running {
             usage: None,
             calls: 0,
             model: None,
+            structured: false,
         }
     }
 
@@ -130,9 +135,16 @@ impl Running {
 
     /// The end, where the server gives one.
     pub(super) fn end(self, wire: &WireTurn<'_>, model: Option<String>) -> TurnEnd {
+        let outcome = wire.outcome();
+        let text = self.answer.or_else(|| wire.text()).or(self.commentary);
+        let answer = text.as_deref().filter(|_| self.structured);
         TurnEnd {
-            outcome: wire.outcome(),
-            text: self.answer.or_else(|| wire.text()).or(self.commentary),
+            structured: answer
+                .filter(|_| outcome == Outcome::Completed)
+                .and_then(|answer| serde_json::from_str::<Box<RawValue>>(answer).ok())
+                .map(RawJson::from),
+            outcome,
+            text,
             stop_reason: wire
                 .error
                 .as_ref()
@@ -143,7 +155,6 @@ impl Running {
             model: self.model.or(model),
             agent_turns: (self.calls > 0).then_some(self.calls),
             duration: wire.duration_ms.map(Duration::from_millis),
-            structured: None,
         }
     }
 }
@@ -152,15 +163,16 @@ impl Running {
 #[derive(Debug)]
 pub(super) struct HostTurn {
     pub turn: TurnId,
+    pub message: Arc<Message>,
     pub stage: Stage,
 }
 
 #[derive(Debug)]
 pub(super) enum Stage {
     /// A turn of the agent's own runs: sent now, this one would become part of it.
-    Held(Arc<str>),
-    /// Sent, with what it takes to hold it after all.
-    Sent(Arc<str>),
+    Held,
+    /// Sent. It may have to be held after all.
+    Sent,
     /// The server has it, under this id where it told one.
     Taken(Option<Box<str>>),
 }

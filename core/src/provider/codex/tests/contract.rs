@@ -371,7 +371,8 @@ fn a_permission_mode_is_said_where_it_leaves_no_trace() {
         (open, turn)
     };
     let (open, turn) = sent(PermissionMode::Default);
-    assert_eq!(open, json!({"cwd": "/project"}));
+    let config = json!({"thread_unload_delay_secs": 0});
+    assert_eq!(open, json!({"cwd": "/project", "config": config}));
     assert_eq!(
         turn,
         json!({"threadId": "T", "input": [{"type": "text", "text": "go"}]})

@@ -3,10 +3,13 @@
 use proptest::prelude::*;
 
 use super::play::{lines, names};
-use crate::config::{Mode, SessionOptions};
+use crate::config::{Mode, PermissionMode, SessionOptions};
 use crate::ids::TurnId;
+use crate::message::Message;
+use crate::operation::Operation;
 use crate::provider::codex::tests::play::codec;
-use crate::provider::{Conversation, Output, Request, SignalBody, TurnRef};
+use crate::provider::{Codec, Conversation, Output, Request, SignalBody, TurnRef};
+use crate::settings::Change;
 
 /// Every line of every agent, once.
 fn known_lines() -> Vec<Vec<u8>> {
@@ -86,6 +89,7 @@ fn feed(mode: Mode, lines: &[Vec<u8>]) {
         },
         &mut out,
     );
+    ask(codec.as_mut(), turn, &mut out);
     for (index, line) in lines.iter().enumerate() {
         codec.line(line, &mut out);
         if index == lines.len() / 2 {
@@ -99,6 +103,7 @@ fn feed(mode: Mode, lines: &[Vec<u8>]) {
         }
     }
     codec.end_of_output(&mut out);
+    check_answers(&out);
     let mut ended: Vec<TurnRef> = Vec::new();
     for signal in &out.signals {
         if matches!(signal.body, SignalBody::Ended(_)) {
@@ -111,6 +116,75 @@ fn feed(mode: Mode, lines: &[Vec<u8>]) {
             ended.push(signal.turn);
         }
     }
+}
+
+/// Asks for everything that must be answered.
+fn ask(codec: &mut dyn Codec, turn: TurnId, out: &mut Output) {
+    let conversation = Conversation(0);
+    let message: std::sync::Arc<Message> = std::sync::Arc::new("more".into());
+    let steer = 7;
+    codec.request(
+        Request::Steer {
+            conversation,
+            turn,
+            steer,
+            message,
+        },
+        out,
+    );
+    let permission_mode = Some(PermissionMode::Plan);
+    let change = Change {
+        permission_mode,
+        ..Change::default()
+    };
+    let change = change.into();
+    codec.request(
+        Request::Change {
+            conversation,
+            change,
+        },
+        out,
+    );
+    let operations = [
+        Operation::ListModels {},
+        Operation::Fork {},
+        Operation::Compact {},
+        Operation::StopTasks { task: None },
+    ];
+    for (number, operation) in (1..).zip(operations) {
+        let operation = operation.into();
+        codec.request(
+            Request::Operate {
+                conversation,
+                number,
+                operation,
+            },
+            out,
+        );
+    }
+}
+
+/// What was asked is answered, and once.
+fn check_answers(out: &Output) {
+    let mut answers: Vec<String> = Vec::new();
+    for signal in &out.signals {
+        match &signal.body {
+            SignalBody::Steered { steer, .. } => answers.push(format!("steer {steer}")),
+            SignalBody::Changed { .. } => answers.push("change".to_owned()),
+            SignalBody::Operated { number, .. } => answers.push(format!("operation {number}")),
+            _ => {}
+        }
+    }
+    answers.sort();
+    let all = [
+        "change",
+        "operation 1",
+        "operation 2",
+        "operation 3",
+        "operation 4",
+        "steer 7",
+    ];
+    assert_eq!(answers, all);
 }
 
 #[test]

@@ -7,10 +7,15 @@
 
 mod captures;
 mod contract;
+mod control;
 mod documents;
+mod features;
 mod fuzz;
 mod golden;
 mod opened;
+mod operations;
 mod play;
+mod questions;
 mod start;
+mod steering;
 mod turns;

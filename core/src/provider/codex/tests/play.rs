@@ -8,13 +8,16 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::config::{Mode, SessionOptions};
+use crate::event::RawJson;
 use crate::ids::TurnId;
+use crate::operation::Operation;
 use crate::provider::codex::Codex;
 use crate::provider::{
     AgentRequest, Codec, Conversation, LaunchPlan, Output, Provider, Request, Signal, SignalBody,
     TurnRef,
 };
-use crate::request::Answer;
+use crate::request::{Answer, Scope};
+use crate::settings::Change;
 
 /// Where the captures are.
 pub(super) fn folder() -> PathBuf {
@@ -83,6 +86,11 @@ pub(super) struct Player {
     pub host_turns: Vec<(Conversation, TurnId)>,
     busy: HashSet<Conversation>,
     conversations: u32,
+    /// What the capture's client answered, and what the codec wrote for the same.
+    pub answers: Vec<(Value, Value)>,
+    /// The texts that were to join a turn, by our mark of each.
+    steered: Vec<(String, String)>,
+    numbers: u64,
 }
 
 impl Player {
@@ -99,6 +107,9 @@ impl Player {
             host_turns: Vec::new(),
             busy: HashSet::new(),
             conversations: 0,
+            answers: Vec::new(),
+            steered: Vec::new(),
+            numbers: 0,
         };
         let mut out = Output::default();
         player.codec.start(&mut out);
@@ -218,18 +229,7 @@ impl Player {
             return;
         };
         let Some(method) = value["method"].as_str() else {
-            if let Some((conversation, request)) = self.questions.remove(&value["id"].to_string()) {
-                let answer = Answer::Deny {
-                    message: "no".into(),
-                    interrupt: false,
-                };
-                self.request(Request::Answer {
-                    conversation,
-                    request,
-                    answer,
-                });
-            }
-            return;
+            return self.answered(&value);
         };
         let params = &value["params"];
         let thread = params["threadId"].as_str().unwrap_or_default().to_owned();
@@ -252,7 +252,7 @@ impl Player {
                 ours(self);
                 self.open(SessionOptions::new("codex", "/project"), Some(&thread));
             }
-            // A second one would be a steer, and core has none.
+            // A second one would be a steer, and core says which it wants.
             ("turn/start", Some(conversation)) if !self.busy.contains(&conversation) => {
                 ours(self);
                 let text = params["input"][0]["text"].as_str().unwrap_or_default();
@@ -265,8 +265,73 @@ impl Player {
                     keep_commands: false,
                 });
             }
+            ("turn/steer", Some(conversation)) if params["expectedTurnId"].is_string() => {
+                ours(self);
+                let text = params["input"][0]["text"].as_str().unwrap_or_default();
+                self.steer(conversation, text);
+            }
+            ("thread/settings/update", Some(conversation)) => {
+                ours(self);
+                let text = |name: &str| params[name].as_str().map(str::to_owned);
+                let change = Change {
+                    model: text("model"),
+                    effort: text("effort"),
+                    ..Change::default()
+                };
+                let change = Arc::new(change);
+                self.request(Request::Change {
+                    conversation,
+                    change,
+                });
+            }
+            (_, Some(conversation)) => {
+                if let Some(operation) = operation(method, params) {
+                    ours(self);
+                    self.operate(conversation, operation);
+                }
+            }
             _ => {}
         }
+    }
+
+    /// Sends a message into the conversation's turn.
+    pub(super) fn steer(&mut self, conversation: Conversation, text: &str) {
+        self.numbers += 1;
+        let steer = self.numbers;
+        self.steered
+            .push((text.to_owned(), format!("remuda-steer-{steer}")));
+        let turns = self.host_turns.iter().rev();
+        let turn = turns.clone().find(|(c, _)| *c == conversation);
+        self.request(Request::Steer {
+            conversation,
+            turn: turn.map_or(TurnId::from_raw(99), |(_, turn)| *turn),
+            steer,
+            message: Arc::new(text.into()),
+        });
+    }
+
+    pub(super) fn operate(&mut self, conversation: Conversation, operation: Operation) {
+        self.numbers += 1;
+        self.request(Request::Operate {
+            conversation,
+            number: self.numbers,
+            operation: Arc::new(operation),
+        });
+    }
+
+    /// What the capture's client answered a question.
+    fn answered(&mut self, value: &Value) {
+        let Some((conversation, request)) = self.questions.remove(&value["id"].to_string()) else {
+            return;
+        };
+        let answer = answer(&value["result"]);
+        self.request(Request::Answer {
+            conversation,
+            request,
+            answer,
+        });
+        let ours = self.written.last().expect("an answer is written").clone();
+        self.answers.push((value.clone(), ours));
     }
 
     /// What the capture's server sent.
@@ -275,7 +340,17 @@ impl Player {
             return self.line(payload);
         };
         if value.get("method").is_some() {
-            return self.line(payload);
+            let text = value["params"]["item"]["content"][0]["text"].as_str();
+            let marks = self.steered.iter();
+            let mark = marks
+                .filter(|(t, _)| text == Some(t))
+                .map(|(_, m)| m)
+                .next();
+            let Some(mark) = mark else {
+                return self.line(payload);
+            };
+            value["params"]["item"]["clientId"] = mark.as_str().into();
+            return self.line(&value.to_string());
         }
         if let Some(theirs) = value["id"].as_u64() {
             let ours = self.ids.remove(&theirs).unwrap_or(1_000_000 + theirs);
@@ -283,6 +358,71 @@ impl Player {
         }
         self.line(&value.to_string());
     }
+}
+
+/// An answer of the capture's client, in core's words.
+fn answer(result: &Value) -> Answer {
+    let allow = |scope| Answer::Allow { scope, input: None };
+    let deny = |interrupt| Answer::Deny {
+        message: "no".into(),
+        interrupt,
+    };
+    if let Some(decision) = result.get("decision") {
+        return match decision.as_str() {
+            Some("accept") => allow(Scope::Once),
+            Some("acceptForSession") => allow(Scope::Session),
+            Some("cancel") => deny(true),
+            Some(_) => deny(false),
+            None => allow(Scope::Remember),
+        };
+    }
+    if let Some(answers) = result["answers"].as_object() {
+        let texts = |v: &Value| serde_json::from_value(v["answers"].clone()).expect("texts");
+        let answers = answers
+            .iter()
+            .map(|(id, v)| (id.clone(), texts(v)))
+            .collect();
+        return Answer::Answers { answers };
+    }
+    if let Some(text) = result["contentItems"][0]["text"].as_str() {
+        let (text, is_error) = (text.to_owned(), result["success"] == false);
+        return Answer::Result { text, is_error };
+    }
+    if let Some(scope) = result["scope"].as_str() {
+        let turn = scope == "turn";
+        return allow(if turn { Scope::Once } else { Scope::Session });
+    }
+    match (
+        result["action"].as_str(),
+        result["_meta"]["persist"].as_str(),
+    ) {
+        (Some("accept"), Some("session")) => allow(Scope::Session),
+        (Some("accept"), Some("always")) => allow(Scope::Remember),
+        (Some("accept"), _) if result["content"] == serde_json::json!({}) => allow(Scope::Once),
+        (Some("accept"), _) => {
+            let content = RawJson::from_text(&result["content"].to_string());
+            Answer::Content { content }
+        }
+        (Some("cancel"), _) => deny(true),
+        _ => deny(false),
+    }
+}
+
+/// A request of the capture's client that is an operation of core's.
+fn operation(method: &str, params: &Value) -> Option<Operation> {
+    Some(match method {
+        "thread/compact/start" => Operation::Compact {},
+        "thread/fork" => Operation::Fork {},
+        "thread/revert" => Operation::Rewind {
+            before: params["beforeTurnId"].as_str()?.to_owned(),
+        },
+        "thread/backgroundTerminals/list" => Operation::ListTasks {},
+        "thread/backgroundTerminals/clean" => Operation::StopTasks { task: None },
+        "thread/backgroundTerminals/terminate" => Operation::StopTasks {
+            task: params["processId"].as_str().map(str::to_owned),
+        },
+        _ => return None,
+    })
 }
 
 /// Plays a capture of the app-server.

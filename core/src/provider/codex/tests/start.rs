@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::config::{McpServer, Mode, PermissionMode, SessionOptions};
+use crate::config::{HostTool, McpServer, Mode, PermissionMode, SessionOptions};
 use crate::error::ErrorKind;
+use crate::event::RawJson;
 use crate::provider::codex::Codex;
 use crate::provider::codex::launch::native_of;
 use crate::provider::codex::options::open_params;
+use crate::provider::codex::settings::Settings;
 use crate::provider::{LaunchPlan, Provider};
 
 fn args(mode: Mode, options: &SessionOptions, resume: Option<&str>) -> Vec<String> {
@@ -27,6 +29,7 @@ fn args(mode: Mode, options: &SessionOptions, resume: Option<&str>) -> Vec<Strin
 fn full() -> SessionOptions {
     let mut options = SessionOptions::new("codex", "/project");
     options.model = Some("m".into());
+    options.effort = Some("high".into());
     options.append_system_prompt = Some("be \"brief\"\n\u{7f}".into());
     options.permission_mode = PermissionMode::AcceptEdits;
     options.extra_args = vec!["--enable".into(), "plugins".into()];
@@ -62,6 +65,7 @@ fn a_warm_process_is_started_the_same_for_every_session_but_for_extra_args() {
 fn options_stand_before_resume_and_the_prompt_comes_over_stdin() {
     let mut expected = [&["exec", "--json", "--skip-git-repo-check"][..], &OFF].concat();
     expected.extend(["-C", "/project", "-m", "m", "-s", "workspace-write"]);
+    expected.extend(["-c", r#"model_reasoning_effort="high""#]);
     expected.extend(["-c", r#"developer_instructions="be \"brief\"\n\u007F""#]);
     let servers = concat!(
         r#"mcp_servers={"a.b"={"args"=["x y"],"command"="run","env"={"K"="v"}},"#,
@@ -81,12 +85,60 @@ fn a_warm_conversation_gets_its_options_over_the_protocol() {
             "model": "m",
             "developerInstructions": "be \"brief\"\n\u{7f}",
             "approvalPolicy": "on-request",
-            "config": {"mcp_servers": {
-                "a.b": {"command": "run", "args": ["x y"], "env": {"K": "v"}},
-                "h": {"url": "http://localhost/", "http_headers": {"X-A": "b"}},
-            }},
+            "config": {
+                "thread_unload_delay_secs": 0,
+                "mcp_servers": {
+                    "a.b": {"command": "run", "args": ["x y"], "env": {"K": "v"}},
+                    "h": {"url": "http://localhost/", "http_headers": {"X-A": "b"}},
+                },
+            },
         })
     );
+}
+
+#[test]
+fn a_session_that_only_reads_has_a_read_only_sandbox_in_every_mode() {
+    for mode in [
+        PermissionMode::Default,
+        PermissionMode::ReadOnly,
+        PermissionMode::Plan,
+        PermissionMode::AcceptEdits,
+        PermissionMode::BypassPermissions,
+    ] {
+        let mut options = SessionOptions::new("codex", "/project");
+        options.permission_mode = mode;
+        options.read_only = true;
+        assert_eq!(
+            open_params(&options, None)["sandbox"],
+            "read-only",
+            "{mode:?}"
+        );
+        let args = args(Mode::OneShot, &options, None).join(" ");
+        assert!(args.contains(" -s read-only "), "{args}");
+        let mut turn = serde_json::Map::new();
+        Settings::new(&options, None).turn_members(&mut turn);
+        assert_eq!(turn["sandboxPolicy"]["type"], "readOnly", "{mode:?}");
+    }
+}
+
+#[test]
+fn host_tools_are_told_to_a_new_thread_and_kept_by_one_that_is_resumed() {
+    let mut options = SessionOptions::new("codex", "/project");
+    options.tools = vec![HostTool {
+        name: "look".into(),
+        description: "looks".into(),
+        input_schema: RawJson::from_text(r#"{"type":"object"}"#),
+    }];
+    assert_eq!(
+        open_params(&options, None)["dynamicTools"],
+        serde_json::json!([{
+            "type": "function",
+            "name": "look",
+            "description": "looks",
+            "inputSchema": {"type": "object"},
+        }])
+    );
+    assert_eq!(open_params(&options, Some("R")).get("dynamicTools"), None);
 }
 
 #[test]

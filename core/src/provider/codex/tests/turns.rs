@@ -118,7 +118,7 @@ fn an_interrupt_ends_a_waiting_turn_at_once_and_the_agents_own_too() {
     );
     assert_eq!(
         methods(&player),
-        ["turn/interrupt"],
+        ["turn/interrupt", "thread/backgroundTerminals/clean"],
         "the waiting turn is never sent"
     );
 }

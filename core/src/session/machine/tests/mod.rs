@@ -96,6 +96,7 @@ impl Bench {
                 Effect::Ask(_, Request::Steer { .. }) => "ask steer".into(),
                 Effect::Ask(_, Request::Change { .. }) => "ask change".into(),
                 Effect::Ask(_, Request::Operate { .. }) => "ask operate".into(),
+                Effect::Ask(_, Request::Close { .. }) => "ask close".into(),
                 Effect::Stop(_, Stop::Kill) => "kill".into(),
                 Effect::Stop(_, Stop::Gently { .. }) => "stop".into(),
                 Effect::Receipt(receipt) => format!("{receipt:?}"),

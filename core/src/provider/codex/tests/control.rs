@@ -1,0 +1,478 @@
+//! Interrupts with their commands, changes of settings, attachments, schemas, and leaving.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::opened::{
+    FIRST, GREETING, answer, completed, ends, methods, note, opened, options, started,
+};
+use super::play::Player;
+use crate::config::{Mode, PermissionMode, SessionOptions};
+use crate::error::ErrorKind;
+use crate::event::RawJson;
+use crate::ids::TurnId;
+use crate::message::{Attachment, Message, Source};
+use crate::provider::{Conversation, Outcome, Request, SignalBody, TurnRef};
+use crate::settings::Change;
+
+const CLEAN: &str = "thread/backgroundTerminals/clean";
+const LIST: &str = "thread/backgroundTerminals/list";
+
+fn interrupt(player: &mut Player, keep_commands: bool) {
+    player.request(Request::Interrupt {
+        conversation: FIRST,
+        keep_commands,
+    });
+}
+
+fn command(stage: &str, status: &str) -> String {
+    let item = json!({"type": "commandExecution", "id": "c", "command": "sleep 9", "processId": "7", "status": status});
+    let params = json!({"threadId": "T", "turnId": "U", "item": item});
+    note(&format!("item/{stage}"), &params)
+}
+
+fn tasks(player: &Player) -> Vec<u32> {
+    let tasks = player.signals.iter().filter_map(|s| match s.body {
+        SignalBody::Background { tasks } => Some(tasks),
+        _ => None,
+    });
+    tasks.collect()
+}
+
+#[test]
+fn the_commands_of_an_interrupted_turn_end_with_it() {
+    let mut player = opened();
+    player.line(&started("U"));
+    player.line(&command("started", "inProgress"));
+    interrupt(&mut player, false);
+    player.line(&completed("U", "interrupted"));
+    assert_eq!(methods(&player), ["turn/interrupt", CLEAN]);
+    assert_eq!(player.written[1]["params"], json!({"threadId": "T"}));
+    player.line(r#"{"id":4,"result":{}}"#);
+    player.line(&command("completed", "failed"));
+    assert_eq!(tasks(&player), [1, 0]);
+}
+
+#[test]
+fn a_command_whose_end_is_never_said_does_not_count_for_ever() {
+    let mut player = opened();
+    player.line(&started("U"));
+    player.line(&command("started", "inProgress"));
+    interrupt(&mut player, false);
+    player.line(&completed("U", "interrupted"));
+    player.line(r#"{"id":4,"result":{}}"#);
+    assert_eq!(methods(&player)[2..], [LIST]);
+    player.line(r#"{"id":5,"result":{"data":[{"itemId":"c"}]}}"#);
+    assert_eq!(tasks(&player), [1], "it still runs");
+    player.operate(FIRST, crate::operation::Operation::StopTasks { task: None });
+    interrupt(&mut player, false);
+    player.line(&started("V"));
+    interrupt(&mut player, false);
+    player.line(&completed("V", "interrupted"));
+    player.line(r#"{"id":8,"result":{}}"#);
+    player.line(r#"{"id":9,"result":{"data":[]}}"#);
+    assert_eq!(tasks(&player), [1, 0]);
+}
+
+#[test]
+fn commands_are_kept_if_the_host_says_so_and_stay_background() {
+    let mut player = opened();
+    player.line(&started("U"));
+    player.line(&command("started", "inProgress"));
+    interrupt(&mut player, true);
+    player.line(&completed("U", "interrupted"));
+    assert_eq!(methods(&player), ["turn/interrupt"]);
+    assert_eq!(tasks(&player), [1]);
+}
+
+#[test]
+fn a_turn_that_ended_by_itself_keeps_its_commands() {
+    let mut player = opened();
+    player.line(&started("U"));
+    player.line(&command("started", "inProgress"));
+    player.line(&completed("U", "completed"));
+    assert_eq!(methods(&player), [""; 0]);
+    assert_eq!(tasks(&player), [1]);
+}
+
+#[test]
+fn sub_agents_at_work_end_with_an_interrupted_turn() {
+    let mut player = opened();
+    player.line(&started("U"));
+    let turn = json!({"id": "V", "rootTurnId": "U"});
+    player.line(&note(
+        "turn/started",
+        &json!({"threadId": "C", "turn": turn}),
+    ));
+    player.line(&note(
+        "turn/started",
+        &json!({"threadId": "C", "turn": turn}),
+    ));
+    interrupt(&mut player, false);
+    player.line(&completed("U", "interrupted"));
+    assert_eq!(
+        methods(&player),
+        ["turn/interrupt", "turn/interrupt", CLEAN, CLEAN]
+    );
+    assert_eq!(
+        player.written[1]["params"],
+        json!({"threadId": "C", "turnId": "V"})
+    );
+}
+
+/// What became of each change.
+fn changed(player: &Player) -> Vec<Option<&str>> {
+    let changed = player.signals.iter().filter_map(|s| match &s.body {
+        SignalBody::Changed { refused } => Some(refused.as_deref()),
+        _ => None,
+    });
+    changed.collect()
+}
+
+fn change(player: &mut Player, change: Change) {
+    player.request(Request::Change {
+        conversation: FIRST,
+        change: Arc::new(change),
+    });
+}
+
+fn mode(mode: PermissionMode) -> Change {
+    Change {
+        permission_mode: Some(mode),
+        ..Change::default()
+    }
+}
+
+#[test]
+fn model_and_effort_change_at_once_and_hold_in_later_turns() {
+    let mut player = opened();
+    change(
+        &mut player,
+        Change {
+            model: Some("n".into()),
+            effort: Some("low".into()),
+            ..Change::default()
+        },
+    );
+    assert_eq!(methods(&player), ["thread/settings/update"]);
+    let params = json!({"threadId": "T", "model": "n", "effort": "low"});
+    assert_eq!(player.written[0]["params"], params);
+    assert_eq!(changed(&player), []);
+    player.line(r#"{"id":3,"result":{}}"#);
+    assert_eq!(changed(&player), [None]);
+    player.turn(FIRST, "go");
+    assert_eq!(player.written[1]["params"]["effort"], "low");
+    player.line(&answer(4, "U"));
+    player.line(&started("U"));
+    player.line(&completed("U", "completed"));
+    let models = player.signals.iter().filter_map(|s| match &s.body {
+        SignalBody::Ended(end) => end.model.as_deref(),
+        _ => None,
+    });
+    assert_eq!(models.collect::<Vec<_>>(), ["n"]);
+}
+
+#[test]
+fn a_mode_changes_with_its_sandbox_and_a_refused_one_leaves_the_old() {
+    let mut player = opened();
+    change(&mut player, mode(PermissionMode::BypassPermissions));
+    assert_eq!(
+        player.written[0]["params"],
+        json!({
+            "threadId": "T",
+            "approvalPolicy": "never",
+            "sandboxPolicy": {"type": "dangerFullAccess"},
+        })
+    );
+    player.line(r#"{"id":3,"error":{"code":-32600,"message":"no"}}"#);
+    assert_eq!(changed(&player), [Some("no")]);
+    player.turn(FIRST, "go");
+    assert_eq!(player.written[1]["params"].get("sandboxPolicy"), None);
+}
+
+#[test]
+fn planning_ends_when_the_mode_does() {
+    let mut player = opened();
+    change(&mut player, mode(PermissionMode::Plan));
+    let told =
+        |player: &Player, at: usize| player.written[at]["params"]["collaborationMode"].clone();
+    assert_eq!(told(&player, 0)["mode"], "plan");
+    player.line(r#"{"id":3,"result":{}}"#);
+    change(&mut player, mode(PermissionMode::AcceptEdits));
+    assert_eq!(told(&player, 1)["mode"], "default");
+    player.line(r#"{"id":4,"result":{}}"#);
+    player.turn(FIRST, "go");
+    assert_eq!(told(&player, 2), Value::Null);
+}
+
+#[test]
+fn the_default_mode_is_what_a_thread_without_any_shows() {
+    let mut player = Player::new(Mode::Warm);
+    let permission_mode = PermissionMode::BypassPermissions;
+    let opening = SessionOptions {
+        permission_mode,
+        ..options()
+    };
+    player.open(opening, None);
+    player.line(GREETING);
+    player.line(r#"{"id":2,"result":{"thread":{"id":"T"},"model":"m","approvalPolicy":"never","sandbox":{"type":"readOnly"}}}"#);
+    player.written.clear();
+    change(&mut player, mode(PermissionMode::Default));
+    assert_eq!(player.written[0]["params"]["ephemeral"], true);
+    player.line(r#"{"id":3,"result":{"thread":{"id":"P"},"approvalPolicy":"on-request","sandbox":{"type":"workspaceWrite"}}}"#);
+    player.line(&note(
+        "thread/status/changed",
+        &json!({"threadId": "P", "status": {"type": "idle"}}),
+    ));
+    assert_eq!(
+        methods(&player),
+        [
+            "thread/start",
+            "thread/unsubscribe",
+            "thread/settings/update"
+        ]
+    );
+    assert_eq!(
+        player.written[2]["params"],
+        json!({
+            "threadId": "T",
+            "approvalPolicy": "on-request",
+            "sandboxPolicy": {"type": "workspaceWrite"},
+        })
+    );
+    player.line(r#"{"id":5,"result":{}}"#);
+    assert_eq!(changed(&player), [None]);
+}
+
+#[test]
+fn what_only_a_new_process_can_take_is_refused() {
+    let mut player = opened();
+    let thinking_budget = Some(5);
+    change(
+        &mut player,
+        Change {
+            thinking_budget,
+            ..Change::default()
+        },
+    );
+    let mcp_servers = Some([].into());
+    change(
+        &mut player,
+        Change {
+            mcp_servers,
+            ..Change::default()
+        },
+    );
+    assert_eq!(
+        changed(&player),
+        [
+            Some("the agent has no thinking budget"),
+            Some("MCP servers are started with the thread")
+        ]
+    );
+    assert_eq!(methods(&player), [""; 0]);
+}
+
+fn attached(media_type: &str, name: &str, bytes: &[u8]) -> Attachment {
+    Attachment {
+        media_type: Some(media_type.into()),
+        name: Some(name.into()),
+        source: Source::Bytes(bytes.into()),
+    }
+}
+
+fn send(player: &mut Player, message: Message) -> TurnId {
+    let turn = TurnId::from_raw(1);
+    player.request(Request::Turn {
+        conversation: FIRST,
+        turn,
+        message: Arc::new(message),
+    });
+    turn
+}
+
+#[test]
+fn images_go_as_data_and_text_files_as_text_with_their_name() {
+    let mut player = opened();
+    let message = Message {
+        text: "look".into(),
+        attachments: vec![
+            attached("image/png", "a.png", b"\x89PNG"),
+            attached("text/plain", "n\"o.txt", b"one\ntwo"),
+        ],
+        output_schema: None,
+    };
+    send(&mut player, message);
+    assert_eq!(
+        player.written[0]["params"]["input"],
+        json!([
+            {"type": "text", "text": "look"},
+            {"type": "image", "url": "data:image/png;base64,iVBORw=="},
+            {"type": "text", "text": "<file name=\"n_o.txt\">\none\ntwo\n</file>"},
+        ])
+    );
+}
+
+#[test]
+fn what_cannot_be_attached_fails_the_turn_before_it_is_sent() {
+    let pdf = || Message {
+        attachments: vec![attached("application/pdf", "a.pdf", b"%PDF")],
+        ..Message::from("look")
+    };
+    let mut player = opened();
+    let turn = send(&mut player, pdf());
+    let failed = |message: &str| Outcome::Failed {
+        code: ErrorKind::Unsupported,
+        message: message.into(),
+    };
+    let end = (
+        TurnRef::Host(turn),
+        failed("a.pdf: application/pdf cannot be attached"),
+    );
+    assert_eq!(ends(&player), [end]);
+    assert_eq!(methods(&player), [""; 0]);
+}
+
+#[test]
+fn a_one_shot_prompt_carries_text_files_and_nothing_else() {
+    let file = attached("text/plain", "a.txt", b"one\n");
+    let mut player = Player::new(Mode::OneShot);
+    player.open(options(), None);
+    let attachments = vec![file];
+    send(
+        &mut player,
+        Message {
+            attachments,
+            ..Message::from("look")
+        },
+    );
+    assert_eq!(
+        player.out.bytes,
+        b"look\n\n<file name=\"a.txt\">\none\n</file>"
+    );
+
+    let image = attached("image/png", "a.png", b"x");
+    let schema = RawJson::from_text("{}");
+    for (attachments, output_schema, why) in [
+        (vec![image], None, "a.png: image/png cannot be attached"),
+        (vec![], Some(schema), "an output schema"),
+    ] {
+        let mut player = Player::new(Mode::OneShot);
+        player.open(options(), None);
+        let text = "look".into();
+        send(
+            &mut player,
+            Message {
+                text,
+                attachments,
+                output_schema,
+            },
+        );
+        let [(_, Outcome::Failed { code, message })] = &ends(&player)[..] else {
+            panic!("the turn fails");
+        };
+        assert_eq!(*code, ErrorKind::Unsupported);
+        assert!(message.starts_with(why), "{message}");
+        assert!(player.out.bytes.is_empty());
+    }
+}
+
+#[test]
+fn an_answer_to_a_schema_is_read_and_one_that_is_no_json_is_not() {
+    for (text, structured) in [("{\"a\":1}", Some("{\"a\":1}")), ("sorry", None)] {
+        let mut player = opened();
+        let output_schema = Some(RawJson::from_text(r#"{"type":"object"}"#));
+        send(
+            &mut player,
+            Message {
+                output_schema,
+                ..Message::from("go")
+            },
+        );
+        assert_eq!(
+            player.written[0]["params"]["outputSchema"],
+            json!({"type": "object"})
+        );
+        player.line(&answer(3, "U"));
+        player.line(&started("U"));
+        let item = json!({"type": "agentMessage", "id": "m", "text": text});
+        let params = json!({"threadId": "T", "turnId": "U", "item": item});
+        player.line(&note("item/completed", &params));
+        player.line(&completed("U", "completed"));
+        let found = player.signals.iter().find_map(|s| match &s.body {
+            SignalBody::Ended(end) => Some(end.structured.as_ref().map(RawJson::get)),
+            _ => None,
+        });
+        assert_eq!(found, Some(structured));
+    }
+}
+
+#[test]
+fn a_conversation_that_is_closed_leaves_its_thread_and_is_forgotten() {
+    let mut player = opened();
+    player.line(&started("U"));
+    player.line(&command("started", "inProgress"));
+    player.request(Request::Close {
+        conversation: FIRST,
+    });
+    assert_eq!(
+        methods(&player),
+        ["turn/interrupt", CLEAN, "thread/unsubscribe"]
+    );
+    let before = player.signals.len();
+    player.line(&completed("U", "interrupted"));
+    player.line(&command("completed", "failed"));
+    assert_eq!(player.signals.len(), before, "nothing more is said of it");
+}
+
+#[test]
+fn a_conversation_that_is_closed_while_its_turn_is_on_its_way_ends_the_turn_first() {
+    let mut player = opened();
+    player.turn(FIRST, "go");
+    player.request(Request::Close {
+        conversation: FIRST,
+    });
+    assert_eq!(methods(&player), ["turn/start"]);
+    player.line(&answer(3, "U"));
+    player.line(&started("U"));
+    player.line(&completed("U", "interrupted"));
+    let leave = ["turn/start", "turn/interrupt", CLEAN, "thread/unsubscribe"];
+    assert_eq!(methods(&player), leave);
+}
+
+#[test]
+fn a_thread_that_is_being_closed_is_resumed_as_soon_as_it_is_closed() {
+    let mut player = opened();
+    player.request(Request::Close {
+        conversation: FIRST,
+    });
+    player.line(r#"{"id":3,"result":{"status":"unsubscribed"}}"#);
+    player.open(options(), Some("T"));
+    let closing = "thread T is closing; retry thread/resume after the thread is closed";
+    player.line(&json!({"id": 4, "error": {"code": -32600, "message": closing}}).to_string());
+    assert_eq!(methods(&player), ["thread/unsubscribe", "thread/resume"]);
+    player.line(&note("thread/closed", &json!({"threadId": "T"})));
+    assert_eq!(
+        methods(&player),
+        ["thread/unsubscribe", "thread/resume", "thread/resume"]
+    );
+    player.line(r#"{"id":5,"result":{"thread":{"id":"T"}}}"#);
+    let ready = player.signals.iter().filter(|s| {
+        s.conversation == Conversation(1) && matches!(s.body, SignalBody::Ready { .. })
+    });
+    assert_eq!(ready.count(), 1);
+}
+
+#[test]
+fn a_conversation_that_is_closed_before_it_is_open_leaves_the_thread_that_it_gets() {
+    let mut player = Player::new(Mode::Warm);
+    player.open(options(), None);
+    player.line(GREETING);
+    player.request(Request::Close {
+        conversation: FIRST,
+    });
+    player.line(r#"{"id":2,"result":{"thread":{"id":"T"}}}"#);
+    assert_eq!(methods(&player)[3..], ["thread/unsubscribe"]);
+    assert!(player.signals.is_empty());
+}
