@@ -13,10 +13,19 @@ use remuda::{Body, Event, Session, SessionOptions, Turn};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// Tests of the main promise: each body runs once with the real Claude Code and once with the real
-/// Codex, apart from all others.
+/// Tests of what both agents do: each body runs once with the real Claude Code and once with the
+/// real Codex, apart from all others.
 #[macro_export]
 macro_rules! with_real_agents {
+    ($($body:ident)*) => {
+        $crate::with_claude! { $($body)* }
+        $crate::with_codex! { $($body)* }
+    };
+}
+
+/// Like [`with_real_agents`], for the real Claude Code alone.
+#[macro_export]
+macro_rules! with_claude {
     ($($body:ident)*) => {
         mod claude {
             $(#[test]
@@ -24,6 +33,13 @@ macro_rules! with_real_agents {
                 $crate::isolated_async(|| super::$body($crate::Real::claude()));
             })*
         }
+    };
+}
+
+/// Like [`with_real_agents`], for the real Codex alone.
+#[macro_export]
+macro_rules! with_codex {
+    ($($body:ident)*) => {
         mod codex {
             $(#[test]
             fn $body() {

@@ -38,6 +38,11 @@ pub(crate) struct Conversation {
     pub(crate) tools: Vec<OfferedTool>,
     /// The agent's own name for the conversation.
     pub(crate) id: String,
+    pub(crate) images: usize,
+    pub(crate) documents: usize,
+    pub(crate) effort: Option<String>,
+    pub(crate) thinking_budget: Option<u64>,
+    pub(crate) output_schema: bool,
 }
 
 /// One thing that was said.
