@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use model_api::ModelApi;
 use model_api::real_agents::{claude, claude_env, codex, codex_env};
-use remuda::config::{Environment, Mode, PermissionMode};
+use remuda::config::{Environment, Mode, PermissionMode, Persistent};
 use remuda::event::StopReason;
-use remuda::{Body, Event, Session, SessionOptions, Turn};
+use remuda::{Body, Event, Feature, Session, SessionOptions, Turn, capabilities_of};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -49,6 +49,32 @@ macro_rules! with_codex {
     };
 }
 
+/// Like [`with_claude`], each turn in a process of its own.
+#[macro_export]
+macro_rules! with_one_shot_claude {
+    ($($body:ident)*) => {
+        mod one_shot_claude {
+            $(#[test]
+            fn $body() {
+                $crate::isolated_async(|| super::$body($crate::Real::claude().one_shot()));
+            })*
+        }
+    };
+}
+
+/// Like [`with_codex`], each turn in a process of its own.
+#[macro_export]
+macro_rules! with_one_shot_codex {
+    ($($body:ident)*) => {
+        mod one_shot_codex {
+            $(#[test]
+            fn $body() {
+                $crate::isolated_async(|| super::$body($crate::Real::codex().one_shot()));
+            })*
+        }
+    };
+}
+
 /// Which of the real agents it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agent {
@@ -62,6 +88,7 @@ pub enum Agent {
 #[derive(Debug)]
 pub struct Real {
     agent: Agent,
+    persistent: Persistent,
     api: ModelApi,
     folder: TempDir,
     program: PathBuf,
@@ -102,11 +129,57 @@ impl Real {
         };
         Self {
             agent,
+            persistent: Persistent::Auto,
             api,
             folder,
             program: program.unwrap_or_else(|missing| panic!("{missing}")),
             variables: variables.into_iter().collect(),
         }
+    }
+
+    /// The same, each turn in a process of its own.
+    #[must_use]
+    pub const fn one_shot(mut self) -> Self {
+        self.persistent = Persistent::Never;
+        self
+    }
+
+    /// How its processes serve a session.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        match self.persistent {
+            Persistent::Auto => Mode::Warm,
+            Persistent::Never => Mode::OneShot,
+        }
+    }
+
+    /// How many processes a session has had after so many turns.
+    #[must_use]
+    pub const fn processes(&self, turns: usize) -> usize {
+        match self.persistent {
+            Persistent::Auto => 1,
+            Persistent::Never => turns,
+        }
+    }
+
+    /// The provider's name.
+    #[must_use]
+    pub const fn provider(&self) -> &'static str {
+        match self.agent {
+            Agent::Claude => "claude",
+            Agent::Codex => "codex",
+        }
+    }
+
+    /// Whether it can do this.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such provider.
+    #[must_use]
+    pub fn can(&self, feature: Feature) -> bool {
+        let table = capabilities_of(self.provider()).expect("a provider");
+        table[&feature].in_mode(self.mode())
     }
 
     /// Which one it is.
@@ -139,18 +212,15 @@ impl Real {
     /// Options of a session with the agent's own permissions.
     #[must_use]
     pub fn asking(&self) -> SessionOptions {
-        let provider = match self.agent {
-            Agent::Claude => "claude",
-            Agent::Codex => "codex",
-        };
         SessionOptions {
+            persistent: self.persistent,
             program: Some(self.program.clone()),
             environment: Environment {
                 set: self.variables.clone(),
                 clear: true,
                 ..Environment::default()
             },
-            ..SessionOptions::new(provider, self.project())
+            ..SessionOptions::new(self.provider(), self.project())
         }
     }
 

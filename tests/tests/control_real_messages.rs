@@ -3,25 +3,25 @@
 
 use std::time::Duration;
 
-use remuda::config::Persistent;
 use remuda::event::RawJson;
-use remuda::{
-    Attachment, Budget, ErrorKind, Feature, Message, Pool, SendOptions, Sent, Session,
-    SessionOptions, Source, capabilities_of,
-};
-use remuda_tests::{Agent, Real, answer, closed, started, with_codex};
+use remuda::{Attachment, Budget, ErrorKind, Feature, Message, Pool, SendOptions, Sent, Source};
+use remuda_tests::{Agent, Real, answer, closed, started, with_codex, with_one_shot_codex};
 use serde_json::{Value, json};
 
 with_codex! {
     an_image_reaches_the_model
     an_image_file_reaches_the_model
     a_text_file_reaches_the_model
-    a_text_file_reaches_the_model_of_a_one_shot_turn
     what_the_agent_does_not_take_is_refused_before_the_turn
     an_answer_fits_its_schema
     a_turn_may_go_to_the_model_so_often
     a_turn_may_use_so_many_tokens
     a_turn_may_take_so_long
+}
+
+with_one_shot_codex! {
+    a_text_file_reaches_the_model
+    what_the_agent_does_not_take_is_refused_before_the_turn
 }
 
 /// One grey point.
@@ -76,30 +76,27 @@ async fn an_image_file_reaches_the_model(real: Real) {
     closed(&session).await;
 }
 
-async fn tell_of_a_file(real: &Real, session: &Session) {
-    let note = bytes("text/plain", "note.txt", b"keep marker-red\n");
-    let message = with("What does it say?", note);
-    session.ask(message).await.expect("a good end");
-    let said = answer(session, r#"MODEL:[{"recall":"marker-"}]"#).await;
-    assert_eq!(said, "marker-red");
-    assert_eq!(real.api().calls().len(), 2);
-}
-
 async fn a_text_file_reaches_the_model(real: Real) {
     let pool = Pool::new().expect("a pool");
     let session = pool.open(real.options()).expect("a session");
-    tell_of_a_file(&real, &session).await;
+    let note = bytes("text/plain", "note.txt", b"keep marker-red\n");
+    let message = with("What does it say?", note);
+    session.ask(message).await.expect("a good end");
+    let said = answer(&session, r#"MODEL:[{"recall":"marker-"}]"#).await;
+    assert_eq!(said, "marker-red");
+    assert_eq!(real.api().calls().len(), 2);
     closed(&session).await;
 }
 
-async fn a_text_file_reaches_the_model_of_a_one_shot_turn(real: Real) {
+async fn a_pdf_reaches_the_model(real: Real) {
     let pool = Pool::new().expect("a pool");
-    let options = SessionOptions {
-        persistent: Persistent::Never,
-        ..real.options()
-    };
-    let session = pool.open(options).expect("a session");
-    tell_of_a_file(&real, &session).await;
+    let session = pool.open(real.options()).expect("a session");
+    let message = with(
+        r#"MODEL:["seen"]"#,
+        bytes("application/pdf", "a.pdf", b"%PDF-1.4\n%%EOF\n"),
+    );
+    assert_eq!(session.ask(message).await.expect("a good end").text, "seen");
+    assert_eq!(real.api().calls()[0].documents, 1);
     closed(&session).await;
 }
 
@@ -117,28 +114,17 @@ async fn what_the_agent_does_not_take_is_refused_before_the_turn(real: Real) {
         ),
         (Feature::OutputSchema, schema),
     ];
-    let name = match real.agent() {
-        Agent::Claude => "claude",
-        Agent::Codex => "codex",
-    };
-    let table = capabilities_of(name).expect("a provider");
-    for persistent in [Persistent::Auto, Persistent::Never] {
-        let options = SessionOptions {
-            persistent,
-            ..real.options()
-        };
-        let session = pool.open(options).expect("a session");
-        for (feature, message) in &messages {
-            if table[feature].in_mode(session.snapshot().mode) {
-                continue;
-            }
-            let next = session.snapshot().next_seq;
-            let refused = session.send(message.clone()).expect_err("a no");
-            assert_eq!(refused.kind(), ErrorKind::Unsupported, "{feature:?}");
-            assert_eq!(session.snapshot().next_seq, next, "it causes no event");
+    let session = pool.open(real.options()).expect("a session");
+    for (feature, message) in messages {
+        if real.can(feature) {
+            continue;
         }
-        closed(&session).await;
+        let next = session.snapshot().next_seq;
+        let refused = session.send(message).expect_err("a no");
+        assert_eq!(refused.kind(), ErrorKind::Unsupported, "{feature:?}");
+        assert_eq!(session.snapshot().next_seq, next, "it causes no event");
     }
+    closed(&session).await;
     assert_eq!(real.api().calls().len(), 0);
 }
 
@@ -193,7 +179,7 @@ async fn exceeds(real: &Real, budget: Budget, prompt: &str) {
     let said = answer(&session, r#"MODEL:[{"recall":"marker-"}]"#).await;
     assert_eq!(said, "marker-red");
     let events = closed(&session).await;
-    assert_eq!(started(&events).len(), 1, "the process is the same");
+    assert_eq!(started(&events).len(), real.processes(3), "it stays");
 }
 
 const THREE_CALLS: &str = r#"MODEL:[{"shell":"true"},{"shell":"sleep 1000"},"never said"]"#;

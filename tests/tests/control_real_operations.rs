@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use remuda::config::{McpServer, Mode, Persistent};
+use remuda::config::McpServer;
 use remuda::event::{CompactionPhase, TurnOrigin};
-use remuda::{
-    Body, ErrorKind, Feature, Operation, OperationKind, Pool, Session, SessionOptions,
-    capabilities_of,
-};
+use remuda::{Body, ErrorKind, Feature, Operation, Pool, Session, SessionOptions};
 use remuda_tests::{
     Agent, Real, answer, closed, look_for, model, pids_in, runs, started, wait_until, with_codex,
+    with_one_shot_codex,
 };
 use serde_json::{Value, json};
 
@@ -26,6 +24,10 @@ with_codex! {
     background_commands_are_listed_and_one_is_ended
     background_commands_are_all_ended
     an_operation_needs_no_turn_before_it
+    what_the_agent_cannot_do_is_refused
+}
+
+with_one_shot_codex! {
     what_the_agent_cannot_do_is_refused
 }
 
@@ -257,31 +259,16 @@ async fn what_the_agent_cannot_do_is_refused(real: Real) {
         Operation::ListTasks {},
         Operation::StopTasks { task: None },
     ];
-    let name = match real.agent() {
-        Agent::Claude => "claude",
-        Agent::Codex => "codex",
-    };
-    let table = capabilities_of(name).expect("a provider");
     let pool = Pool::new().expect("a pool");
-    for (persistent, mode) in [
-        (Persistent::Auto, Mode::Warm),
-        (Persistent::Never, Mode::OneShot),
-    ] {
-        let options = SessionOptions {
-            persistent,
-            ..real.options()
-        };
-        let session = pool.open(options).expect("a session");
-        for operation in &operations {
-            let kind: OperationKind = operation.kind();
-            if table[&Feature::from(kind)].in_mode(mode) {
-                continue;
-            }
-            let refused = session.operate(operation.clone()).await;
-            let refused = refused.expect_err("a no");
-            assert_eq!(refused.kind(), ErrorKind::Unsupported, "{kind:?}");
+    let session = pool.open(real.options()).expect("a session");
+    for operation in operations {
+        if real.can(Feature::from(operation.kind())) {
+            continue;
         }
-        let events = closed(&session).await;
-        assert_eq!(started(&events), [], "nothing was started for it");
+        let what = format!("{operation:?}");
+        let refused = session.operate(operation).await.expect_err("a no");
+        assert_eq!(refused.kind(), ErrorKind::Unsupported, "{what}");
     }
+    let events = closed(&session).await;
+    assert_eq!(started(&events), [], "nothing was started for it");
 }

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use remuda::config::{McpServer, PermissionMode, Persistent};
+use remuda::config::{McpServer, PermissionMode};
 use remuda::event::Changed;
 use remuda::request::Scope;
-use remuda::{Body, Change, Feature, Pool, Session, SessionOptions, capabilities_of};
+use remuda::{Body, Change, Feature, Pool, Session, SessionOptions};
 use remuda_tests::{
-    Agent, Real, answer, answered, closed, model, questions, read_until, started, with_codex, yes,
+    Agent, Real, answer, answered, closed, model, questions, read_until, started, with_codex,
+    with_one_shot_codex, yes,
 };
 use serde_json::json;
 
@@ -20,17 +21,15 @@ with_codex! {
     other_mcp_servers_are_there_from_now_on
     a_change_in_a_turn_holds_for_the_next_one
     without_a_process_a_change_holds_for_the_next_one_that_starts
+}
+
+with_one_shot_codex! {
     one_shot_turns_take_changes_too
 }
 
 /// How a change is made while no turn runs.
 fn expected(real: &Real, feature: Feature) -> Changed {
-    let name = match real.agent() {
-        Agent::Claude => "claude",
-        Agent::Codex => "codex",
-    };
-    let table = capabilities_of(name).expect("a provider");
-    if table[&feature].warm {
+    if real.can(feature) {
         Changed::Live
     } else {
         Changed::Recycled
@@ -102,8 +101,8 @@ async fn another_effort_holds_from_now_on(real: Real) {
 async fn another_permission_mode_holds_from_now_on(real: Real) {
     let pool = Pool::new().expect("a pool");
     let session = pool.open(real.answering()).expect("a session");
-    let prompt = |name: &str| model(&json!([real.risky(&format!("touch {name}")), "done"]));
-    let (_, turn) = answered(&session, &prompt("asked.txt"), yes(Scope::Once)).await;
+    let asks = model(&json!([real.risky("touch asked.txt"), "done"]));
+    let (_, turn) = answered(&session, &asks, yes(Scope::Once)).await;
     turn.result().await.expect("a good end");
     let change = Change {
         permission_mode: Some(PermissionMode::BypassPermissions),
@@ -111,7 +110,9 @@ async fn another_permission_mode_holds_from_now_on(real: Real) {
     };
     let how = session.change(change).await.expect("it is changed");
     assert_eq!(how, expected(&real, Feature::ChangePermissionMode));
-    assert_eq!(answer(&session, &prompt("unasked.txt")).await, "done");
+    // Nor is there a sandbox to be asked out of.
+    let runs = r#"MODEL:[{"shell":"touch unasked.txt"},"done"]"#;
+    assert_eq!(answer(&session, runs).await, "done");
     assert!(real.project().join("unasked.txt").exists());
     check_processes(&session, how).await;
     let mut reader = session.events(1);
@@ -215,11 +216,7 @@ async fn without_a_process_a_change_holds_for_the_next_one_that_starts(real: Rea
 
 async fn one_shot_turns_take_changes_too(real: Real) {
     let pool = Pool::new().expect("a pool");
-    let options = SessionOptions {
-        persistent: Persistent::Never,
-        ..real.options()
-    };
-    let session = pool.open(options).expect("a session");
+    let session = pool.open(real.options()).expect("a session");
     answer(&session, "hello").await;
     let change = Change {
         model: Some(other_model(&real).to_owned()),
