@@ -54,13 +54,22 @@ impl Asked {
     }
 }
 
-/// Reads a turn up to the next question.
+/// Reads a turn up to the next question that waits for the host.
 ///
 /// # Panics
 ///
 /// If the turn ends without one.
 pub async fn next_question(turn: &mut Turn) -> Asked {
-    let event = read_until(turn, |body| matches!(body, Body::RequestOpened { .. })).await;
+    let waits = |body: &Body| {
+        matches!(
+            body,
+            Body::RequestOpened {
+                deadline_unix_ms: Some(_),
+                ..
+            }
+        )
+    };
+    let event = read_until(turn, waits).await;
     Asked::by(&event.body).expect("it was looked for")
 }
 

@@ -13,63 +13,48 @@ use remuda::{Body, Event, Feature, Session, SessionOptions, Turn, capabilities_o
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// Tests of what both agents do: each body runs once with the real Claude Code and once with the
-/// real Codex, apart from all others.
+/// Tests of what the real agents do, each apart from all others: those of the first list run with both,
+/// those that follow with one, in warm processes or each turn in a process of its own.
+///
+/// ```text
+/// with_real_agents! {
+///     this_both_can
+///     that_too;
+///     claude: only_claude_can;
+///     codex: only_codex_can;
+///     one_shot_claude: this_both_can only_claude_can;
+///     one_shot_codex: this_both_can
+/// }
+/// ```
 #[macro_export]
 macro_rules! with_real_agents {
-    ($($body:ident)*) => {
-        $crate::with_claude! { $($body)* }
-        $crate::with_codex! { $($body)* }
+    (
+        $($both:ident)*
+        $(; claude: $($claude:ident)*)?
+        $(; codex: $($codex:ident)*)?
+        $(; one_shot_claude: $($one_shot_claude:ident)*)?
+        $(; one_shot_codex: $($one_shot_codex:ident)*)?
+    ) => {
+        $crate::tests_with! { claude, $crate::Real::claude(), $($both)* $($($claude)*)? }
+        $crate::tests_with! { codex, $crate::Real::codex(), $($both)* $($($codex)*)? }
+        $($crate::tests_with! {
+            one_shot_claude, $crate::Real::claude().one_shot(), $($one_shot_claude)*
+        })?
+        $($crate::tests_with! {
+            one_shot_codex, $crate::Real::codex().one_shot(), $($one_shot_codex)*
+        })?
     };
 }
 
-/// Like [`with_real_agents`], for the real Claude Code alone.
+/// A module with a test for each body.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! with_claude {
-    ($($body:ident)*) => {
-        mod claude {
+macro_rules! tests_with {
+    ($agent:ident, $real:expr, $($body:ident)*) => {
+        mod $agent {
             $(#[test]
             fn $body() {
-                $crate::isolated_async(|| super::$body($crate::Real::claude()));
-            })*
-        }
-    };
-}
-
-/// Like [`with_real_agents`], for the real Codex alone.
-#[macro_export]
-macro_rules! with_codex {
-    ($($body:ident)*) => {
-        mod codex {
-            $(#[test]
-            fn $body() {
-                $crate::isolated_async(|| super::$body($crate::Real::codex()));
-            })*
-        }
-    };
-}
-
-/// Like [`with_claude`], each turn in a process of its own.
-#[macro_export]
-macro_rules! with_one_shot_claude {
-    ($($body:ident)*) => {
-        mod one_shot_claude {
-            $(#[test]
-            fn $body() {
-                $crate::isolated_async(|| super::$body($crate::Real::claude().one_shot()));
-            })*
-        }
-    };
-}
-
-/// Like [`with_codex`], each turn in a process of its own.
-#[macro_export]
-macro_rules! with_one_shot_codex {
-    ($($body:ident)*) => {
-        mod one_shot_codex {
-            $(#[test]
-            fn $body() {
-                $crate::isolated_async(|| super::$body($crate::Real::codex().one_shot()));
+                $crate::isolated_async(|| super::$body($real));
             })*
         }
     };

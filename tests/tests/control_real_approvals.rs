@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use remuda::config::{PermissionMode, Requests, Timeouts};
-use remuda::event::{RequestKind, Resolution, ResolvedBy};
+use remuda::event::{RawJson, RequestKind, Resolution, ResolvedBy};
 use remuda::request::{Action, Answer, Decision, Rule, Scope};
-use remuda::{AskError, ErrorKind, Pool, SessionOptions};
+use remuda::{AskError, Body, ErrorKind, Pool, SessionOptions};
 use remuda_tests::{
     Real, answer, answered, closed, model, next_question, no, questions, settled, started,
-    with_codex, yes,
+    with_real_agents, yes,
 };
 use serde_json::json;
 
-with_codex! {
+with_real_agents! {
     a_command_runs_when_it_is_allowed
     a_command_does_not_run_when_it_is_denied
     a_denial_that_interrupts_ends_the_turn_alone
@@ -24,8 +24,20 @@ with_codex! {
     a_question_that_nobody_answers_in_time_is_denied
     without_a_handler_everything_is_denied_at_once
     a_rule_answers_and_is_named
+    a_reader_is_denied_whatever_its_mode;
+    claude:
+    why_it_is_denied_reaches_the_model
+    another_command_runs_when_it_is_changed;
+    codex:
+    more_permissions_are_asked_for;
+    one_shot_claude:
+    a_command_runs_when_it_is_allowed
+    a_denial_that_interrupts_ends_the_turn_alone
+    a_yes_for_the_session_is_not_asked_again
+    a_remembered_yes_is_not_asked_again_in_another_session
+    another_command_runs_when_it_is_changed
+    a_file_changes_when_it_is_allowed
     a_reader_is_denied_whatever_its_mode
-    more_permissions_are_asked_for
 }
 
 async fn a_command_runs_when_it_is_allowed(real: Real) {
@@ -68,6 +80,35 @@ async fn a_command_does_not_run_when_it_is_denied(real: Real) {
     assert_eq!(settled(&events, asked.id), Some(denied));
 }
 
+/// Codex is not told.
+async fn why_it_is_denied_reaches_the_model(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), {"echo": "result"}]));
+    let (_, turn) = answered(&session, &prompt, no("Not this one.")).await;
+    let said = turn.result().await.expect("a good end").text;
+    assert!(said.contains("Not this one."), "{said}");
+    closed(&session).await;
+}
+
+async fn another_command_runs_when_it_is_changed(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), "done"]));
+    let changed = Answer::Allow {
+        scope: Scope::Once,
+        input: Some(RawJson::from_text(
+            r#"{"command":"touch other.txt","description":"changed"}"#,
+        )),
+    };
+    let (asked, turn) = answered(&session, &prompt, changed).await;
+    assert!(asked.decisions.contains(&Decision::AllowChanged));
+    assert_eq!(turn.result().await.expect("a good end").text, "done");
+    assert!(!real.project().join("made.txt").exists());
+    assert!(real.project().join("other.txt").exists());
+    closed(&session).await;
+}
+
 async fn a_denial_that_interrupts_ends_the_turn_alone(real: Real) {
     let pool = Pool::new().expect("a pool");
     let session = pool.open(real.answering()).expect("a session");
@@ -88,15 +129,25 @@ async fn a_denial_that_interrupts_ends_the_turn_alone(real: Real) {
 async fn a_yes_for_the_session_is_not_asked_again(real: Real) {
     let pool = Pool::new().expect("a pool");
     let session = pool.open(real.answering()).expect("a session");
-    let command = real.risky("echo x >> made.txt");
+    let command = real.risky("touch made.txt");
     let prompt = model(&json!([command, command, "done"]));
     let (asked, turn) = answered(&session, &prompt, yes(Scope::Session)).await;
     assert!(asked.decisions.contains(&Decision::AllowSession));
     assert_eq!(turn.result().await.expect("a good end").text, "done");
-    let made = std::fs::read_to_string(real.project().join("made.txt"));
-    assert_eq!(made.expect("it is made"), "x\nx\n");
+    assert!(real.project().join("made.txt").exists());
     let events = closed(&session).await;
     assert_eq!(questions(&events).len(), 1);
+    let good = |body: &Body| {
+        matches!(
+            body,
+            Body::ToolResult {
+                is_error: false,
+                ..
+            }
+        )
+    };
+    let good = events.iter().filter(|event| good(&event.body));
+    assert_eq!(good.count(), 2, "both ran");
 }
 
 async fn a_remembered_yes_is_not_asked_again_in_another_session(real: Real) {

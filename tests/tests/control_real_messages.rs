@@ -5,21 +5,27 @@ use std::time::Duration;
 
 use remuda::event::RawJson;
 use remuda::{Attachment, Budget, ErrorKind, Feature, Message, Pool, SendOptions, Sent, Source};
-use remuda_tests::{Agent, Real, answer, closed, started, with_codex, with_one_shot_codex};
+use remuda_tests::{Agent, Real, answer, closed, started, with_real_agents};
 use serde_json::{Value, json};
 
-with_codex! {
+with_real_agents! {
     an_image_reaches_the_model
     an_image_file_reaches_the_model
     a_text_file_reaches_the_model
     what_the_agent_does_not_take_is_refused_before_the_turn
-    an_answer_fits_its_schema
     a_turn_may_go_to_the_model_so_often
     a_turn_may_use_so_many_tokens
-    a_turn_may_take_so_long
-}
-
-with_one_shot_codex! {
+    a_turn_may_take_so_long;
+    claude:
+    a_pdf_reaches_the_model;
+    codex:
+    an_answer_fits_its_schema;
+    one_shot_claude:
+    an_image_reaches_the_model
+    a_pdf_reaches_the_model
+    a_text_file_reaches_the_model
+    an_answer_fits_its_schema;
+    one_shot_codex:
     a_text_file_reaches_the_model
     what_the_agent_does_not_take_is_refused_before_the_turn
 }

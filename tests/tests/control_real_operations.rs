@@ -6,28 +6,29 @@ use remuda::config::McpServer;
 use remuda::event::{CompactionPhase, TurnOrigin};
 use remuda::{Body, ErrorKind, Feature, Operation, Pool, Session, SessionOptions};
 use remuda_tests::{
-    Agent, Real, answer, closed, look_for, model, pids_in, runs, started, wait_until, with_codex,
-    with_one_shot_codex,
+    Agent, Real, answer, closed, look_for, model, pids_in, runs, started, wait_until,
+    with_real_agents,
 };
 use serde_json::{Value, json};
 
 const RECALL: &str = r#"MODEL:[{"recall":"marker-"}]"#;
 
-with_codex! {
+with_real_agents! {
     a_conversation_is_compacted
     models_are_listed
     commands_are_listed
     mcp_servers_tell_their_state
     the_context_tells_how_full_it_is
-    a_conversation_goes_back
-    a_conversation_goes_on_twice
     background_commands_are_listed_and_one_is_ended
     background_commands_are_all_ended
     an_operation_needs_no_turn_before_it
-    what_the_agent_cannot_do_is_refused
-}
-
-with_one_shot_codex! {
+    what_the_agent_cannot_do_is_refused;
+    codex:
+    a_conversation_goes_back
+    a_conversation_goes_on_twice;
+    one_shot_claude:
+    what_the_agent_cannot_do_is_refused;
+    one_shot_codex:
     what_the_agent_cannot_do_is_refused
 }
 

@@ -3,18 +3,25 @@
 use remuda::event::TurnOrigin;
 use remuda::{AskError, Body, Event, OnBusy, Pool, SendOptions, Sent, Session, Turn, TurnId};
 use remuda_tests::{
-    Real, answer, closed, model, pids_in, read_until, started, wait_until, with_codex,
+    Real, answer, closed, model, pids_in, read_until, started, wait_until, with_real_agents,
 };
 use serde_json::json;
 use std::sync::Arc;
 
-with_codex! {
+with_real_agents! {
     a_message_joins_a_turn_in_its_tool
     a_message_joins_a_turn_in_its_text
     a_message_that_cannot_join_any_more_waits
     without_a_turn_a_message_begins_one
     three_that_wait_run_in_their_order
-    what_waits_can_be_taken_back_and_changed
+    what_waits_can_be_taken_back_and_changed;
+    claude:
+    a_message_in_the_last_text_waits;
+    one_shot_claude:
+    a_message_joins_a_turn_in_its_tool
+    three_that_wait_run_in_their_order;
+    one_shot_codex:
+    three_that_wait_run_in_their_order
 }
 
 const fn busy(on_busy: OnBusy) -> SendOptions {
@@ -80,7 +87,10 @@ async fn a_message_joins_a_turn_in_its_tool(real: Real) {
 async fn a_message_joins_a_turn_in_its_text(real: Real) {
     let pool = Pool::new().expect("a pool");
     let session = pool.open(real.options()).expect("a session");
-    let prompt = model(&json!([{"words": 100, "delay_ms": 20}, "not steered"]));
+    let prompt = model(&json!([
+        [{"words": 100, "delay_ms": 20}, {"shell": "true"}],
+        "not steered",
+    ]));
     let mut turn = session.send(prompt).expect("a turn");
     read_until(&mut turn, |body| matches!(body, Body::TextDelta { .. })).await;
     let steer = session.send_with(r#"MODEL:["steered"]"#, busy(OnBusy::Steer));
@@ -93,6 +103,38 @@ async fn a_message_joins_a_turn_in_its_text(real: Real) {
     assert_eq!(turn.result().await.expect("a good end").text, "steered");
     let events = closed(&session).await;
     assert_eq!(begun(&events), [Some(id)], "it is no turn of its own");
+}
+
+/// Codex goes on for a message that comes in its last text; Claude Code ends the turn.
+async fn a_message_in_the_last_text_waits(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    let prompt = model(&json!([{"words": 100, "delay_ms": 20}]));
+    let mut turn = session.send(prompt).expect("a turn");
+    read_until(&mut turn, |body| matches!(body, Body::TextDelta { .. })).await;
+    let sent = session
+        .send_with(r#"MODEL:["on its own"]"#, busy(OnBusy::Steer))
+        .await;
+    assert!(
+        turn.result()
+            .await
+            .expect("a good end")
+            .text
+            .ends_with("word99")
+    );
+    let own = match sent.expect("it is accepted") {
+        Sent::Queued { turn, why, .. } => {
+            assert!(why.is_some(), "it says why");
+            turn
+        }
+        // The turn was over by then.
+        Sent::Started(turn) => turn,
+        Sent::Steered { .. } => panic!("there was nothing to join"),
+    };
+    assert_eq!(own.result().await.expect("a good end").text, "on its own");
+    let events = closed(&session).await;
+    assert_eq!(begun(&events).len(), 2);
+    assert_eq!(real.api().calls().len(), 2, "the model heard it once");
 }
 
 async fn a_message_that_cannot_join_any_more_waits(real: Real) {

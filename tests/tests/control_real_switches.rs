@@ -8,22 +8,25 @@ use remuda::event::Changed;
 use remuda::request::Scope;
 use remuda::{Body, Change, Feature, Pool, Session, SessionOptions};
 use remuda_tests::{
-    Agent, Real, answer, answered, closed, model, questions, read_until, started, with_codex,
-    with_one_shot_codex, yes,
+    Agent, Real, answer, answered, closed, model, questions, read_until, started, with_real_agents,
+    yes,
 };
 use serde_json::json;
 
-with_codex! {
+with_real_agents! {
     another_model_answers_from_now_on
     another_effort_holds_from_now_on
     another_permission_mode_holds_from_now_on
+    everything_can_be_permitted
     a_mode_that_allows_less_holds_from_now_on
     other_mcp_servers_are_there_from_now_on
     a_change_in_a_turn_holds_for_the_next_one
-    without_a_process_a_change_holds_for_the_next_one_that_starts
-}
-
-with_one_shot_codex! {
+    without_a_process_a_change_holds_for_the_next_one_that_starts;
+    claude:
+    another_thinking_budget_holds_from_now_on;
+    one_shot_claude:
+    one_shot_turns_take_changes_too;
+    one_shot_codex:
     one_shot_turns_take_changes_too
 }
 
@@ -39,7 +42,7 @@ fn expected(real: &Real, feature: Feature) -> Changed {
 /// Another model that the agent knows.
 fn other_model(real: &Real) -> &'static str {
     match real.agent() {
-        Agent::Claude => "claude-haiku-4-5",
+        Agent::Claude => "claude-opus-4-6",
         Agent::Codex => "gpt-5.4",
     }
 }
@@ -98,21 +101,42 @@ async fn another_effort_holds_from_now_on(real: Real) {
     check_processes(&session, how).await;
 }
 
+/// Codex has none.
+async fn another_thinking_budget_holds_from_now_on(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let options = SessionOptions {
+        model: Some("claude-haiku-4-5".to_owned()),
+        thinking_budget: Some(2000),
+        ..real.options()
+    };
+    let session = pool.open(options).expect("a session");
+    answer(&session, "hello").await;
+    let change = Change {
+        thinking_budget: Some(4000),
+        ..Change::default()
+    };
+    let how = session.change(change).await.expect("it is changed");
+    assert_eq!(how, expected(&real, Feature::ChangeThinkingBudget));
+    answer(&session, "hello").await;
+    let calls = real.api().calls();
+    let budgets: Vec<_> = calls.iter().map(|call| call.thinking_budget).collect();
+    assert_eq!(budgets, [Some(2000), Some(4000)]);
+    check_processes(&session, how).await;
+}
+
 async fn another_permission_mode_holds_from_now_on(real: Real) {
     let pool = Pool::new().expect("a pool");
     let session = pool.open(real.answering()).expect("a session");
-    let asks = model(&json!([real.risky("touch asked.txt"), "done"]));
-    let (_, turn) = answered(&session, &asks, yes(Scope::Once)).await;
+    let prompt = |name: &str| model(&json!([real.edit(name, "made"), "done"]));
+    let (_, turn) = answered(&session, &prompt("asked.txt"), yes(Scope::Once)).await;
     turn.result().await.expect("a good end");
     let change = Change {
-        permission_mode: Some(PermissionMode::BypassPermissions),
+        permission_mode: Some(PermissionMode::AcceptEdits),
         ..Change::default()
     };
     let how = session.change(change).await.expect("it is changed");
     assert_eq!(how, expected(&real, Feature::ChangePermissionMode));
-    // Nor is there a sandbox to be asked out of.
-    let runs = r#"MODEL:[{"shell":"touch unasked.txt"},"done"]"#;
-    assert_eq!(answer(&session, runs).await, "done");
+    assert_eq!(answer(&session, &prompt("unasked.txt")).await, "done");
     assert!(real.project().join("unasked.txt").exists());
     check_processes(&session, how).await;
     let mut reader = session.events(1);
@@ -121,6 +145,22 @@ async fn another_permission_mode_holds_from_now_on(real: Real) {
         events.push(event);
     }
     assert_eq!(questions(&events).len(), 1);
+}
+
+/// Claude Code takes this mode only when it starts: then the process is replaced.
+async fn everything_can_be_permitted(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.asking()).expect("a session");
+    answer(&session, "keep marker-red").await;
+    let change = Change {
+        permission_mode: Some(PermissionMode::BypassPermissions),
+        ..Change::default()
+    };
+    let how = session.change(change).await.expect("it is changed");
+    let runs = r#"MODEL:[{"shell":"touch made.txt"},{"recall":"marker-"}]"#;
+    assert_eq!(answer(&session, runs).await, "marker-red");
+    assert!(real.project().join("made.txt").exists());
+    check_processes(&session, how).await;
 }
 
 async fn a_mode_that_allows_less_holds_from_now_on(real: Real) {

@@ -7,16 +7,19 @@ use remuda::event::{RawJson, RequestKind, Resolution, ResolvedBy, ToolKind};
 use remuda::request::Answer;
 use remuda::{Body, Pool, SessionOptions};
 use remuda_tests::{
-    Agent, Real, answer, answered, closed, model, no, questions, settled, with_codex,
+    Agent, Real, answer, answered, closed, model, no, questions, settled, with_real_agents,
 };
 use serde_json::{Value, json};
 
-with_codex! {
+with_real_agents! {
     a_tool_of_the_host_gives_the_model_its_result
     an_error_of_the_hosts_tool_reaches_the_model
     input_that_does_not_fit_never_reaches_the_host
     a_tool_of_the_host_that_takes_too_long_is_an_error
     a_tool_of_the_host_that_is_denied_is_an_error
+    tools_of_the_host_need_no_permission;
+    one_shot_claude:
+    a_tool_of_the_host_gives_the_model_its_result
     tools_of_the_host_need_no_permission
 }
 

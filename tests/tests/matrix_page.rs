@@ -202,15 +202,14 @@ const DRIVEN: &[Driven] = &[
     ),
 ];
 
-/// The lists of tests, and for which provider they run. Tests of the first kind start warm processes
-/// or, where they say so, one-shot ones.
-const LISTS: &[(&str, &str, &[Mode])] = &[
-    ("with_real_agents!", "claude", &[Mode::Warm, Mode::OneShot]),
-    ("with_real_agents!", "codex", &[Mode::Warm, Mode::OneShot]),
-    ("with_claude!", "claude", &[Mode::Warm, Mode::OneShot]),
-    ("with_codex!", "codex", &[Mode::Warm, Mode::OneShot]),
-    ("with_one_shot_claude!", "claude", &[Mode::OneShot]),
-    ("with_one_shot_codex!", "codex", &[Mode::OneShot]),
+/// The lists of tests in `with_real_agents!`, and for which provider they run. Tests of the first
+/// three start warm processes or, where they say so, one-shot ones.
+const LISTS: &[(&str, &[&str], &[Mode])] = &[
+    ("", &["claude", "codex"], &[Mode::Warm, Mode::OneShot]),
+    ("claude:", &["claude"], &[Mode::Warm, Mode::OneShot]),
+    ("codex:", &["codex"], &[Mode::Warm, Mode::OneShot]),
+    ("one_shot_claude:", &["claude"], &[Mode::OneShot]),
+    ("one_shot_codex:", &["codex"], &[Mode::OneShot]),
 ];
 
 #[test]
@@ -280,12 +279,14 @@ fn runs(test: &str) -> BTreeSet<(String, u8)> {
     let path = remuda_tests::root().join(format!("tests/tests/{file}.rs"));
     let source = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{file}: {e}"));
     let mut found = BTreeSet::new();
-    for (list, provider, modes) in LISTS {
-        for part in source.split(list).skip(1) {
-            let Some((names, _)) = part.split_once('}') else {
-                continue;
-            };
-            if names.split_whitespace().any(|listed| listed == name) {
+    let (_, lists) = source.split_once("with_real_agents! {").expect("lists");
+    let (lists, _) = lists.split_once('}').expect("their end");
+    for list in lists.split(';') {
+        let mut words = list.split_whitespace().peekable();
+        let head = words.next_if(|word| word.ends_with(':')).unwrap_or("");
+        if words.any(|listed| listed == name) {
+            let (_, providers, modes) = LISTS.iter().find(|l| l.0 == head).expect("a list");
+            for provider in *providers {
                 found.extend(modes.iter().map(|m| ((*provider).to_owned(), *m as u8)));
             }
         }

@@ -7,7 +7,7 @@ use remuda::{AskError, Body, InterruptOptions, OnBusy, Pool, Receipt, SendOption
 use remuda::{Session, Turn};
 use remuda_tests::{
     Agent, Real, answer, closed, look_for, pids_in, read_until, runs, started, stopped, wait_until,
-    with_one_shot_claude, with_one_shot_codex, with_real_agents,
+    with_real_agents,
 };
 
 const RECALL: &str = r#"MODEL:[{"recall":"marker-"}]"#;
@@ -18,16 +18,12 @@ with_real_agents! {
     an_interrupt_in_a_tool_ends_the_turn_alone
     an_interrupt_can_let_commands_go_on
     an_interrupt_that_comes_too_late_changes_nothing
-    an_interrupt_can_take_the_queue_with_it
-}
-
-with_one_shot_claude! {
+    an_interrupt_can_take_the_queue_with_it;
+    one_shot_claude:
     an_interrupt_in_the_text_ends_the_turn_alone
-    an_interrupt_in_a_tool_ends_the_turn_alone
-}
-
-with_one_shot_codex! {
-    an_interrupt_in_the_text_ends_the_turn_alone
+    an_interrupt_in_a_tool_ends_the_turn_alone;
+    one_shot_codex:
+    an_interrupt_before_the_text_ends_the_turn_alone
     an_interrupt_in_a_tool_ends_the_turn_alone
 }
 
@@ -63,7 +59,8 @@ async fn an_interrupt_before_the_text_ends_the_turn_alone(real: Real) {
     ));
     assert_eq!(answer(&session, RECALL).await, "marker-red");
     let events = closed(&session).await;
-    assert_eq!(started(&events).len(), real.processes(3), "it stays");
+    // The interrupted turn may never have got one of its own.
+    assert!(started(&events).len() <= real.processes(3), "it stays");
 }
 
 /// A turn whose command runs until it is ended, and the command's pid.
