@@ -59,7 +59,15 @@ fn say_block(made: &mut Conversation, role: &str, block: &Value) {
             made.say(Role::Model, format!("{name} {}", block["input"]));
         }
         "image" => made.images += 1,
-        "document" => made.documents += 1,
+        "document" => {
+            made.documents += 1;
+            if let Some(text) = block["source"]["data"]
+                .as_str()
+                .filter(|_| block["source"]["type"] == "text")
+            {
+                made.say(Role::Context, text);
+            }
+        }
         "thinking" => made.say(Role::Model, block["thinking"].as_str().unwrap_or_default()),
         _ if role == "assistant" => made.say(Role::Model, ""),
         _ => {}
