@@ -1,5 +1,10 @@
 //! Turn control, with the real agents: tools of the host, which the agent calls.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks at few of many events"
+)]
+
 use std::time::Duration;
 
 use remuda::config::{HostTool, Timeouts};

@@ -3,7 +3,7 @@
 //!
 //! Every "yes" of it is driven by a test with the real agent: the table below names them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use remuda::config::Mode;
@@ -202,14 +202,13 @@ const DRIVEN: &[Driven] = &[
     ),
 ];
 
-/// The lists of tests in `with_real_agents!`, and for which provider they run. Tests of the first
-/// three start warm processes or, where they say so, one-shot ones.
-const LISTS: &[(&str, &[&str], &[Mode])] = &[
-    ("", &["claude", "codex"], &[Mode::Warm, Mode::OneShot]),
-    ("claude:", &["claude"], &[Mode::Warm, Mode::OneShot]),
-    ("codex:", &["codex"], &[Mode::Warm, Mode::OneShot]),
-    ("one_shot_claude:", &["claude"], &[Mode::OneShot]),
-    ("one_shot_codex:", &["codex"], &[Mode::OneShot]),
+/// The lists of tests in `with_real_agents!`: for which providers, and in which kind of process.
+const LISTS: &[(&str, &[&str], Mode)] = &[
+    ("", &["claude", "codex"], Mode::Warm),
+    ("claude:", &["claude"], Mode::Warm),
+    ("codex:", &["codex"], Mode::Warm),
+    ("one_shot_claude:", &["claude"], Mode::OneShot),
+    ("one_shot_codex:", &["codex"], Mode::OneShot),
 ];
 
 #[test]
@@ -241,7 +240,7 @@ fn every_yes_is_driven_by_a_test_of_that_provider() {
         for (feature, support) in features {
             let (_, warm, one_shot) = driven(feature);
             for (mode, tests) in [(Mode::Warm, warm), (Mode::OneShot, one_shot)] {
-                let drives = |test: &&str| runs(test).contains(&(provider.to_owned(), mode as u8));
+                let drives = |test: &&str| runs(test).contains(&(provider, mode));
                 if support.in_mode(mode) && !tests.iter().any(drives) {
                     missing.push(format!("{provider}: {feature:?} in {mode:?}"));
                 }
@@ -258,8 +257,7 @@ fn every_test_that_is_named_drives_a_yes() {
             for test in *tests {
                 let runs = runs(test);
                 let drives = |(provider, features): (&str, BTreeMap<Feature, Support>)| {
-                    features[feature].in_mode(mode)
-                        && runs.contains(&(provider.to_owned(), mode as u8))
+                    features[feature].in_mode(mode) && runs.contains(&(provider, mode))
                 };
                 let any = capabilities().into_iter().any(drives);
                 assert!(any, "{test} does not drive {feature:?} in {mode:?}");
@@ -274,21 +272,19 @@ fn driven(feature: Feature) -> &'static Driven {
 }
 
 /// For which provider and in which kinds of processes a test runs.
-fn runs(test: &str) -> BTreeSet<(String, u8)> {
+fn runs(test: &str) -> Vec<(&'static str, Mode)> {
     let (file, name) = test.split_once("::").expect("a file and a name");
     let path = remuda_tests::root().join(format!("tests/tests/{file}.rs"));
     let source = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{file}: {e}"));
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     let (_, lists) = source.split_once("with_real_agents! {").expect("lists");
     let (lists, _) = lists.split_once('}').expect("their end");
     for list in lists.split(';') {
         let mut words = list.split_whitespace().peekable();
         let head = words.next_if(|word| word.ends_with(':')).unwrap_or("");
         if words.any(|listed| listed == name) {
-            let (_, providers, modes) = LISTS.iter().find(|l| l.0 == head).expect("a list");
-            for provider in *providers {
-                found.extend(modes.iter().map(|m| ((*provider).to_owned(), *m as u8)));
-            }
+            let (_, providers, mode) = LISTS.iter().find(|l| l.0 == head).expect("a list");
+            found.extend(providers.iter().map(|provider| (*provider, *mode)));
         }
     }
     assert!(!found.is_empty(), "{test} is in no list");
