@@ -6,6 +6,7 @@
 
 use std::env;
 use std::fs;
+use std::io::{Read as _, Seek as _};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -37,13 +38,22 @@ pub fn isolated_with(environment: &[(&str, &str)], body: impl FnOnce()) {
         return checked(body);
     }
     let test = env::current_exe().expect("the test's own program");
+    // A file and not a pipe: a process that was left behind could hold a pipe open for ever.
+    let mut said = tempfile::tempfile().expect("a temporary file");
+    let copy = || said.try_clone().expect("a descriptor");
     let status = Command::new(test)
         .args(["--exact", name, "--nocapture", "--include-ignored"])
         .env(INSIDE, "1")
         .envs(environment.iter().copied())
+        .stdout(copy())
+        .stderr(copy())
         .status()
         .expect("the test starts again");
-    assert!(status.success(), "{name}: {status}");
+    let mut output = String::new();
+    said.rewind().expect("a file");
+    said.read_to_string(&mut output).expect("text");
+    let ran = output.contains("test result: ok. 1 passed");
+    assert!(status.success() && ran, "{name}: {status}\n{output}");
 }
 
 /// Like [`isolated`], for a body that is a future.

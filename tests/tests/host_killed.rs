@@ -55,6 +55,13 @@ impl Host {
     }
 }
 
+impl Drop for Host {
+    /// A test that fails leaves no host behind, which would keep its agents.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
 /// Everything that is below this process, without what has died and came to it.
 fn alive() -> Vec<(u32, char, String)> {
     while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}

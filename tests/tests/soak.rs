@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use remuda::config::{Persistent, WhenFull};
-use remuda::{Body, Event, Pool, PoolStats, Session, SessionOptions};
+use remuda::{Body, ErrorKind, Event, Pool, PoolStats, Session, SessionOptions};
 use remuda_tests::{
     PROTOCOLS, Scene, assert_lawful, descendants, is_empty, isolated_with, stats_become,
 };
@@ -110,6 +110,35 @@ async fn user(
         };
         assert_eq!(events.iter().filter(hosts).count(), accepted);
         assert_lawful(&events);
+        assert_prompt(&events);
+    }
+}
+
+/// These agents answer at once, or die, or are interrupted: a session that had to wait for one until
+/// a deadline lost something on the way.
+fn assert_prompt(events: &[Arc<Event>]) {
+    let waited = |kind: ErrorKind| {
+        [
+            ErrorKind::StartTimeout,
+            ErrorKind::FirstOutputTimeout,
+            ErrorKind::SilenceTimeout,
+        ]
+        .contains(&kind)
+    };
+    let in_vain = events.iter().any(|event| {
+        if let Body::TurnFailed { failure, .. } = &event.body {
+            waited(failure.code)
+        } else if let Body::Downgraded { reason, .. } = &event.body {
+            waited(*reason)
+        } else {
+            false
+        }
+    });
+    if in_vain {
+        for event in events {
+            say(&event.to_json().expect("JSON"));
+        }
+        panic!("a session waited in vain");
     }
 }
 

@@ -315,7 +315,8 @@ fn weight(body: &Body) -> usize {
         + match body {
             Body::TextDelta { text, .. }
             | Body::ReasoningDelta { text, .. }
-            | Body::Message { text, .. } => text.len(),
+            | Body::Message { text, .. }
+            | Body::Steered { text, .. } => text.len(),
             Body::ToolUse { input, title, .. } => input.get().len() + title.len(),
             Body::ToolOutputDelta { text, id } => text.len() + id.len(),
             Body::ToolResult { text, output, .. } => {
@@ -334,7 +335,6 @@ fn weight(body: &Body) -> usize {
             Body::RateLimit { raw, .. }
             | Body::RequestOpened { raw, .. }
             | Body::Unknown { raw } => raw.get().len(),
-            Body::Steered { text, .. } => text.len(),
             Body::Status { message, .. }
             | Body::Warning { message, .. }
             | Body::Downgraded { message, .. } => message.len(),

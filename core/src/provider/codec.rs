@@ -136,6 +136,10 @@ pub(crate) enum Request {
     },
     /// The session leaves a process that others may go on using. The conversation is forgotten, and
     /// another process can go on with it soon after. Nothing is answered.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for processes that several sessions will share")
+    )]
     Close { conversation: Conversation },
 }
 

@@ -29,7 +29,7 @@ impl Machine {
         out: &mut Vec<Effect>,
     ) {
         let Some(process) = &self.process else {
-            return self.tell_change(number, &change, Changed::NextProcess, out);
+            return tell_change(number, &change, Changed::NextProcess, out);
         };
         // A process that is to be replaced is not asked any more.
         if live && process.ready && self.recycle.is_none() {
@@ -56,7 +56,7 @@ impl Machine {
             return;
         };
         match refused {
-            None => self.tell_change(number, &change, Changed::Live, out),
+            None => tell_change(number, &change, Changed::Live, out),
             Some(_) => self.recycle_for(number, &change, out),
         }
     }
@@ -81,7 +81,7 @@ impl Machine {
     /// The process is gone; the next one starts with what was changed.
     pub(super) fn drop_changes(&mut self, out: &mut Vec<Effect>) {
         while let Some(Pending { number, change, .. }) = self.changes.pop_front() {
-            self.tell_change(number, &change, Changed::NextProcess, out);
+            tell_change(number, &change, Changed::NextProcess, out);
         }
         self.recycle = None;
     }
@@ -92,14 +92,8 @@ impl Machine {
         } else {
             Changed::AfterTurn
         };
-        self.tell_change(number, change, how, out);
+        tell_change(number, change, how, out);
         self.recycle = Some("settings changed".to_owned());
-    }
-
-    fn tell_change(&self, number: u64, change: &Change, how: Changed, out: &mut Vec<Effect>) {
-        let settings = change.settings();
-        show(out, None, Body::SettingsChanged { settings, how });
-        out.push(Effect::ChangeDone { number, how });
     }
 
     /// Replaces the process if that is wanted and nobody works in it.
@@ -119,4 +113,10 @@ impl Machine {
             && self.errands.is_empty()
             && self.process.as_ref().is_some_and(|p| p.ready)
     }
+}
+
+fn tell_change(number: u64, change: &Change, how: Changed, out: &mut Vec<Effect>) {
+    let settings = change.settings();
+    show(out, None, Body::SettingsChanged { settings, how });
+    out.push(Effect::ChangeDone { number, how });
 }

@@ -125,6 +125,9 @@ impl Machine {
         let good = outcome == Outcome::Completed;
         let result = host.tally.result(now, Some(end), &mut self.cost_usd);
         show(out, Some(host.tally.id), end_body(outcome, result));
+        if let Some(process) = &mut self.process {
+            process.served = true;
+        }
         if good {
             self.serve_probation(out);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Effect, Machine, Probation, Stage, show};
+use super::{Effect, Machine, Probation, Process, Stage, show};
 use crate::config::{Downgrade, Mode};
 use crate::error::ErrorKind;
 use crate::event::{Body, Exit, Failure, StopReason, WarningCode};
@@ -121,6 +121,7 @@ impl Machine {
             return;
         };
         let (mode, exited) = (process.mode, process.exit.is_some());
+        let left_well = process.left_well();
         if self.host.is_none() && self.agent.is_none() {
             // Nobody is hurt: the next turn starts another one.
             let reason = if exited {
@@ -136,6 +137,13 @@ impl Machine {
         if interrupted {
             // However the agent ended, it did what was asked.
             return self.end_host_interrupted(now, out);
+        }
+        // One that ended between two turns, and was only found so late, has done nothing wrong.
+        if left_well && self.may_retry() {
+            if let Some(host) = &mut self.host {
+                host.retried = true;
+            }
+            return self.acquire(self.mode, out);
         }
         if mode == Mode::Warm && failure.code.is_runtime() {
             self.downgrade(&failure, out);
@@ -214,6 +222,14 @@ impl Machine {
             }
         }
         self.end_host_failed(now, Failure::new(code, message), out);
+    }
+}
+
+impl Process {
+    /// Whether it served turns and then ended by itself, without a fault.
+    fn left_well(&self) -> bool {
+        let well = |exit: &Exit| exit.code == Some(0);
+        self.served && self.exit.as_ref().is_some_and(|(exit, _)| well(exit))
     }
 }
 

@@ -192,6 +192,8 @@ struct Process {
     pid: u32,
     containment: Containment,
     background: u32,
+    /// It has ended a turn.
+    served: bool,
     output_closed: bool,
     exit: Option<(Exit, String)>,
 }

@@ -162,6 +162,18 @@ impl Questions {
         self.open.values().map(|p| p.until).min()
     }
 
+    /// Why a question that is not open is not.
+    fn why_not(&self, request: RequestId) -> Error {
+        if let Some((_, by)) = self.settled.iter().find(|(id, _)| *id == request) {
+            let by = serde_json::to_string(by).unwrap_or_default();
+            let by = by.trim_matches('"');
+            let message = format!("request {request} was settled before, by: {by}");
+            return Error::new(ErrorKind::AlreadyAnswered, message);
+        }
+        let message = format!("request {request} is not open in this session");
+        Error::new(ErrorKind::Stale, message)
+    }
+
     fn remember(&mut self, request: RequestId, by: ResolvedBy) {
         if self.settled.len() == REMEMBERED {
             self.settled.pop_front();
@@ -221,7 +233,7 @@ impl Machine {
                 self.questions.open.insert(request, pending);
             }
             Some((answer, by, rule)) => {
-                self.settle_request(request, &pending, answer, by, rule, out)
+                self.settle_request(request, &pending, answer, by, rule, out);
             }
         }
     }
@@ -286,19 +298,7 @@ impl Machine {
         out: &mut Vec<Effect>,
     ) -> Result<(), Error> {
         let Some(pending) = self.questions.open.get(&request) else {
-            let mut settled = self.questions.settled.iter();
-            return Err(match settled.find(|(id, _)| *id == request) {
-                Some((_, by)) => {
-                    let by = serde_json::to_string(by).unwrap_or_default();
-                    let by = by.trim_matches('"');
-                    let message = format!("request {request} was settled before, by: {by}");
-                    Error::new(ErrorKind::AlreadyAnswered, message)
-                }
-                None => {
-                    let message = format!("request {request} is not open in this session");
-                    Error::new(ErrorKind::Stale, message)
-                }
-            });
+            return Err(self.questions.why_not(request));
         };
         let decision = answer.decision();
         if !pending.decisions.contains(&decision) {

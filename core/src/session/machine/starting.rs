@@ -72,6 +72,7 @@ impl Machine {
             pid: 0,
             containment: Containment::ProcessGroup,
             background: 0,
+            served: false,
             output_closed: false,
             exit: None,
         });

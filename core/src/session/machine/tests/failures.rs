@@ -26,6 +26,28 @@ fn death_before_any_sign_of_the_turn_runs_it_again_in_a_process_of_its_own() {
 }
 
 #[test]
+fn a_served_process_that_ended_well_as_the_turn_was_sent_is_replaced_without_downgrade() {
+    let mut bench = Bench::idle(POLICY);
+    let (turn, _) = bench.send();
+    let process = bench.current();
+    let exit = Exit {
+        code: Some(0),
+        ..Exit::default()
+    };
+    let stderr = String::new();
+    bench.step(Input::Report(process, Report::Exited { exit, stderr }));
+    assert_eq!(
+        bench.step(Input::Report(process, Report::OutputClosed)),
+        ["kill", "free slot", "acquire Warm"]
+    );
+    bench.gone();
+    bench.step(Input::Granted(Given::Slot));
+    bench.ready();
+    assert_eq!(bench.ends(turn, Outcome::Completed), ["idle"]);
+    assert!(!bench.kinds().contains(&EventKind::Downgraded));
+}
+
+#[test]
 fn death_after_a_sign_fails_the_turn_with_exit_and_stderr_and_downgrades() {
     let (mut bench, turn) = Bench::running(POLICY);
     bench.says(TurnRef::Host(turn), SignalBody::Taken);

@@ -27,7 +27,7 @@ fn an_interrupt_gives_back_what_was_granted_while_a_process_ends() {
         .and_then(|(turn, _)| *turn)
         .expect("a turn");
     let names = bench.step(Input::Interrupt {
-        turn: turn,
+        turn,
         keep_commands: false,
     });
     assert_eq!(names, ["Delivered", "abandon"]);

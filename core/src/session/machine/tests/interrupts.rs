@@ -7,14 +7,14 @@ fn an_interrupt_ends_the_turn_as_interrupted_and_the_process_stays() {
     let (mut bench, turn) = Bench::running(POLICY);
     assert_eq!(
         bench.step(Input::Interrupt {
-            turn: turn,
+            turn,
             keep_commands: false,
         }),
         ["Delivered", "ask interrupt"]
     );
     assert_eq!(
         bench.step(Input::Interrupt {
-            turn: turn,
+            turn,
             keep_commands: false,
         }),
         ["Delivered"],
@@ -24,7 +24,7 @@ fn an_interrupt_ends_the_turn_as_interrupted_and_the_process_stays() {
     assert_eq!(bench.last().kind(), EventKind::TurnInterrupted);
     assert_eq!(
         bench.step(Input::Interrupt {
-            turn: turn,
+            turn,
             keep_commands: false,
         }),
         ["TooLate"]
@@ -35,7 +35,7 @@ fn an_interrupt_ends_the_turn_as_interrupted_and_the_process_stays() {
 fn an_interrupt_without_effect_replaces_the_process_after_the_grace_time() {
     let (mut bench, turn) = Bench::running(POLICY);
     bench.step(Input::Interrupt {
-        turn: turn,
+        turn,
         keep_commands: false,
     });
     bench.now += POLICY.timeouts.interrupt_grace;
@@ -51,7 +51,7 @@ fn an_interrupt_before_the_process_has_the_turn_ends_it_at_once() {
     let (turn, _) = bench.send();
     assert_eq!(
         bench.step(Input::Interrupt {
-            turn: turn,
+            turn,
             keep_commands: false,
         }),
         ["Delivered", "abandon"]
@@ -61,7 +61,7 @@ fn an_interrupt_before_the_process_has_the_turn_ends_it_at_once() {
     bench.step(Input::Granted(Given::Slot));
     assert_eq!(
         bench.step(Input::Interrupt {
-            turn: turn,
+            turn,
             keep_commands: false,
         }),
         ["Delivered"]
@@ -78,7 +78,7 @@ fn an_interrupt_before_the_process_has_the_turn_ends_it_at_once() {
 fn death_after_an_interrupt_is_an_interrupted_turn_without_downgrade() {
     let (mut bench, turn) = Bench::running(POLICY);
     bench.step(Input::Interrupt {
-        turn: turn,
+        turn,
         keep_commands: false,
     });
     bench.dies();
