@@ -1,6 +1,7 @@
 //! What the cross-crate tests share: standing checks, places, the agents that tests use.
 
 mod agents;
+mod chance;
 mod generated;
 mod isolated;
 mod real;
@@ -11,6 +12,7 @@ mod told;
 mod watch;
 
 pub use agents::{Scripted, scripted_agent};
+pub use chance::{Aim, Dice, bounded, can, rounds, those_that};
 pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async, isolated_with};
 pub use real::{

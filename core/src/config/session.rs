@@ -324,12 +324,13 @@ pub struct Timeouts {
     #[serde(rename = "start_ms", with = "millis")]
     #[schemars(with = "u64")]
     pub start: Duration,
-    /// From the sending of a turn until the agent shows any sign of it, where it does so at once.
-    /// Default 10 s.
+    /// From the sending of a turn until the agent shows any sign of it, where it does so at once; and
+    /// from a change of settings until the agent has answered it. Default 10 s.
     #[serde(rename = "first_sign_ms", with = "millis")]
     #[schemars(with = "u64")]
     pub first_sign: Duration,
-    /// From the sending of a turn until its first output. Default 90 s.
+    /// From the sending of a turn until its first output, and of an operation until its answer.
+    /// Default 90 s.
     #[serde(rename = "first_output_ms", with = "millis")]
     #[schemars(with = "u64")]
     pub first_output: Duration,

@@ -217,7 +217,7 @@ impl Actor {
                 return open;
             }
             for waiting in next {
-                self.announce(waiting.turn);
+                self.announce_late(&waiting);
                 let Waiting { turn, entry, .. } = waiting;
                 self.begin(turn, entry);
             }
@@ -227,6 +227,7 @@ impl Actor {
     /// One lock and one wake-up for all that was shown. `false`: the session is over.
     fn tell_hosts(&mut self, next: &mut Vec<Waiting>) -> bool {
         if self.shown.is_empty() {
+            self.replies.tell();
             return true;
         }
         let shared = &self.parts.shared;
@@ -251,6 +252,7 @@ impl Actor {
             shared.log.close();
         }
         self.farewells.drain(..).for_each(Farewell::tell);
+        self.replies.tell();
         !closed
     }
 }
