@@ -5,14 +5,14 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::millis;
+use crate::config::{bounded, millis};
 
 /// Limits of one turn. When one is reached the agent is interrupted, and the turn ends as failed
 /// with `budget_exceeded`; its process stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Budget {
-    /// How often the agent may go to the model.
+    /// How often the agent may go to the model. Once more is seen only when the model speaks.
     pub max_agent_turns: Option<u32>,
     /// Tokens in and out together, as far as the agent tells while it works. What it read from a
     /// cache does not count.
@@ -24,4 +24,12 @@ pub struct Budget {
     #[serde(rename = "max_duration_ms", with = "millis::option")]
     #[schemars(with = "Option<u64>")]
     pub max_duration: Option<Duration>,
+}
+
+impl Budget {
+    /// The same, with a time that can be added to any instant.
+    pub(crate) fn bounded(mut self) -> Self {
+        self.max_duration = self.max_duration.map(bounded);
+        self
+    }
 }

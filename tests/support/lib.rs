@@ -1,6 +1,7 @@
 //! What the cross-crate tests share: standing checks, places, the agents that tests use.
 
 mod agents;
+mod chance;
 mod control;
 mod generated;
 mod isolated;
@@ -12,6 +13,7 @@ mod told;
 mod watch;
 
 pub use agents::{Scripted, scripted_agent};
+pub use chance::{Aim, Dice, bounded, can, rounds, those_that};
 pub use control::{Asked, answered, model, next_question, no, questions, settled, yes};
 pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async, isolated_with};

@@ -63,6 +63,13 @@ impl Tape {
         }
     }
 
+    /// Reads what there is, without waiting.
+    pub fn catch_up(&mut self) {
+        while let Some(event) = self.events.try_next() {
+            self.seen.push(event);
+        }
+    }
+
     /// What was read so far.
     #[must_use]
     pub fn seen(&self) -> &[Arc<Event>] {
@@ -92,30 +99,59 @@ impl Tape {
 }
 
 /// The laws of a session's events from the first to the last: `seq` is dense, each turn has one
-/// start and then one end with all that belongs to it between, the last event says that the session
-/// is closed, and no other does.
+/// start, before which it may be queued, and then one end, with all that belongs to it between; one
+/// that is queued may end without a start. Each question is settled once, before the end of its
+/// turn. The last event says that the session is closed, and no other does.
 ///
 /// # Panics
 ///
 /// If one does not hold.
 pub fn assert_lawful(events: &[Arc<Event>]) {
-    let mut turns: BTreeMap<TurnId, bool> = BTreeMap::new();
+    let mut turns: BTreeMap<TurnId, Phase> = BTreeMap::new();
+    let mut questions = BTreeMap::new();
     for (place, event) in events.iter().enumerate() {
         assert_eq!(event.seq, place as u64 + 1, "seq is dense: {event:?}");
         let last = place + 1 == events.len();
         let closes = event.kind() == EventKind::SessionClosed;
         assert_eq!(closes, last, "session_closed is the last, once: {event:?}");
+        if let Body::RequestOpened { request, .. } = event.body {
+            assert_eq!(questions.insert(request, event.turn), None, "{event:?}");
+        }
+        if let Body::RequestResolved { request, .. } = event.body {
+            let asked = questions.remove(&request);
+            assert_eq!(asked, Some(event.turn), "settled once: {event:?}");
+        }
         let Some(turn) = event.turn else { continue };
-        if event.kind() == EventKind::TurnStarted {
-            assert_eq!(turns.insert(turn, false), None, "one start: {event:?}");
-        } else {
-            let over = turns.get_mut(&turn).expect("a turn starts first");
-            assert!(!*over, "nothing of a turn after its end: {event:?}");
-            *over = event.is_turn_end();
+        let before = turns.get(&turn).copied();
+        turns.insert(turn, Phase::after(before, event));
+        if event.is_turn_end() {
+            let open = questions.values().any(|of| *of == Some(turn));
+            assert!(!open, "a question outlives its turn: {event:?}");
         }
     }
-    for (turn, over) in turns {
-        assert!(over, "turn {turn} has no end");
+    for (turn, phase) in turns {
+        assert_eq!(phase, Phase::Over, "turn {turn} has no end");
+    }
+    assert!(questions.is_empty(), "open for ever: {questions:?}");
+}
+
+/// How far a turn is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Queued,
+    Running,
+    Over,
+}
+
+impl Phase {
+    fn after(before: Option<Self>, event: &Event) -> Self {
+        match (before, event.kind()) {
+            (None, EventKind::TurnQueued) => Self::Queued,
+            (None | Some(Self::Queued), EventKind::TurnStarted) => Self::Running,
+            (Some(Self::Queued | Self::Running), _) if event.is_turn_end() => Self::Over,
+            (Some(Self::Running), _) => Self::Running,
+            (_, _) => panic!("a turn that is {before:?}: {event:?}"),
+        }
     }
 }
 

@@ -156,6 +156,9 @@ pub fn check_log(log: &[Arc<Event>]) {
     for (event, seq) in log.iter().zip(1..) {
         assert_eq!(event.seq, seq, "no gap: {event:?}");
         match &event.body {
+            Body::TurnQueued { .. } => {
+                assert!(open.insert(event.turn), "a turn waits once: {event:?}");
+            }
             Body::TurnStarted { .. } => {
                 assert!(known.insert(event.turn), "a turn starts once: {event:?}");
                 open.insert(event.turn);

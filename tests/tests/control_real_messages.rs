@@ -15,8 +15,10 @@ with_real_agents! {
     what_the_agent_does_not_take_is_refused_before_the_turn
     a_turn_may_go_to_the_model_so_often
     a_turn_may_use_so_many_tokens
-    a_turn_may_take_so_long;
+    a_turn_may_take_so_long
+    a_turn_that_keeps_to_its_budget_ends_well;
     claude:
+    a_turn_may_cost_so_much
     a_pdf_reaches_the_model;
     codex:
     an_answer_fits_its_schema;
@@ -188,7 +190,8 @@ async fn exceeds(real: &Real, budget: Budget, prompt: &str) {
     assert_eq!(started(&events).len(), real.processes(3), "it stays");
 }
 
-const THREE_CALLS: &str = r#"MODEL:[{"shell":"true"},{"shell":"sleep 1000"},"never said"]"#;
+const THREE_CALLS: &str =
+    r#"MODEL:[{"shell":"true"},{"shell":"true"},{"words":1000,"delay_ms":50}]"#;
 
 async fn a_turn_may_go_to_the_model_so_often(real: Real) {
     let budget = Budget {
@@ -209,6 +212,37 @@ async fn a_turn_may_use_so_many_tokens(real: Real) {
         r#"MODEL:[{"shell":"sleep 1000"},"never said"]"#,
     )
     .await;
+}
+
+async fn a_turn_that_keeps_to_its_budget_ends_well(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    let options = SendOptions {
+        budget: Budget {
+            max_agent_turns: Some(2),
+            max_tokens: Some(10_000_000),
+            max_cost_usd: Some(1000.0),
+            max_duration: Some(Duration::from_hours(1)),
+        },
+        ..SendOptions::default()
+    };
+    let prompt = r#"MODEL:[{"shell":"true"},"two calls are allowed"]"#;
+    let sent = session.send_with(prompt, options).await;
+    let Ok(Sent::Started(turn)) = sent else {
+        panic!("{sent:?}");
+    };
+    let result = turn.result().await.expect("a good end");
+    assert_eq!(result.text, "two calls are allowed");
+    closed(&session).await;
+}
+
+/// Codex does not tell what a turn costs.
+async fn a_turn_may_cost_so_much(real: Real) {
+    let budget = Budget {
+        max_cost_usd: Some(0.000_001),
+        ..Budget::default()
+    };
+    exceeds(&real, budget, "hello").await;
 }
 
 async fn a_turn_may_take_so_long(real: Real) {

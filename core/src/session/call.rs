@@ -35,7 +35,8 @@ pub(crate) enum Call {
     Steer {
         message: Arc<Message>,
         tag: Option<u64>,
-        reply: oneshot::Sender<Option<String>>,
+        /// The turn that it joined, or why it did not.
+        reply: oneshot::Sender<Result<TurnId, String>>,
     },
     Interrupt {
         turn: TurnId,

@@ -207,9 +207,13 @@ impl Gate {
         Some((Farewell { end, waiting }, next))
     }
 
-    /// Takes a waiting message out. `tell` tells the actor, under the lock.
+    /// Takes a waiting message out. `tell` tells the actor, under the lock. After the close what waits
+    /// is the actor's, which ends it.
     pub(crate) fn cancel(&self, turn: TurnId, tell: impl FnOnce(Waiting)) -> Result<(), Error> {
         let mut state = self.state.lock();
+        if state.closed {
+            return Err(Error::closed("session"));
+        }
         let place = state.queue.iter().position(|w| w.turn == turn);
         match place.and_then(|place| state.queue.remove(place)) {
             Some(waiting) => {
@@ -223,6 +227,9 @@ impl Gate {
     /// Puts another message in the place of a waiting one.
     pub(crate) fn edit(&self, turn: TurnId, message: Arc<Message>) -> Result<(), Error> {
         let mut state = self.state.lock();
+        if state.closed {
+            return Err(Error::closed("session"));
+        }
         let mut queue = state.queue.iter_mut();
         let waiting = queue
             .find(|w| w.turn == turn)
@@ -231,7 +238,15 @@ impl Gate {
         Ok(())
     }
 
-    /// Takes out everything that waits.
+    /// Takes out everything that waits, as [`cancel`](Self::cancel) does.
+    pub(crate) fn cancel_all(&self, tell: impl FnMut(Waiting)) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.queue.drain(..).for_each(tell);
+        }
+    }
+
+    /// Takes out everything that waits, for the actor, after the close.
     pub(crate) fn clear(&self) -> Vec<Waiting> {
         self.state.lock().queue.drain(..).collect()
     }
@@ -263,12 +278,15 @@ impl Gate {
 
     /// The actor is gone: whoever waits for a turn learns it, whatever happened.
     pub(crate) fn abandon(&self) {
-        let mut state = self.state.lock();
-        state.closed = true;
-        let running = state.running.take().map(|r| r.end);
-        let queued: Vec<_> = state.queue.drain(..).map(|w| w.end).collect();
-        for end in running.into_iter().chain(queued) {
-            let failure = Failure::new(ErrorKind::Closed, "the pool was dropped");
+        let ends: Vec<_> = {
+            let mut state = self.state.lock();
+            state.closed = true;
+            let running = state.running.take().map(|r| r.end);
+            let queued = state.queue.drain(..).map(|w| w.end);
+            running.into_iter().chain(queued).collect()
+        };
+        for end in ends {
+            let failure = Failure::new(ErrorKind::Closed, "the session is gone");
             end.send_replace(Some(End::Failed(failure, TurnResult::default())));
         }
     }
@@ -376,6 +394,22 @@ mod tests {
         );
         let (_, next) = gate.leave(turn, done()).expect("it ran");
         assert!(next.is_none());
+    }
+
+    #[test]
+    fn what_waits_when_the_door_closes_is_left_to_the_actor() {
+        let gate = Gate::new(2);
+        send(&gate, "one").expect("nothing runs yet");
+        let Ok(Entered::Queued { turn, .. }) = queue(&gate, "two") else {
+            panic!("it waits");
+        };
+        gate.close();
+        let refused = gate.cancel(turn, drop).expect_err("it is closed");
+        assert_eq!(refused.kind(), ErrorKind::Closed);
+        let edited = gate.edit(turn, Arc::new("x".into()));
+        assert_eq!(edited.map_err(|e| e.kind()), Err(ErrorKind::Closed));
+        gate.cancel_all(drop);
+        assert_eq!(gate.clear().len(), 1);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::operation::Operation;
 use crate::pool::PoolInner;
 use crate::request::Answer;
 use crate::session::call::Call;
-use crate::session::gate::QueuedTurn;
+use crate::session::gate::{QueuedTurn, Waiting};
 use crate::session::send::{MessageLimits, OnBusy, SendOptions, Sent};
 use crate::session::shared::OpenRequest;
 use crate::session::turn::{AskError, Turn};
@@ -28,7 +28,7 @@ use crate::settings::Change;
 /// One conversation with an agent. It outlives the agent's processes.
 ///
 /// Clones are the same session. It is closed by [`close`](Self::close), or when the last clone and
-/// the last [`Turn`] of it are dropped. Every method may be called from any thread; none waits for
+/// the last [`Turn`] and [`Hold`] of it are dropped. Every method may be called from any thread; none waits for
 /// the agent unless it is `async`.
 #[derive(Clone)]
 pub struct Session {
@@ -178,20 +178,16 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Stale`] when it began, or never waited.
+    /// [`ErrorKind::Stale`] when it began, or never waited; [`ErrorKind::Closed`] when the close ends it.
     pub fn cancel(&self, turn: TurnId) -> Result<(), Error> {
-        self.inner.shared.gate.cancel(turn, |waiting| {
-            // A session that is gone has ended it already.
-            let _ = self.inner.inbox.send(Call::Cancelled(waiting));
-        })
+        self.inner.cancel(turn)
     }
 
     /// Puts another message in the place of a waiting one.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Stale`] when it began, or never waited; those of [`send`](Self::send) for the
-    /// message.
+    /// [`ErrorKind::Stale`] when it began, or never waited; those of [`send`](Self::send).
     pub fn edit(&self, turn: TurnId, message: impl Into<Message>) -> Result<(), Error> {
         let message = self.inner.admit(message)?;
         self.inner.shared.gate.edit(turn, message)
@@ -232,7 +228,9 @@ impl Session {
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] for what the agent cannot do, its own refusal,
-    /// [`ErrorKind::PoolFull`], [`ErrorKind::ProcessExit`], [`ErrorKind::Closed`].
+    /// [`ErrorKind::PoolFull`], [`ErrorKind::ProcessExit`], [`ErrorKind::Closed`];
+    /// [`ErrorKind::FirstOutputTimeout`] when it does not answer within
+    /// [`Timeouts::first_output`](crate::config::Timeouts::first_output).
     pub async fn operate(&self, operation: Operation) -> Result<RawJson, Error> {
         let feature = Feature::from(operation.kind());
         let capabilities = self.inner.limits.capabilities;
@@ -252,8 +250,8 @@ impl Session {
         Events::new(Arc::clone(&self.inner.shared.log), from_seq)
     }
 
-    /// Ends the turn that runs, the host's or the agent's own. See [`Turn::interrupt`]. What waits in
-    /// the queue stays, and the next of it begins.
+    /// Ends the turn that runs, the host's or the agent's own, or that waits. See
+    /// [`Turn::interrupt`]. What else waits in the queue stays, and the next of it begins.
     ///
     /// # Errors
     ///
@@ -319,10 +317,14 @@ impl SessionInner {
         turn: TurnId,
         options: InterruptOptions,
     ) -> Result<Receipt, Error> {
+        // What waits has nothing to interrupt: it is taken out.
+        let waited = self.cancel(turn).is_ok();
         if options.drop_queue {
-            for waiting in self.shared.gate.clear() {
-                self.call(Call::Cancelled(waiting))?;
-            }
+            let gate = &self.shared.gate;
+            gate.cancel_all(|waiting| self.tell_cancelled(waiting));
+        }
+        if waited {
+            return Ok(Receipt::Delivered);
         }
         let (reply, receipt) = oneshot::channel();
         self.call(Call::Interrupt {
@@ -331,6 +333,17 @@ impl SessionInner {
             reply,
         })?;
         receipt.await.map_err(|_| Error::closed("session"))
+    }
+
+    fn cancel(&self, turn: TurnId) -> Result<(), Error> {
+        let gate = &self.shared.gate;
+        gate.cancel(turn, |waiting| self.tell_cancelled(waiting))
+    }
+
+    /// Runs under the lock of the gate: it comes before the close, or does not come.
+    fn tell_cancelled(&self, waiting: Waiting) {
+        // A session that is gone has ended it already.
+        let _ = self.inbox.send(Call::Cancelled(waiting));
     }
 
     fn call(&self, call: Call) -> Result<(), Error> {

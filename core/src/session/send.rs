@@ -141,7 +141,7 @@ impl SessionInner {
         let entry = Entry {
             tag: options.tag,
             message,
-            budget: options.budget,
+            budget: options.budget.bounded(),
         };
         let told = why.clone();
         let entered = self.shared.gate.enter(entry, queue, why, |turn, entry| {
@@ -172,9 +172,9 @@ impl SessionInner {
         message: Arc<Message>,
         options: SendOptions,
     ) -> Result<Sent, Error> {
-        let Some(into) = self.shared.gate.running() else {
+        if self.shared.gate.running().is_none() {
             return self.enter(message, options, true, None);
-        };
+        }
         let (reply, outcome) = oneshot::channel();
         let call = Call::Steer {
             message: Arc::clone(&message),
@@ -185,8 +185,8 @@ impl SessionInner {
             .send(call)
             .map_err(|_| Error::closed("session"))?;
         match outcome.await.map_err(|_| Error::closed("session"))? {
-            None => Ok(Sent::Steered { into }),
-            why @ Some(_) => self.enter(message, options, true, why),
+            Ok(into) => Ok(Sent::Steered { into }),
+            Err(why) => self.enter(message, options, true, Some(why)),
         }
     }
 }

@@ -81,7 +81,7 @@ impl Turn {
         }
     }
 
-    /// Asks the agent to end the turn. The turn then ends as interrupted, at the latest after the
+    /// Asks the agent to end the turn, or takes it out of the queue. The turn then ends as interrupted, at the latest after the
     /// grace time, unless it ended by itself before.
     ///
     /// # Errors

@@ -38,6 +38,10 @@ pub enum Action {
     Tool(String, String, u64),
     /// Asks for permission, then runs the tool or not.
     Ask(String, String, u64),
+    /// Asks for permission, and before the answer comes a child writes a yes and an end of the turn to
+    /// each of our streams, if it can open it, and to all that it has inherited. The answer says
+    /// how many it could: name, input.
+    Forge(String, String),
     /// Ends the turn with a failure of the model of this HTTP status.
     ModelError(u16),
     /// Starts a turn by itself after this one, with this text as its prompt. One conversation per process only.
@@ -239,6 +243,7 @@ impl Action {
             | Self::Fds
             | Self::Tool(..)
             | Self::Ask(..)
+            | Self::Forge(..)
             | Self::ModelError(_)
             | Self::FollowUp(_)
             | Self::Flood(_)
@@ -305,6 +310,7 @@ impl Action {
                 | Self::Bytes(_)
                 | Self::Line(_)
                 | Self::Recall
+                | Self::Forge(..)
                 | Self::Env
                 | Self::Fds
                 | Self::ModelError(_)

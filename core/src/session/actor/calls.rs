@@ -14,7 +14,7 @@ use crate::provider::LaunchPlan;
 use crate::session::call::Call;
 use crate::session::gate::{End, Entry, Waiting};
 use crate::session::machine::Input;
-use crate::session::replies::{self, Steering};
+use crate::session::replies::Steering;
 use crate::settings::Change;
 
 impl Actor {
@@ -103,15 +103,20 @@ impl Actor {
         }
     }
 
-    /// A message that waited ends without having begun.
-    pub(super) fn end_waiting(&mut self, waiting: Waiting, failure: Option<Failure>) {
-        let turn = waiting.turn;
+    /// Tells the host of a message that has left the queue before it was told of.
+    pub(super) fn announce_late(&mut self, waiting: &Waiting) {
         if !waiting.announced {
             let (position, tag) = (0, waiting.entry.tag);
             let why = waiting.why.clone();
             let body = Body::TurnQueued { position, tag, why };
-            self.shown.push((Some(turn), body));
+            self.shown.push((Some(waiting.turn), body));
         }
+    }
+
+    /// A message that waited ends without having begun.
+    pub(super) fn end_waiting(&mut self, waiting: Waiting, failure: Option<Failure>) {
+        let turn = waiting.turn;
+        self.announce_late(&waiting);
         let result = Box::<TurnResult>::default();
         let (body, end) = match failure {
             Some(failure) => (
@@ -132,6 +137,10 @@ impl Actor {
 
     /// Changes the options, of which the next process is made, and the running one if it can.
     fn change(&mut self, change: Change, reply: oneshot::Sender<Result<Changed, Error>>) -> bool {
+        if self.parts.shared.gate.is_closed() {
+            self.replies.not_changed(reply, Error::closed("session"));
+            return self.flush();
+        }
         let mut options = SessionOptions::clone(&self.parts.options);
         change.apply(&mut options);
         let provider = self.parts.provider;
@@ -141,9 +150,9 @@ impl Actor {
             options: &options,
             resume: None,
         };
-        if let Err(error) = provider.launch(&plan) {
-            replies::tell(Some(reply), Err(error));
-            return true;
+        if let Err(error) = options.check().and_then(|()| provider.launch(&plan)) {
+            self.replies.not_changed(reply, error);
+            return self.flush();
         }
         self.parts.options = Arc::new(options);
         let capabilities = provider.capabilities();

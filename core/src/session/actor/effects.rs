@@ -7,12 +7,11 @@ use super::{Actor, STDERR_IN_FAILURE};
 use crate::config::Mode;
 use crate::error::Error;
 use crate::event::Body;
-use crate::ids::ProcessId;
+use crate::ids::{ProcessId, TurnId};
 use crate::process::{Command, Report};
 use crate::provider::Request;
 use crate::session::launch::{self, Launching};
 use crate::session::machine::{Effect, Input, ONLY};
-use crate::session::replies;
 
 impl Actor {
     pub(super) fn carry_out(&mut self, effect: Effect) {
@@ -43,30 +42,32 @@ impl Actor {
             Effect::Idle => self.parts.pool.idle(),
             Effect::Busy => self.parts.pool.busy(),
             Effect::RefuseEviction => self.parts.pool.refuse(),
-            Effect::Receipt(receipt) => replies::tell(self.replies.receipt.take(), receipt),
-            Effect::Answered(outcome) => replies::tell(self.replies.answered.take(), outcome),
-            Effect::ChangeDone { number, how } => {
-                replies::tell(self.replies.changes.remove(&number), Ok(how));
-            }
+            Effect::Receipt(receipt) => self.replies.receipt(receipt),
+            Effect::Answered(outcome) => self.replies.answered(outcome),
+            Effect::ChangeDone { number, how } => self.replies.changed(number, how),
             Effect::Operated { number, outcome } => {
-                replies::tell(self.replies.operations.remove(&number), outcome);
+                self.replies.operated(number, outcome);
             }
-            Effect::SteerDone { steer, refused } => self.steered(steer, refused),
+            Effect::SteerDone {
+                steer,
+                outcome,
+                over,
+            } => self.steered(steer, outcome, over),
             // Its last turn has its end in this step; the door was closed before.
             Effect::Closed => {}
         }
     }
 
-    fn steered(&mut self, steer: u64, refused: Option<String>) {
+    fn steered(&mut self, steer: u64, outcome: Result<TurnId, String>, over: bool) {
         let Some(steering) = self.replies.steers.remove(&steer) else {
             return;
         };
-        if refused.is_none() {
-            let (text, tag) = (steering.text, steering.tag);
-            let turn = self.parts.shared.gate.running();
+        if let Ok(into) = &outcome {
+            let (text, tag) = (steering.text.clone(), steering.tag);
+            let turn = (!over).then_some(*into);
             self.shown.push((turn, Body::Steered { text, tag }));
         }
-        replies::tell(Some(steering.reply), refused);
+        self.replies.steered(steering, outcome);
     }
 
     /// A process that failed without having ended still left words on stderr.
@@ -98,7 +99,6 @@ impl Actor {
             pool_options: &self.parts.pool_options,
             lease: process_lease,
         });
-        self.parts.counters.process_started();
         let handle = match started {
             Ok(handle) => handle,
             Err(error) => return self.refuse_start(id, error),

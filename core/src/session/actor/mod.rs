@@ -88,17 +88,20 @@ struct Actor {
 impl Actor {
     async fn run(mut self, mut reports: mpsc::Receiver<(ProcessId, Report)>) {
         let mut alarm = Alarm::default();
-        let mut open = true;
+        let (mut open, mut hearing) = (true, true);
         while open {
             let log = Arc::clone(&self.parts.shared.log);
             alarm.set(self.parts.machine.deadline());
             // Cancel safe: `recv` loses nothing, `room` and the alarm only look.
             tokio::select! {
                 biased;
-                call = self.parts.inbox.recv() => match call {
+                call = self.parts.inbox.recv(), if hearing => match call {
                     Some(call) => open = self.call(call),
                     // Every handle is gone, which each of them says before it goes.
-                    None => open = self.close(CloseReason::Host, None),
+                    None => {
+                        hearing = false;
+                        open = self.close(CloseReason::Host, None);
+                    }
                 },
                 Some((process, report)) = reports.recv(), if self.listening => {
                     open = self.report(process, report);
@@ -180,6 +183,9 @@ impl Actor {
 
     fn report(&mut self, process: ProcessId, report: Report) -> bool {
         let Report::Signals(signals) = report else {
+            if let Report::Spawned { .. } = &report {
+                self.parts.counters.process_started();
+            }
             if let Report::Gone { left } = &report {
                 self.processes.remove(&process);
                 self.left.extend_from_slice(left);
@@ -217,7 +223,7 @@ impl Actor {
                 return open;
             }
             for waiting in next {
-                self.announce(waiting.turn);
+                self.announce_late(&waiting);
                 let Waiting { turn, entry, .. } = waiting;
                 self.begin(turn, entry);
             }
@@ -227,6 +233,7 @@ impl Actor {
     /// One lock and one wake-up for all that was shown. `false`: the session is over.
     fn tell_hosts(&mut self, next: &mut Vec<Waiting>) -> bool {
         if self.shown.is_empty() {
+            self.replies.tell();
             return true;
         }
         let shared = &self.parts.shared;
@@ -251,6 +258,7 @@ impl Actor {
             shared.log.close();
         }
         self.farewells.drain(..).for_each(Farewell::tell);
+        self.replies.tell();
         !closed
     }
 }

@@ -2,6 +2,7 @@
 //! by replacing it between two turns. Which of these it was is always said.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{Effect, Machine, ONLY, show};
 use crate::event::{Body, Changed, StopReason};
@@ -9,10 +10,19 @@ use crate::process::Stop;
 use crate::provider::Request;
 use crate::settings::Change;
 
+/// A change that the agent was asked for and has not answered.
+#[derive(Debug)]
+pub(super) struct Pending {
+    number: u64,
+    change: Arc<Change>,
+    at: Instant,
+}
+
 impl Machine {
     /// The host changes settings. `live`: the agent can take all of them without a new process.
     pub(super) fn change(
         &mut self,
+        now: Instant,
         number: u64,
         change: Arc<Change>,
         live: bool,
@@ -21,7 +31,8 @@ impl Machine {
         let Some(process) = &self.process else {
             return tell_change(number, &change, Changed::NextProcess, out);
         };
-        if live && process.ready {
+        // A process that is to be replaced is not asked any more.
+        if live && process.ready && self.recycle.is_none() {
             out.push(Effect::Ask(
                 process.id,
                 Request::Change {
@@ -29,7 +40,11 @@ impl Machine {
                     change: Arc::clone(&change),
                 },
             ));
-            self.changes.push_back((number, change));
+            self.changes.push_back(Pending {
+                number,
+                change,
+                at: now,
+            });
         } else {
             self.recycle_for(number, &change, out);
         }
@@ -37,7 +52,7 @@ impl Machine {
 
     /// The agent says what became of the oldest change.
     pub(super) fn changed(&mut self, refused: Option<&str>, out: &mut Vec<Effect>) {
-        let Some((number, change)) = self.changes.pop_front() else {
+        let Some(Pending { number, change, .. }) = self.changes.pop_front() else {
             return;
         };
         match refused {
@@ -46,9 +61,26 @@ impl Machine {
         }
     }
 
+    /// When the oldest change was asked for.
+    pub(super) fn change_asked(&self) -> Option<Instant> {
+        self.changes.front().map(|pending| pending.at)
+    }
+
+    /// The agent does not answer. What holds in it nobody knows, so it is replaced.
+    pub(super) fn expire_changes(&mut self, out: &mut Vec<Effect>) {
+        while let Some(Pending { number, change, .. }) = self.changes.pop_front() {
+            self.recycle_for(number, &change, out);
+        }
+    }
+
+    /// The agent was not listened to until now.
+    pub(super) fn restart_changes(&mut self, now: Instant) {
+        self.changes.iter_mut().for_each(|pending| pending.at = now);
+    }
+
     /// The process is gone; the next one starts with what was changed.
     pub(super) fn drop_changes(&mut self, out: &mut Vec<Effect>) {
-        while let Some((number, change)) = self.changes.pop_front() {
+        while let Some(Pending { number, change, .. }) = self.changes.pop_front() {
             tell_change(number, &change, Changed::NextProcess, out);
         }
         self.recycle = None;

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::{Effect, Machine, Stage};
+use super::{Effect, HostTurn, Machine, Stage};
 use crate::config::Mode;
 use crate::error::ErrorKind;
 use crate::event::{Failure, StopReason};
@@ -18,6 +18,8 @@ enum Due {
     Grace,
     Request,
     Budget,
+    Change,
+    Operation,
     FirstSign,
     FirstOutput,
     Silence,
@@ -40,6 +42,11 @@ impl Machine {
     /// The agent is listened to again, or works on the host's turn from now on.
     pub(super) fn restart_clocks(&mut self, now: Instant) {
         self.active = now;
+        if let Some(process) = self.process.as_mut().filter(|p| !p.ready) {
+            process.since = now;
+        }
+        self.restart_changes(now);
+        self.restart_errands(now);
         if let Some(host) = &mut self.host
             && let Stage::Sent { at, signed: false } = &mut host.stage
         {
@@ -55,20 +62,27 @@ impl Machine {
         };
         if !process.ready {
             let start = (process.since + limits.start, Due::Start);
-            return budget.into_iter().chain([start]).min();
+            let start = (!self.paused).then_some(start);
+            return budget.into_iter().chain(start).min();
         }
         let interrupted = self.host.as_ref().and_then(|h| h.interrupted);
         let interrupted = interrupted.or(self.agent.as_ref().and_then(|a| a.tally.interrupted));
         let grace = interrupted.map(|at| (at + limits.interrupt_grace, Due::Grace));
         let request = self.questions.deadline().map(|at| (at, Due::Request));
-        let patience = if self.paused { None } else { self.patience() };
+        let change = self.change_asked();
+        let change = change.map(|at| (at + limits.first_sign, Due::Change));
+        let errand = self.errand_asked();
+        let errand = errand.map(|at| (at + limits.first_output, Due::Operation));
+        let patience = self.patience().into_iter().chain(change).chain(errand);
+        let patience = patience.filter(|_| !self.paused);
         let others = request.into_iter().chain(budget).chain(patience);
         grace.into_iter().chain(others).min()
     }
 
     /// When the host's turn has taken all the time it may.
     fn budget_ends(&self) -> Option<Instant> {
-        let host = self.host.as_ref().filter(|h| h.exceeded.is_none())?;
+        let over = |h: &&HostTurn| h.exceeded.is_some() || h.interrupted.is_some();
+        let host = self.host.as_ref().filter(|h| !over(h))?;
         Some(host.tally.accepted() + host.budget.max_duration?)
     }
 
@@ -121,6 +135,11 @@ impl Machine {
             }
             Due::Grace => return self.expire_grace(now, out),
             Due::Request => return self.expire_requests(now, out),
+            Due::Change => return self.expire_changes(out),
+            Due::Operation => {
+                let by = now.checked_sub(limits.first_output).unwrap_or(now);
+                return self.expire_errands(by, out);
+            }
             Due::Budget => {
                 return self.exceed(now, "the turn took all the time it may".to_owned(), out);
             }

@@ -1,6 +1,7 @@
 //! Operations on the conversation: they need a process, and are no turn.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{Effect, Machine, ONLY};
 use crate::error::{Error, ErrorKind};
@@ -13,13 +14,15 @@ use crate::provider::Request;
 pub(super) struct Errand {
     number: u64,
     operation: Arc<Operation>,
-    asked: bool,
+    /// When the process was asked.
+    asked: Option<Instant>,
 }
 
 impl Machine {
     /// The host wants something done with the conversation. Without a process one is started.
     pub(super) fn operate(
         &mut self,
+        now: Instant,
         number: u64,
         operation: Arc<Operation>,
         out: &mut Vec<Effect>,
@@ -31,21 +34,21 @@ impl Machine {
         self.errands.push(Errand {
             number,
             operation,
-            asked: false,
+            asked: None,
         });
-        self.run_errands(out);
+        self.run_errands(now, out);
         if self.process.is_none() && self.host.is_none() && !self.acquiring {
             self.acquire(self.mode, out);
         }
     }
 
     /// Gives the process what it has not been asked, once it is ready.
-    pub(super) fn run_errands(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn run_errands(&mut self, now: Instant, out: &mut Vec<Effect>) {
         let Some(process) = self.process.as_ref().filter(|p| p.ready) else {
             return;
         };
-        for errand in self.errands.iter_mut().filter(|e| !e.asked) {
-            errand.asked = true;
+        for errand in self.errands.iter_mut().filter(|e| e.asked.is_none()) {
+            errand.asked = Some(now);
             out.push(Effect::Ask(
                 process.id,
                 Request::Operate {
@@ -70,6 +73,29 @@ impl Machine {
         self.errands.swap_remove(place);
         let outcome = outcome.map_err(|(kind, message)| Error::new(kind, message));
         out.push(Effect::Operated { number, outcome });
+    }
+
+    /// When the oldest of them was asked.
+    pub(super) fn errand_asked(&self) -> Option<Instant> {
+        self.errands.iter().filter_map(|e| e.asked).min()
+    }
+
+    /// The agent does not answer those that were asked by then.
+    pub(super) fn expire_errands(&mut self, asked_by: Instant, out: &mut Vec<Effect>) {
+        let late = |e: &Errand| e.asked.is_some_and(|at| at <= asked_by);
+        for errand in self.errands.extract_if(.., |e| late(e)) {
+            let message = "the agent did not answer";
+            out.push(Effect::Operated {
+                number: errand.number,
+                outcome: Err(Error::new(ErrorKind::FirstOutputTimeout, message)),
+            });
+        }
+    }
+
+    /// The agent was not listened to until now.
+    pub(super) fn restart_errands(&mut self, now: Instant) {
+        let asked = self.errands.iter_mut().filter_map(|e| e.asked.as_mut());
+        asked.for_each(|at| *at = now);
     }
 
     /// There is no process for them, or it is gone: they failed.

@@ -27,7 +27,7 @@ mod starting;
 mod steer;
 mod tally;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -47,6 +47,7 @@ use crate::provider::{Conversation, Request, Signal};
 use crate::request::Answer;
 use crate::session::Receipt;
 use crate::settings::Change;
+use change::Pending;
 use ending::Ending;
 use errand::Errand;
 pub(crate) use requests::Approvals;
@@ -162,8 +163,13 @@ pub(crate) enum Effect {
     Answered(Result<(), Error>),
     /// Answer the change.
     ChangeDone { number: u64, how: Changed },
-    /// Answer the message that was to join. `None`: it did.
-    SteerDone { steer: u64, refused: Option<String> },
+    /// Answer the message that was to join: the turn that it joined, or why it did not. `over`: that
+    /// turn has its end already.
+    SteerDone {
+        steer: u64,
+        outcome: Result<TurnId, String>,
+        over: bool,
+    },
     /// Answer the operation.
     Operated {
         number: u64,
@@ -176,6 +182,10 @@ pub(crate) enum Effect {
 }
 
 /// A process that the session uses.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named"
+)]
 #[derive(Debug)]
 struct Process {
     id: ProcessId,
@@ -261,8 +271,9 @@ pub(crate) struct Machine {
     acquiring: bool,
     approvals: Approvals,
     questions: Questions,
-    steers: BTreeSet<u64>,
-    changes: VecDeque<(u64, Arc<Change>)>,
+    /// Messages on their way into a turn.
+    steers: BTreeMap<u64, TurnId>,
+    changes: VecDeque<Pending>,
     errands: Vec<Errand>,
     /// Why the process is to be replaced between two turns.
     recycle: Option<String>,
@@ -306,7 +317,7 @@ impl Machine {
             acquiring: false,
             approvals,
             questions: Questions::default(),
-            steers: BTreeSet::new(),
+            steers: BTreeMap::new(),
             changes: VecDeque::new(),
             errands: Vec::new(),
             recycle: None,
@@ -361,8 +372,8 @@ impl Machine {
                 number,
                 change,
                 live,
-            } => self.change(number, change, live, out),
-            Input::Operate { number, operation } => self.operate(number, operation, out),
+            } => self.change(now, number, change, live, out),
+            Input::Operate { number, operation } => self.operate(now, number, operation, out),
             Input::Granted(given) => self.granted(now, given, out),
             Input::Denied(error) => self.denied(now, &error, out),
             Input::Evict(reason) => self.evict(reason, out),

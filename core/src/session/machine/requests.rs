@@ -191,8 +191,11 @@ impl Machine {
         out: &mut Vec<Effect>,
     ) {
         let turn = match turn {
-            TurnRef::Host(_) => self.host.as_ref().map(|h| h.tally.id),
-            TurnRef::Agent(_) => self.agent.as_ref().map(|a| a.tally.id),
+            TurnRef::Host(id) => self.has_sent(id).then_some(id),
+            TurnRef::Agent(n) => {
+                let agent = self.agent.as_ref().filter(|a| a.number == n);
+                agent.map(|a| a.tally.id)
+            }
             TurnRef::None => None,
         };
         let request = RequestId::next();

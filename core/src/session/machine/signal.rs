@@ -110,10 +110,15 @@ impl Machine {
         if self.host.is_some() {
             self.ask(now, out);
         }
-        self.run_errands(out);
+        self.run_errands(now, out);
     }
 
     fn show_body(&mut self, now: Instant, turn: TurnRef, body: Body, out: &mut Vec<Effect>) {
+        if let TurnRef::Host(id) = turn
+            && self.has_sent(id)
+        {
+            self.check_going_on(now, &body, out);
+        }
         let tally = match turn {
             TurnRef::None => return show(out, None, body),
             TurnRef::Host(id) => match &mut self.host {
@@ -189,7 +194,7 @@ impl Machine {
     }
 
     /// Whether the process has that turn.
-    fn has_sent(&self, turn: TurnId) -> bool {
+    pub(super) fn has_sent(&self, turn: TurnId) -> bool {
         self.host
             .as_ref()
             .is_some_and(|h| h.tally.id == turn && matches!(h.stage, Stage::Sent { .. }))

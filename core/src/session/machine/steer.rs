@@ -16,7 +16,7 @@ impl Machine {
                 } else if host.interrupted.is_some() {
                     "the turn is being interrupted"
                 } else {
-                    self.steers.insert(steer);
+                    self.steers.insert(steer, host.tally.id);
                     out.push(Effect::Ask(
                         process.id,
                         Request::Steer {
@@ -32,22 +32,34 @@ impl Machine {
             (_, Some(_)) => "the turn has not reached the agent yet",
             (_, None) => "no turn runs",
         };
-        let refused = Some(refused.to_owned());
-        out.push(Effect::SteerDone { steer, refused });
+        out.push(not_steered(steer, refused));
     }
 
-    /// The agent says what became of it.
+    /// The agent says what became of it. It may say so after the end of the turn.
     pub(super) fn steered(&mut self, steer: u64, refused: Option<String>, out: &mut Vec<Effect>) {
-        if self.steers.remove(&steer) {
-            out.push(Effect::SteerDone { steer, refused });
+        if let Some(turn) = self.steers.remove(&steer) {
+            let outcome = refused.map_or(Ok(turn), Err);
+            let over = self.host.as_ref().is_none_or(|h| h.tally.id != turn);
+            out.push(Effect::SteerDone {
+                steer,
+                outcome,
+                over,
+            });
         }
     }
 
     /// The process is gone, and whatever it had not said it never will.
     pub(super) fn drop_steers(&mut self, out: &mut Vec<Effect>) {
-        for steer in std::mem::take(&mut self.steers) {
-            let refused = Some("the process ended first".to_owned());
-            out.push(Effect::SteerDone { steer, refused });
+        for steer in std::mem::take(&mut self.steers).into_keys() {
+            out.push(not_steered(steer, "the process ended first"));
         }
+    }
+}
+
+fn not_steered(steer: u64, why: &str) -> Effect {
+    Effect::SteerDone {
+        steer,
+        outcome: Err(why.to_owned()),
+        over: false,
     }
 }

@@ -79,6 +79,7 @@ impl Agent {
             | Action::Fds
             | Action::Tool(..)
             | Action::Ask(..)
+            | Action::Forge(..)
             | Action::ModelError(_)
             | Action::FollowUp(_)
             | Action::Flood(_)

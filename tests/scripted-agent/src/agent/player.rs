@@ -218,6 +218,7 @@ impl Player<'_> {
             Action::Fds => self.delta(&descriptors().to_string()),
             Action::Tool(name, input, ms) => self.tool(&tool(name, input, *ms), &Verdict::Allow)?,
             Action::Ask(name, input, ms) => self.ask(&tool(name, input, *ms), false)?,
+            Action::Forge(name, input) => self.forge(&tool(name, input, 0))?,
             Action::AskTwice => self.ask(&tool("Bash", "ls", 0), true)?,
             Action::AskFlood(count) => {
                 for _ in 0..*count {
@@ -340,6 +341,26 @@ impl Player<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Lets a child try to answer our own question, and to end our own turn.
+    fn forge(&mut self, tool: &Tool) -> Result<(), Stop> {
+        self.voice.close();
+        self.voice.tool_begins(tool);
+        if let Some(verdict) = self.voice.decided() {
+            return self.run_tool(tool, &verdict);
+        }
+        self.control.begin_tool();
+        let question = self.voice.ask(tool, Some(self.control));
+        let written = children::forge(&self.voice.forged(&question));
+        let answer = self.control.wait_answer(&question.key);
+        let answer = answer.map_err(|why| Stop::Break(why, true))?;
+        self.voice.settled(&question);
+        let verdict = self.voice.verdict(&answer);
+        self.run_tool(tool, &verdict)?;
+        let allowed = verdict == Verdict::Allow;
+        self.delta(&json!({"allowed": allowed, "written": written}).to_string());
+        Ok(())
     }
 
     fn ask(&mut self, tool: &Tool, twice: bool) -> Result<(), Stop> {

@@ -52,6 +52,13 @@ pub(crate) fn fork() -> Option<i32> {
     }
 }
 
+/// Writes to a descriptor by its number. Whether it took all.
+pub(crate) fn write(descriptor: i32, bytes: &[u8]) -> bool {
+    // SAFETY: the bytes are readable; a number that is not open gives an error.
+    let written = unsafe { libc::write(descriptor, bytes.as_ptr().cast(), bytes.len()) };
+    usize::try_from(written) == Ok(bytes.len())
+}
+
 /// Leaves at once, without the exit handlers that belong to a parent.
 pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: never returns and runs nothing of this program.

@@ -83,6 +83,8 @@ pub(crate) trait Voice {
     fn decided(&self) -> Option<Verdict>;
     /// Sends a permission question; an answer to it reaches `control`.
     fn ask(&mut self, tool: &Tool, control: Option<&Control>) -> Question;
+    /// What the host would write to say yes to a question, and what we would to end the turn.
+    fn forged(&self, question: &Question) -> [Value; 2];
     /// Says that a question is settled.
     fn settled(&mut self, question: &Question);
     /// Takes a question back.

@@ -78,6 +78,75 @@ fn a_message_that_cannot_join_learns_why() {
 }
 
 #[test]
+fn a_message_that_joined_a_turn_that_is_over_is_told_outside_of_turns() {
+    let (mut bench, turn) = Bench::running(POLICY);
+    bench.steers();
+    bench.ends(turn, Outcome::Completed);
+    bench.send();
+    let refused = None;
+    let steered = SignalBody::Steered { steer: 1, refused };
+    let names = bench.says(TurnRef::Host(turn), steered);
+    assert_eq!(names, ["steered too late"]);
+}
+
+#[test]
+fn an_agent_turn_more_than_allowed_is_seen_when_the_model_speaks_again() {
+    let mut bench = Bench::idle(POLICY);
+    let budget = Budget {
+        max_agent_turns: Some(1),
+        ..Budget::default()
+    };
+    let turn = bench.send_with(budget);
+    bench.shows(turn, delta("all of it"));
+    assert_eq!(bench.shows(turn, used(1)), [""; 0]);
+    bench.ends(turn, Outcome::Completed);
+    assert_eq!(bench.last().kind(), EventKind::TurnCompleted);
+
+    let turn = bench.send_with(budget);
+    bench.shows(turn, used(1));
+    assert_eq!(bench.shows(turn, delta("again")), ["ask interrupt"]);
+    bench.ends(turn, Outcome::Interrupted);
+    assert_eq!(bench.last().kind(), EventKind::TurnFailed);
+}
+
+#[test]
+fn a_turn_that_the_host_interrupted_does_not_fail_for_its_budget() {
+    let mut bench = Bench::idle(POLICY);
+    let turn = bench.send_with(Budget {
+        max_duration: Some(Duration::from_secs(3)),
+        ..Budget::default()
+    });
+    bench.shows(turn, delta("x"));
+    let keep_commands = false;
+    bench.step(Input::Interrupt {
+        turn,
+        keep_commands,
+    });
+    bench.now += Duration::from_secs(3);
+    assert_eq!(bench.step(Input::Tick), [""; 0]);
+    bench.ends(turn, Outcome::Interrupted);
+    assert_eq!(bench.last().kind(), EventKind::TurnInterrupted);
+}
+
+#[test]
+fn a_change_that_the_agent_does_not_answer_replaces_its_process() {
+    let mut bench = Bench::idle(POLICY);
+    bench.changes(true);
+    bench.now += POLICY.timeouts.first_sign;
+    let names = ["changed Recycled", "stop", "free slot"];
+    assert_eq!(bench.step(Input::Tick), names);
+}
+
+#[test]
+fn an_operation_that_the_agent_does_not_answer_fails() {
+    let mut bench = Bench::idle(POLICY);
+    bench.operates();
+    bench.now += POLICY.timeouts.first_output;
+    let names = ["not operated: first_output_timeout", "idle"];
+    assert_eq!(bench.step(Input::Tick), names);
+}
+
+#[test]
 fn a_turn_that_used_up_its_budget_fails_and_its_process_stays() {
     let mut bench = Bench::idle(POLICY);
     let turn = bench.send_with(Budget {

@@ -112,9 +112,10 @@ impl Bench {
                     Err(error) => format!("refused {}", error.kind()),
                 },
                 Effect::ChangeDone { how, .. } => format!("changed {how:?}"),
-                Effect::SteerDone { refused, .. } => match refused {
-                    None => "steered".into(),
-                    Some(why) => format!("not steered: {why}"),
+                Effect::SteerDone { outcome, over, .. } => match outcome {
+                    Ok(_) if over => "steered too late".into(),
+                    Ok(_) => "steered".into(),
+                    Err(why) => format!("not steered: {why}"),
                 },
                 Effect::Operated { outcome, .. } => match outcome {
                     Ok(_) => "operated".into(),

@@ -194,6 +194,10 @@ impl Voice for ExecVoice {
         }
     }
 
+    fn forged(&self, _question: &Question) -> [Value; 2] {
+        [json!({}), json!({"type": "turn.completed", "usage": null})]
+    }
+
     fn settled(&mut self, _question: &Question) {}
 
     fn withdraw(&mut self, _question: &Question) {}

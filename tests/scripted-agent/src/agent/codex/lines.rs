@@ -194,6 +194,20 @@ pub(crate) fn rate_limits() -> Value {
     }})
 }
 
+/// The one model that there is to choose.
+pub(crate) fn model() -> Value {
+    json!({
+        "id": "gpt-6.1-sol", "model": "gpt-6.1-sol", "displayName": "gpt-6.1-sol",
+        "description": "The scripted one.", "hidden": false, "isDefault": true,
+    })
+}
+
+/// The one skill of a folder.
+pub(crate) fn skills(params: &Value) -> Value {
+    let skill = json!({"name": "review", "description": "Looks at changes.", "enabled": true});
+    json!({"cwd": params["cwds"][0], "skills": [skill], "errors": []})
+}
+
 /// The text of an `input` array.
 pub(crate) fn text_of(input: &Value) -> String {
     let texts: Vec<&str> = input

@@ -36,10 +36,16 @@ const METHODS: &[&str] = &[
     "thread/name/set",
     "thread/backgroundTerminals/list",
     "thread/backgroundTerminals/clean",
+    "thread/backgroundTerminals/terminate",
+    "thread/compact/start",
+    "thread/revert",
+    "thread/settings/update",
     "turn/start",
     "turn/steer",
     "turn/interrupt",
     "model/list",
+    "skills/list",
+    "mcpServerStatus/list",
     "account/read",
 ];
 
@@ -124,11 +130,25 @@ impl Server {
             "turn/start" => self.start_turn(params),
             "turn/steer" => self.steer(params),
             "thread/backgroundTerminals/list" => Ok(json!({"data": []})),
-            "model/list" => Ok(json!({"data": [], "nextCursor": null})),
+            "thread/settings/update" => self.change_settings(params),
+            "model/list" => Ok(json!({"data": [lines::model()], "nextCursor": null})),
+            "skills/list" => Ok(json!({"data": [lines::skills(params)]})),
+            "mcpServerStatus/list" => Ok(json!({"data": [], "nextCursor": null})),
             "account/read" => Ok(
                 json!({"account": {"type": "apiKey"}, "userId": null, "requiresOpenaiAuth": true, "workspaceRouting": null}),
             ),
             _ => Ok(json!({})),
+        }
+    }
+
+    fn change_settings(&self, params: &Value) -> Answer {
+        let id = thread_id(params, "thread")?;
+        let found = self.hub.with(id, |thread| {
+            thread.setup = Setup::read(params, Some(&thread.setup));
+        });
+        match found {
+            Some(()) => Ok(json!({})),
+            None => refuse(format!("thread not found: {id}")),
         }
     }
 

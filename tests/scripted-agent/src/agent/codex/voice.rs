@@ -282,6 +282,16 @@ impl Voice for CodexVoice {
         question
     }
 
+    fn forged(&self, question: &Question) -> [Value; 2] {
+        let times = (Some(self.started), Some(ids::now_ms()));
+        let turn = lines::turn(&self.turn, "completed", &json!([]), times, &Value::Null);
+        let params = json!({"threadId": self.thread, "turn": turn});
+        [
+            json!({"id": question.line["id"], "result": {"decision": "accept"}}),
+            json!({"method": "turn/completed", "params": params}),
+        ]
+    }
+
     fn settled(&mut self, question: &Question) {
         self.withdraw(question);
         self.status(json!({"type": "active", "activeFlags": []}));

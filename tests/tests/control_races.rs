@@ -1,0 +1,492 @@
+//! Races between the host and the agent, each many times with random timing: one outcome each, told
+//! to the caller, and the session goes on. `REMUDA_TEST_QUICK` makes them 200 instead of 1000,
+//! `REMUDA_TEST_SEED` repeats a run's choices.
+
+use std::time::{Duration, Instant};
+
+use remuda::config::Requests;
+use remuda::event::{Changed, ResolvedBy};
+use remuda::request::{Answer, Scope};
+use remuda::{
+    AskError, Body, Change, ErrorKind, EventKind, Feature, OnBusy, Pool, Receipt, SendOptions,
+    Sent, Session, Turn, TurnResult,
+};
+use remuda_tests::{
+    Aim, Dice, Scene, Tape, bounded, can, each_protocol, rounds, those_that, timeouts,
+};
+
+/// A session that is warm, its events, and the moment to aim at.
+struct Race {
+    scene: Scene,
+    session: Session,
+    tape: Tape,
+    aim: Aim,
+}
+
+impl Race {
+    async fn new(protocol: &'static str, set: impl FnOnce(&mut remuda::SessionOptions)) -> Self {
+        let scene = Scene::new(protocol, Pool::builder());
+        let session = scene.open_with(set);
+        let tape = Tape::of(&session);
+        let mut race = Self {
+            scene,
+            session,
+            tape,
+            aim: Aim::new(Dice::new()),
+        };
+        for _ in 0..20 {
+            race.undisturbed("warm").await;
+        }
+        race
+    }
+
+    /// A turn that nobody disturbs: whatever the race before left behind shows here.
+    async fn undisturbed(&mut self, text: &str) {
+        let start = Instant::now();
+        let said = bounded("a turn", self.session.ask(text)).await;
+        let took = start.elapsed();
+        assert_eq!(
+            said.expect("it goes well").text,
+            format!("You said: {text}")
+        );
+        self.aim.took(took);
+        self.tape.catch_up();
+    }
+
+    fn send(&self, text: &str) -> Turn {
+        self.session.send(text).expect("nothing runs")
+    }
+
+    async fn queue(&self, text: &str) -> (Turn, bool) {
+        let sent = self.session.send_with(text, on_busy(OnBusy::Queue)).await;
+        match sent.expect("there is room") {
+            Sent::Started(turn) => (turn, false),
+            Sent::Queued {
+                turn,
+                position,
+                why,
+            } => {
+                assert_eq!((position, why), (0, None));
+                (turn, true)
+            }
+            Sent::Steered { .. } => panic!("that was not wanted"),
+        }
+    }
+
+    /// Closes the session, and sees that its whole story was lawful and nothing is left.
+    async fn end(self) -> Vec<std::sync::Arc<remuda::Event>> {
+        let snapshot = self.session.snapshot();
+        assert_eq!((snapshot.running, snapshot.queued.len()), (None, 0));
+        assert_eq!(snapshot.requests, []);
+        assert_eq!(bounded("the close", self.session.closed()).await, [0; 0]);
+        let events = bounded("the events", self.tape.whole()).await;
+        self.scene.end().await;
+        events
+    }
+}
+
+fn on_busy(on_busy: OnBusy) -> SendOptions {
+    SendOptions {
+        on_busy,
+        ..SendOptions::default()
+    }
+}
+
+async fn end_of(turn: Turn) -> Result<TurnResult, AskError> {
+    bounded("the end of a turn", turn.result()).await
+}
+
+fn started(race: &Race) -> u64 {
+    race.scene.pool.stats().processes_started
+}
+
+/// Both ways a race can go must have been seen, or it was none.
+fn both_ways(first: u64, second: u64) {
+    assert!(first > 0 && second > 0, "no race: {first} and {second}");
+}
+
+#[test]
+fn an_interrupt_against_the_completion_has_one_outcome() {
+    each_protocol(async |protocol| {
+        let mut race = Race::new(protocol, |_| {}).await;
+        let (mut completed, mut interrupted) = (0, 0);
+        for round in 0..rounds() {
+            let start = Instant::now();
+            let turn = race.send("[[words 3]]");
+            race.aim.wait(start).await;
+            let receipt = bounded("the receipt", turn.interrupt()).await;
+            let receipt = receipt.expect("the session is there");
+            match end_of(turn).await {
+                Ok(result) => {
+                    assert_eq!(result.text, "word1 word2 word3 ");
+                    completed += 1;
+                }
+                Err(AskError::Interrupted { .. }) => {
+                    assert_eq!(receipt, Receipt::Delivered);
+                    interrupted += 1;
+                }
+                Err(other) => panic!("round {round}: {other:?}"),
+            }
+            race.undisturbed("after").await;
+        }
+        both_ways(completed, interrupted);
+        assert_eq!(started(&race), 1, "the process stays");
+        race.end().await;
+    });
+}
+
+#[test]
+fn an_answer_against_the_deadline_has_one_winner() {
+    const DEADLINE: Duration = Duration::from_millis(4);
+    remuda_tests::isolated_async(async || {
+        for protocol in those_that(Feature::CommandApproval) {
+            answers_race_the_deadline(protocol, DEADLINE).await;
+        }
+    });
+}
+
+async fn answers_race_the_deadline(protocol: &'static str, deadline: Duration) {
+    let mut race = Race::new(protocol, |options| {
+        options.requests = Requests::Host;
+        options.timeouts = Some(timeouts(|t| t.request = deadline));
+    })
+    .await;
+    let mut dice = Dice::new();
+    let (mut host, mut late) = (0, 0);
+    for _ in 0..rounds() {
+        let turn = race.send("[[ask Bash ls]] [[say done]]");
+        let opened = race.tape.until_kind(EventKind::RequestOpened).await;
+        let opened_at = Instant::now();
+        let Body::RequestOpened { request, .. } = opened.body else {
+            panic!("{opened:?}")
+        };
+        let pause = Duration::from_micros(dice.roll(2 * 4000));
+        while opened_at.elapsed() < pause {
+            tokio::task::yield_now().await;
+        }
+        let answer = if dice.roll(2) == 0 { yes() } else { no() };
+        let answered = bounded("the answer", race.session.answer(request, answer)).await;
+        let winner = match answered {
+            Ok(()) => {
+                host += 1;
+                ResolvedBy::Host
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::AlreadyAnswered);
+                assert!(error.message().contains("deadline"), "{error}");
+                late += 1;
+                ResolvedBy::Deadline
+            }
+        };
+        let resolved = race.tape.until_kind(EventKind::RequestResolved).await;
+        assert!(
+            matches!(resolved.body, Body::RequestResolved { request: r, by, .. } if r == request && by == winner),
+            "{resolved:?}"
+        );
+        assert_eq!(end_of(turn).await.expect("it goes on").text, "done");
+    }
+    both_ways(host, late);
+    race.end().await;
+}
+
+fn yes() -> Answer {
+    Answer::Allow {
+        scope: Scope::Once,
+        input: None,
+    }
+}
+
+fn no() -> Answer {
+    Answer::Deny {
+        message: "no".to_owned(),
+        interrupt: false,
+    }
+}
+
+#[test]
+fn a_message_against_the_end_of_the_turn_is_seen_by_the_agent_once() {
+    remuda_tests::isolated_async(async || {
+        for protocol in those_that(Feature::Steer) {
+            messages_race_the_end(protocol).await;
+        }
+    });
+}
+
+async fn messages_race_the_end(protocol: &'static str) {
+    let mut race = Race::new(protocol, |_| {}).await;
+    let (mut joined, mut own) = (0, 0);
+    for round in 0..rounds() {
+        let start = Instant::now();
+        let turn = race.send("[[words 3]]");
+        let first = turn.id();
+        race.aim.wait(start).await;
+        let text = format!("[[say joined {round}]]");
+        let sent = race
+            .session
+            .send_with(text.as_str(), on_busy(OnBusy::Steer));
+        let sent = bounded("the receipt", sent).await.expect("it is taken");
+        let said = format!("joined {round}");
+        let result = end_of(turn).await.expect("it goes well");
+        match sent {
+            Sent::Steered { into } => {
+                assert_eq!(into, first);
+                assert!(result.text.contains(&said), "{result:?}");
+                joined += 1;
+            }
+            Sent::Started(turn) => {
+                assert_eq!(end_of(turn).await.expect("it goes well").text, said);
+                assert_eq!(result.text, "word1 word2 word3 ");
+                own += 1;
+            }
+            Sent::Queued { turn, why, .. } => {
+                assert!(why.is_some(), "it is said why");
+                assert_eq!(end_of(turn).await.expect("it goes well").text, said);
+                assert_eq!(result.text, "word1 word2 word3 ");
+                own += 1;
+            }
+        }
+        if round % 10 == 0 {
+            race.undisturbed("after").await;
+        }
+    }
+    both_ways(joined, own);
+    assert_eq!(started(&race), 1);
+    let events = race.end().await;
+    let told = remuda_tests::count(&events, EventKind::Steered);
+    assert_eq!(told as u64, joined, "each is told once");
+}
+
+#[test]
+fn taking_a_message_out_of_the_queue_against_its_start_has_one_outcome() {
+    each_protocol(async |protocol| {
+        let mut race = Race::new(protocol, |_| {}).await;
+        let (mut cancelled, mut ran) = (0, 0);
+        for round in 0..rounds() {
+            let start = Instant::now();
+            let first = race.send("first");
+            let (second, _) = race.queue(&format!("second {round}")).await;
+            race.aim.wait(start).await;
+            let taken = race.session.cancel(second.id());
+            let id = second.id();
+            match (taken, end_of(second).await) {
+                (Ok(()), Err(AskError::Interrupted { .. })) => {
+                    race.tape.catch_up();
+                    let mine = race.tape.seen().iter().filter(|e| e.turn == Some(id));
+                    let kinds: Vec<_> = mine.map(|e| e.kind()).collect();
+                    assert_eq!(kinds, [EventKind::TurnQueued, EventKind::TurnInterrupted]);
+                    cancelled += 1;
+                }
+                (Err(error), Ok(result)) => {
+                    assert_eq!(error.kind(), ErrorKind::Stale);
+                    assert_eq!(result.text, format!("You said: second {round}"));
+                    ran += 1;
+                }
+                other => panic!("round {round}: {other:?}"),
+            }
+            end_of(first).await.expect("it goes well");
+            if round % 10 == 0 {
+                race.undisturbed("after").await;
+            }
+        }
+        both_ways(cancelled, ran);
+        assert_eq!(started(&race), 1);
+        race.end().await;
+    });
+}
+
+#[test]
+fn another_message_against_the_start_of_the_waiting_one_has_one_outcome() {
+    each_protocol(async |protocol| {
+        let mut race = Race::new(protocol, |_| {}).await;
+        let (mut changed, mut stale) = (0, 0);
+        for round in 0..rounds() {
+            let start = Instant::now();
+            let first = race.send("first");
+            let (second, _) = race.queue(&format!("old {round}")).await;
+            race.aim.wait(start).await;
+            let edited = race.session.edit(second.id(), format!("new {round}"));
+            let text = end_of(second).await.expect("it goes well").text;
+            match edited {
+                Ok(()) => {
+                    assert_eq!(text, format!("You said: new {round}"));
+                    changed += 1;
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Stale);
+                    assert_eq!(text, format!("You said: old {round}"));
+                    stale += 1;
+                }
+            }
+            end_of(first).await.expect("it goes well");
+            if round % 10 == 0 {
+                race.undisturbed("after").await;
+            }
+        }
+        both_ways(changed, stale);
+        race.end().await;
+    });
+}
+
+#[test]
+#[expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
+fn a_change_of_settings_against_the_end_of_a_turn_is_answered_once_and_truly() {
+    each_protocol(async |protocol| {
+        let live = can(protocol, Feature::ChangeModel);
+        let mut race = Race::new(protocol, |_| {}).await;
+        // Where each change costs a process, a tenth of them takes as long.
+        let rounds = if live { rounds() } else { rounds() / 10 };
+        let mut told = Vec::new();
+        for round in 0..rounds {
+            let start = Instant::now();
+            let turn = race.send("first");
+            race.aim.wait(start).await;
+            let change = Change {
+                model: Some(format!("model-{round}")),
+                ..Change::default()
+            };
+            let how = bounded("the change", race.session.change(change)).await;
+            told.push(how.expect("it is taken"));
+            end_of(turn).await.expect("it goes well");
+            let next = bounded("a turn", race.session.ask("next")).await;
+            assert_eq!(next.expect("it goes well").text, "You said: next");
+            race.tape.catch_up();
+        }
+        if live {
+            assert!(told.iter().all(|how| *how == Changed::Live));
+            assert_eq!(started(&race), 1);
+        }
+        let events = race.end().await;
+        let shown = events.iter().filter_map(|e| match e.body {
+            Body::SettingsChanged { how, .. } => Some(how),
+            _ => None,
+        });
+        assert_eq!(shown.collect::<Vec<_>>(), told);
+    });
+}
+
+/// What a host may do while its session is being closed.
+async fn disturb(session: &Session, what: u64, turn: &Turn, waiting: remuda::TurnId) {
+    let allowed = |kind: ErrorKind| {
+        use ErrorKind as K;
+        let kinds = [K::Closed, K::Stale, K::AlreadyAnswered, K::TurnInProgress];
+        assert!(kinds.contains(&kind) || kind == K::ProcessExit, "{kind:?}");
+    };
+    let outcome = match what {
+        0 => turn.interrupt().await.map(drop),
+        1 => {
+            let open = session.snapshot().requests;
+            match open.first() {
+                Some(open) => session.answer(open.request, no()).await,
+                None => Ok(()),
+            }
+        }
+        2 => {
+            let sent = session.send_with("[[say x]]", on_busy(OnBusy::Steer)).await;
+            sent.map(drop)
+        }
+        3 => session.cancel(waiting),
+        4 => session.edit(waiting, "other"),
+        5 => {
+            let model = Some("other".to_owned());
+            let change = Change {
+                model,
+                ..Change::default()
+            };
+            session.change(change).await.map(drop)
+        }
+        6 => {
+            let drop_queue = true;
+            let options = remuda::InterruptOptions {
+                drop_queue,
+                ..Default::default()
+            };
+            session.interrupt_with(turn.id(), options).await.map(drop)
+        }
+        _ => match session.operate(remuda::Operation::ListModels {}).await {
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),
+            other => other.map(drop),
+        },
+    };
+    if let Err(error) = outcome {
+        allowed(error.kind());
+    }
+}
+
+/// One session that is closed in the middle of everything.
+async fn close_once(scene: &Scene, mut dice: Dice) {
+    let session = scene.open_with(|options| options.requests = Requests::Host);
+    let tape = Tape::of(&session);
+    let prompts = [
+        "[[words 3]]",
+        "[[ask Bash ls]]",
+        "[[say here]] [[hang]]",
+        "[[say a]] [[sleep-ms 5]]",
+    ];
+    let prompt = prompts[usize::try_from(dice.roll(4)).unwrap_or(0)];
+    let mut turn = session.send(prompt).expect("nothing runs");
+    if dice.roll(4) > 0 {
+        // Mostly the agent has begun; it is a new process each time.
+        bounded("an event", turn.next()).await;
+        while turn
+            .next()
+            .await
+            .is_some_and(|e| e.kind() == EventKind::ProcessStarted)
+        {}
+    }
+    let sent = session.send_with("second", on_busy(OnBusy::Queue)).await;
+    let (Sent::Started(waiting) | Sent::Queued { turn: waiting, .. }) = sent.expect("room") else {
+        panic!("it was not to be steered")
+    };
+    let (what, other) = (dice.roll(8), dice.roll(8));
+    let pauses = [dice.roll(400), dice.roll(400), dice.roll(400)];
+    let pause = async |n: usize| {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_micros(pauses[n]) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let everything = async {
+        tokio::join!(
+            async {
+                pause(0).await;
+                disturb(&session, what, &turn, waiting.id()).await;
+            },
+            async {
+                pause(1).await;
+                disturb(&session, other, &turn, waiting.id()).await;
+            },
+            async {
+                pause(2).await;
+                session.close();
+            },
+        )
+    };
+    bounded(&format!("close against {what} and {other}"), everything).await;
+    assert_eq!(bounded("the close", session.closed()).await, [0; 0]);
+    for turn in [turn, waiting] {
+        match end_of(turn).await {
+            Ok(_) | Err(AskError::Interrupted { .. }) => {}
+            Err(AskError::Failed { failure, .. }) => assert_eq!(failure.code, ErrorKind::Closed),
+            Err(other) => panic!("{prompt}, {what}, {other:?}"),
+        }
+    }
+    let refused = session.send("more").expect_err("it is closed");
+    assert_eq!(refused.kind(), ErrorKind::Closed);
+    bounded("the events", tape.whole()).await;
+}
+
+/// How many sessions are closed at the same time.
+const AT_ONCE: u64 = 4;
+
+#[test]
+fn a_close_against_everything_gives_each_turn_one_end_and_each_call_an_answer() {
+    each_protocol(async |protocol| {
+        let scene = Scene::new(protocol, Pool::builder().max_processes(16_usize));
+        let mut dice = Dice::new();
+        for _ in 0..rounds() / 2 / AT_ONCE {
+            let [a, b, c, d] = [(); 4].map(|()| close_once(&scene, dice.split()));
+            tokio::join!(a, b, c, d);
+        }
+        scene.end().await;
+    });
+}
