@@ -1,5 +1,10 @@
 //! Messages for a session that is busy: refused, queued or steered, and what becomes of each.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks for some kinds of events"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -282,7 +287,7 @@ fn the_queue_is_kept_when_the_process_dies_and_when_the_session_is_downgraded() 
             says(two, "You said: two").await;
             let mode = match downgrade {
                 Downgrade::Never => Mode::Warm,
-                _ => Mode::OneShot,
+                Downgrade::Sticky | Downgrade::Probation { .. } => Mode::OneShot,
             };
             assert_eq!(session.snapshot().mode, mode);
             let events = end(scene, session, tape).await;

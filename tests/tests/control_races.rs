@@ -2,6 +2,11 @@
 //! to the caller, and the session goes on. `REMUDA_TEST_QUICK` makes them 200 instead of 1000,
 //! `REMUDA_TEST_SEED` repeats a run's choices.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks for some kinds of events"
+)]
+
 use std::time::{Duration, Instant};
 
 use remuda::config::Requests;

@@ -1,6 +1,11 @@
 //! Settings that change while a session is open, operations, and the table that says what an agent
 //! can do.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks for some kinds of events"
+)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
