@@ -333,6 +333,7 @@ fn another_message_against_the_start_of_the_waiting_one_has_one_outcome() {
 }
 
 #[test]
+#[expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
 fn a_change_of_settings_against_the_end_of_a_turn_is_answered_once_and_truly() {
     each_protocol(async |protocol| {
         let live = can(protocol, Feature::ChangeModel);

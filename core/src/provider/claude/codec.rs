@@ -1,26 +1,29 @@
 //! The codec of one Claude Code process: dispatch, handshake, noise.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 #[cfg(test)]
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::config::Mode;
+use crate::config::{HostTool, Mode};
 use crate::error::ErrorKind;
 use crate::event::{Body, RawJson, WarningCode};
-use crate::ids::TurnId;
 use crate::provider::claude::background::Background;
-use crate::provider::claude::control::{Questions, write_request};
+use crate::provider::claude::change::{Changes, Servers};
+use crate::provider::claude::control::{Purpose, Questions, write_request};
 use crate::provider::claude::cost::Cost;
+use crate::provider::claude::launch::restricted;
 use crate::provider::claude::message::Speech;
+use crate::provider::claude::operate::Operations;
+use crate::provider::claude::steer::Steers;
 use crate::provider::claude::turn::Turns;
-use crate::provider::claude::wire::{Head, Init, Lifecycle, Line, parse, text};
-use crate::provider::{
-    Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
-};
+use crate::provider::claude::wire::{Head, Init, Lifecycle, Line, Text, parse, text};
+use crate::provider::{Codec, Conversation, LaunchPlan, Output, Request, SignalBody, TurnRef};
 
 /// Lines of noise that are shown; further ones are counted.
 const NOISE_SHOWN: u64 = 10;
@@ -41,12 +44,17 @@ pub(super) enum Handshake {
 #[derive(Debug)]
 pub(super) struct ClaudeCodec {
     pub(super) mode: Mode,
-    resume: Option<String>,
+    pub(super) resume: Option<String>,
+    /// The session may only read.
+    pub(super) restricted: bool,
+    /// The host's.
+    pub(super) tools: Arc<[HostTool]>,
+    pub(super) servers: Servers,
     pub(super) conversation: Option<Conversation>,
     pub(super) handshake: Handshake,
-    ready: bool,
-    version: Option<String>,
-    version_told: bool,
+    pub(super) ready: bool,
+    pub(super) version: Option<String>,
+    pub(super) version_told: bool,
     pub(super) session_id: Option<String>,
     pub(super) model: Option<String>,
     pub(super) turns: Turns,
@@ -54,6 +62,14 @@ pub(super) struct ClaudeCodec {
     pub(super) background: Background,
     pub(super) cost: Cost,
     pub(super) questions: Questions,
+    /// Own requests that have no answer yet.
+    pub(super) pending: HashMap<String, Purpose>,
+    pub(super) steers: Steers,
+    pub(super) changes: Changes,
+    pub(super) operations: Operations,
+    /// What the agent listed at the start.
+    pub(super) models: Option<RawJson>,
+    pub(super) commands: Option<RawJson>,
     /// The process said that it cannot work.
     pub(super) failure: Option<(ErrorKind, String)>,
     noise: u64,
@@ -61,25 +77,17 @@ pub(super) struct ClaudeCodec {
     pub(super) next_ids: VecDeque<String>,
 }
 
-#[derive(Serialize)]
-struct UserLine<'a> {
-    r#type: &'static str,
-    message: UserMessage<'a>,
-    parent_tool_use_id: Option<&'static str>,
-    uuid: &'a str,
-}
-
-#[derive(Serialize)]
-struct UserMessage<'a> {
-    role: &'static str,
-    content: &'a str,
-}
-
 impl ClaudeCodec {
-    pub(super) fn new(mode: Mode, resume: Option<&str>) -> Self {
+    pub(super) fn new(plan: &LaunchPlan<'_>) -> Self {
         Self {
-            mode,
-            resume: resume.map(str::to_owned),
+            mode: plan.mode,
+            resume: plan.resume.map(str::to_owned),
+            restricted: restricted(plan.options),
+            tools: plan.options.tools.clone().into(),
+            servers: Servers {
+                launched: plan.options.mcp_servers.clone(),
+                ..Servers::default()
+            },
             conversation: None,
             handshake: Handshake::Done,
             ready: false,
@@ -92,6 +100,12 @@ impl ClaudeCodec {
             background: Background::default(),
             cost: Cost::default(),
             questions: Questions::default(),
+            pending: HashMap::new(),
+            steers: Steers::default(),
+            changes: Changes::default(),
+            operations: Operations::default(),
+            models: None,
+            commands: None,
             failure: None,
             noise: 0,
             #[cfg(test)]
@@ -140,81 +154,10 @@ impl ClaudeCodec {
         Uuid::new_v4().to_string()
     }
 
-    fn open(
-        &mut self,
-        conversation: Conversation,
-        resume: Option<&str>,
-        cost_usd: f64,
-        out: &mut Output,
-    ) {
-        if self.conversation.is_some() {
-            let code = ErrorKind::Unsupported;
-            let message = "a Claude Code process holds one conversation".to_owned();
-            let body = SignalBody::Refused { code, message };
-            out.signal(conversation, TurnRef::None, body);
-            return;
-        }
-        if resume != self.resume.as_deref() {
-            let code = ErrorKind::Internal;
-            let message = "the process was started for another conversation".to_owned();
-            let body = SignalBody::Refused { code, message };
-            out.signal(conversation, TurnRef::None, body);
-            return;
-        }
-        self.conversation = Some(conversation);
-        self.turns.set_conversation(conversation);
-        if resume.is_some() {
-            self.cost.resume_from(cost_usd);
-        }
-        match self.failure.clone() {
-            Some((code, message)) => {
-                self.say(TurnRef::None, SignalBody::Refused { code, message }, out);
-            }
-            None => self.ready(out),
-        }
-    }
-
-    /// Says that the conversation takes turns, once it does.
-    pub(super) fn ready(&mut self, out: &mut Output) {
-        let can = self.handshake == Handshake::Done && self.failure.is_none();
-        if can && self.conversation.is_some() && !self.ready {
-            self.ready = true;
-            self.version_told = self.version.is_some();
-            let version = self.version.clone();
-            self.say(TurnRef::None, SignalBody::Ready { version }, out);
-        }
-    }
-
     pub(super) fn set_version(&mut self, version: &str) {
         if !version.is_empty() && self.version.is_none() {
             self.version = Some(version.to_owned());
         }
-    }
-
-    fn send(&mut self, turn: TurnId, content: &str, out: &mut Output) {
-        let uuid = self.fresh_id();
-        if let Some((code, message)) = self.failure.clone() {
-            let outcome = Outcome::Failed { code, message };
-            let end = TurnEnd {
-                outcome,
-                ..TurnEnd::default()
-            };
-            self.say(TurnRef::Host(turn), SignalBody::Ended(Box::new(end)), out);
-            return;
-        }
-        write_line(
-            &UserLine {
-                r#type: "user",
-                message: UserMessage {
-                    role: "user",
-                    content,
-                },
-                parent_tool_use_id: None,
-                uuid: &uuid,
-            },
-            out,
-        );
-        self.turns.send(turn, uuid);
     }
 
     fn dispatch(&mut self, line: &str, out: &mut Output) {
@@ -296,9 +239,35 @@ impl ClaudeCodec {
             };
             self.say(TurnRef::None, body, out);
         }
-        self.turns.init(&uuids, self.background.owed(), out);
+        let owed = self.background.owed() || self.steers.is_due() || self.operations.is_due();
+        let between = self.turns.running() == TurnRef::None;
+        self.turns.init(&uuids, owed, out);
         self.background.settle();
+        if between && matches!(self.turns.running(), TurnRef::Agent(_)) {
+            self.own_turn_began(&uuids, out);
+        }
         self.report_background(out);
+    }
+
+    /// A turn of the agent's own began; old versions do not say for which message.
+    fn own_turn_began(&mut self, uuids: &[Text<'_>], out: &mut Output) {
+        match uuids {
+            [] => {
+                self.compact_started(None, out);
+                self.steers.settle();
+            }
+            named => {
+                for uuid in named {
+                    self.own_started(uuid, out);
+                }
+            }
+        }
+    }
+
+    /// The agent reads a message that is no turn of the host's.
+    pub(super) fn own_started(&mut self, uuid: &str, out: &mut Output) {
+        self.steer_started(uuid, out);
+        self.compact_started(Some(uuid), out);
     }
 
     fn lifecycle(&mut self, line: &str, out: &mut Output) {
@@ -309,8 +278,15 @@ impl ClaudeCodec {
         let uuid = text(report.command_uuid.as_ref());
         match text(report.state.as_ref()) {
             "queued" => self.turns.queued(uuid, out),
-            "started" => self.turns.started(uuid, out),
-            "cancelled" => self.turns.cancelled(uuid, out),
+            "started" => {
+                self.turns.started(uuid, out);
+                self.own_started(uuid, out);
+            }
+            "cancelled" => {
+                self.turns.cancelled(uuid, out);
+                self.end_steers(out);
+                self.compact_cancelled(uuid, out);
+            }
             // The result says it.
             "completed" => {}
             _ => self.unknown(TurnRef::None, line, out),
@@ -318,7 +294,9 @@ impl ClaudeCodec {
     }
 
     pub(super) fn report_background(&mut self, out: &mut Output) {
-        if let Some(tasks) = self.background.changed() {
+        let between = self.turns.running() == TurnRef::None;
+        let due = (between && self.steers.is_due()) || self.operations.is_due();
+        if let Some(tasks) = self.background.changed(due) {
             self.say(TurnRef::None, SignalBody::Background { tasks }, out);
         }
     }
@@ -336,7 +314,7 @@ impl Codec for ClaudeCodec {
     fn start(&mut self, out: &mut Output) {
         if self.mode == Mode::Warm {
             let id = self.fresh_id();
-            write_request(&id, "initialize", out);
+            write_request(&id, "initialize", self.initialize(None), out);
             self.handshake = Handshake::Pending(id);
         }
     }
@@ -349,18 +327,26 @@ impl Codec for ClaudeCodec {
                 resume,
                 cost_usd,
             } => self.open(conversation, resume.as_deref(), cost_usd, out),
-            Request::Turn { turn, message, .. } => self.send(turn, &message.text, out),
-            Request::Interrupt { .. } => {
-                self.turns.want_interrupt();
+            Request::Turn { turn, message, .. } => self.send(turn, &message, out),
+            Request::Interrupt { keep_commands, .. } => {
+                self.turns.want_interrupt(keep_commands);
                 self.write_interrupt(out);
             }
             Request::Answer {
                 request, answer, ..
-            } => self.answer(request, answer, out),
-            Request::Steer { .. }
-            | Request::Change { .. }
-            | Request::Operate { .. }
-            | Request::Close { .. } => {}
+            } => self.answer(request, &answer, out),
+            Request::Steer {
+                turn,
+                steer,
+                message,
+                ..
+            } => self.steer(turn, steer, message, out),
+            Request::Change { change, .. } => self.change(change, out),
+            Request::Operate {
+                number, operation, ..
+            } => self.operate(number, &operation, out),
+            // The process holds no other conversation.
+            Request::Close { .. } => {}
         }
     }
 
@@ -384,6 +370,9 @@ impl Codec for ClaudeCodec {
             let message = format!("{more} more lines that are not the agent's protocol");
             self.warn(TurnRef::None, WarningCode::Noise, &message, out);
         }
+        self.drop_steers(out);
+        self.drop_changes(out);
+        self.drop_operations(out);
     }
 }
 

@@ -6,44 +6,107 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::error::ErrorKind;
-use crate::event::{RequestKind, ToolKind, WarningCode};
+use crate::event::{RawJson, WarningCode};
+use crate::provider::claude::ask::Updates;
 use crate::provider::claude::codec::{ClaudeCodec, Handshake, one_line, write_line};
 use crate::provider::claude::tool;
 use crate::provider::claude::wire::{
-    Ask, ControlCancel, ControlRequest, ControlResponse, parse, text,
+    Ask, ControlAnswer, ControlCancel, ControlRequest, ControlResponse, Hello, HookInput, parse,
+    text,
 };
 use crate::provider::{AgentRequest, Asked, Output, SignalBody, TurnRef};
-use crate::request::{Answer, Decision, Subject};
+use crate::request::{Answer, Scope};
 
-/// How long a question's title may be, in characters.
-const TITLE_LENGTH: usize = 200;
+/// How much of a refusal is told, in characters.
+const REFUSAL_LENGTH: usize = 200;
+
+/// The name of the hook that makes the agent ask before everything that could change something.
+pub(super) const READ_ONLY_HOOK: &str = "read_only";
 
 /// Questions that wait for the host.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
     open: HashMap<AgentRequest, Question>,
     asked: u64,
-    /// The last interrupt, until the agent has answered it.
-    interrupt: Option<String>,
 }
 
+/// What is needed to answer one.
 #[derive(Debug)]
-struct Question {
+pub(super) struct Question {
     /// The agent's id.
-    id: String,
-    elicitation: bool,
+    pub id: String,
+    pub form: Form,
+    /// The tool's input; of a host tool's call its number.
+    pub input: RawJson,
+    /// The tool call it is about.
+    pub call: Option<String>,
+    pub updates: Updates,
+}
+
+/// How an answer looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Whether a tool may be called.
+    Tool,
+    /// What the user says.
+    Questions,
+    /// What a form of an MCP server holds.
+    Content,
+    /// Whether the user visits a page.
+    Url,
+    /// What a tool of the host gives.
+    Host,
+}
+
+impl Questions {
+    pub(super) fn open(&mut self, question: Question) -> AgentRequest {
+        self.asked += 1;
+        let request = AgentRequest(self.asked);
+        self.open.insert(request, question);
+        request
+    }
+
+    pub(super) fn take(&mut self, request: AgentRequest) -> Option<Question> {
+        self.open.remove(&request)
+    }
+
+    pub(super) fn find(&self, is: impl Fn(&Question) -> bool) -> Option<AgentRequest> {
+        let mut open = self.open.iter();
+        open.find(|(_, question)| is(question))
+            .map(|(request, _)| *request)
+    }
+}
+
+/// What an own request was for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    /// `initialize` of a process that nothing waits for.
+    Hello,
+    Interrupt,
+    /// The steer of this number is taken back.
+    Withdraw(u64),
+    /// The step of a change.
+    Change,
+    /// The operation of this number.
+    Operation(u64),
+    /// A part of it.
+    StopTask(u64),
+    /// A task that nobody asks about any more.
+    StopQuietly,
 }
 
 #[derive(Serialize)]
-struct OutRequest<'a> {
+struct OutRequest<'a, T> {
     r#type: &'static str,
     request_id: &'a str,
-    request: Subtype,
+    request: Subtyped<T>,
 }
 
 #[derive(Serialize)]
-struct Subtype {
+struct Subtyped<T> {
     subtype: &'static str,
+    #[serde(flatten)]
+    fields: T,
 }
 
 #[derive(Serialize)]
@@ -60,26 +123,48 @@ enum Reply<'a, T> {
 }
 
 #[derive(Serialize)]
-struct Empty {}
+pub(super) struct Empty {}
 
 #[derive(Serialize)]
-struct ToolDenied<'a> {
-    behavior: &'static str,
-    message: &'a str,
+#[serde(rename_all = "camelCase")]
+struct HookAnswer {
+    hook_specific_output: HookDecision,
 }
 
 #[derive(Serialize)]
-struct Declined {
-    action: &'static str,
+#[serde(rename_all = "camelCase")]
+struct HookDecision {
+    hook_event_name: &'static str,
+    permission_decision: &'static str,
+    permission_decision_reason: &'static str,
 }
 
 impl ClaudeCodec {
+    /// Asks the agent something.
+    pub(super) fn ask_agent<T: Serialize>(
+        &mut self,
+        subtype: &'static str,
+        fields: T,
+        purpose: Purpose,
+        out: &mut Output,
+    ) {
+        let id = self.fresh_id();
+        write_request(&id, subtype, fields, out);
+        self.pending.insert(id, purpose);
+    }
+
     /// Writes the interrupt that the running turn waits for, if the agent can take it.
     pub(super) fn write_interrupt(&mut self, out: &mut Output) {
-        if self.handshake == Handshake::Done && self.turns.take_interrupt() {
-            let id = self.fresh_id();
-            write_request(&id, "interrupt", out);
-            self.questions.interrupt = Some(id);
+        if self.handshake != Handshake::Done || !self.turns.take_interrupt() {
+            return;
+        }
+        // What still lies in the agent's queue would begin as a turn as soon as this one is cut.
+        self.withdraw_steers(out);
+        self.ask_agent("interrupt", Empty {}, Purpose::Interrupt, out);
+        if !self.turns.keep_commands {
+            for task_id in self.background.commands_of(self.turns.running()) {
+                self.stop_task(&task_id, Purpose::StopQuietly, out);
+            }
         }
     }
 
@@ -91,10 +176,14 @@ impl ClaudeCodec {
         };
         let ask = parse::<Ask<'_>>(raw.get()).unwrap_or_default();
         match text(ask.subtype.as_ref()) {
-            "can_use_tool" | "elicitation" if self.conversation.is_some() => {
-                self.ask(&id, &ask, raw, out);
+            // The host registered the tool, and decides in its handler whether it runs.
+            "can_use_tool" if self.is_host_tool(text(ask.tool_name.as_ref())) => {
+                self.ask_tool_quietly(&id, &ask, out);
             }
-            "hook_callback" => reply(&id, Empty {}, out),
+            "can_use_tool" if self.conversation.is_some() => self.ask_tool(&id, &ask, raw, out),
+            "elicitation" if self.conversation.is_some() => self.ask_content(&id, &ask, raw, out),
+            "mcp_message" => self.mcp_message(&id, raw, out),
+            "hook_callback" => self.hook(&id, &ask, out),
             // To be answered only for kinds that were asked for, and none is.
             "request_user_dialog" => self.unknown(self.turns.running(), line, out),
             subtype => {
@@ -108,94 +197,123 @@ impl ClaudeCodec {
         }
     }
 
-    fn ask(&mut self, id: &str, ask: &Ask<'_>, raw: &RawValue, out: &mut Output) {
-        let elicitation = text(ask.subtype.as_ref()) == "elicitation";
-        let name = text(ask.tool_name.as_ref());
-        let title = if elicitation {
-            let server = text(ask.mcp_server_name.as_ref());
-            format!("{server}: {}", text(ask.message.as_ref()))
-        } else {
-            tool::title(name, ask.input.map_or("{}", RawValue::get))
-        };
-        self.questions.asked += 1;
-        let request = AgentRequest(self.questions.asked);
-        let id = id.to_owned();
-        self.questions
-            .open
-            .insert(request, Question { id, elicitation });
-        let body = SignalBody::Asked(Box::new(Asked {
-            request,
-            kind: if elicitation {
-                RequestKind::Elicitation
-            } else {
-                question_kind(name)
-            },
-            tool: ask.tool_use_id.as_ref().map(|id| id.to_string()),
-            title: one_line(&title, TITLE_LENGTH),
-            subject: Subject::default(),
-            decisions: vec![Decision::Deny],
-            questions: Vec::new(),
+    fn ask_tool_quietly(&mut self, id: &str, ask: &Ask<'_>, out: &mut Output) {
+        let request = self.questions.open(Question {
+            id: id.to_owned(),
+            form: Form::Tool,
+            input: RawJson::from_text(ask.input.map_or("{}", RawValue::get)),
+            call: ask.tool_use_id.as_ref().map(|id| id.to_string()),
+            updates: Updates::default(),
+        });
+        let allow = Answer::Allow {
+            scope: Scope::Once,
             input: None,
-            raw: raw.to_owned().into(),
-        }));
-        self.say(self.turns.running(), body, out);
+        };
+        self.answer(request, &allow, out);
     }
 
-    pub(super) fn answer(&mut self, request: AgentRequest, answer: Answer, out: &mut Output) {
-        let Some(question) = self.questions.open.remove(&request) else {
-            return;
-        };
-        match answer {
-            _ if question.elicitation => {
-                reply(&question.id, Declined { action: "decline" }, out);
-            }
-            Answer::Deny { message, .. } => {
-                let denied = ToolDenied {
-                    behavior: "deny",
-                    message: &message,
-                };
-                reply(&question.id, denied, out);
-            }
-            _ => {}
+    /// The agent's own settings may allow what a read-only session must not do: with this it asks,
+    /// whatever its mode and its rules are.
+    fn hook(&self, id: &str, ask: &Ask<'_>, out: &mut Output) {
+        let input = ask.input.and_then(|raw| parse::<HookInput<'_>>(raw.get()));
+        let input = input.unwrap_or_default();
+        let name = text(input.tool_name.as_ref());
+        let ours = text(ask.callback_id.as_ref()) == READ_ONLY_HOOK;
+        if ours && tool::writes(name) && !self.is_host_tool(name) {
+            let decision = HookDecision {
+                hook_event_name: "PreToolUse",
+                permission_decision: "ask",
+                permission_decision_reason: "the session is read-only",
+            };
+            let answer = HookAnswer {
+                hook_specific_output: decision,
+            };
+            reply(id, answer, out);
+        } else {
+            reply(id, Empty {}, out);
         }
+    }
+
+    pub(super) fn asked(&self, asked: Asked, out: &mut Output) {
+        self.say(
+            self.turns.running(),
+            SignalBody::Asked(Box::new(asked)),
+            out,
+        );
+    }
+
+    pub(super) fn withdrawn(&self, request: AgentRequest, out: &mut Output) {
+        self.say(self.turns.running(), SignalBody::Withdrawn { request }, out);
     }
 
     pub(super) fn control_cancel(&mut self, line: &str, out: &mut Output) {
         let parsed = parse::<ControlCancel<'_>>(line).unwrap_or_default();
         let id = text(parsed.request_id.as_ref());
-        let mut open = self.questions.open.iter();
-        let Some(request) = open.find(|(_, q)| q.id == id).map(|(request, _)| *request) else {
+        let Some(request) = self.questions.find(|question| question.id == id) else {
             return;
         };
-        self.questions.open.remove(&request);
-        let body = SignalBody::Withdrawn { request };
-        self.say(self.turns.running(), body, out);
+        self.questions.take(request);
+        self.withdrawn(request, out);
     }
 
     pub(super) fn control_response(&mut self, line: &str, out: &mut Output) {
         let parsed = parse::<ControlResponse<'_>>(line).unwrap_or_default();
         let answer = parsed.response.unwrap_or_default();
         let id = text(answer.request_id.as_ref());
-        let refused = text(answer.subtype.as_ref()) == "error";
-        let error = text(answer.error.as_ref());
+        let refusal = (text(answer.subtype.as_ref()) == "error")
+            .then(|| one_line(text(answer.error.as_ref()), REFUSAL_LENGTH));
         if matches!(&self.handshake, Handshake::Pending(own) if own == id) {
-            if refused {
-                let message = format!("initialize was refused: {}", one_line(error, TITLE_LENGTH));
+            if let Some(why) = refusal {
+                let message = format!("initialize was refused: {why}");
                 self.refuse(ErrorKind::ProtocolError, message, out);
-                return;
+            } else {
+                self.handshake = Handshake::Done;
+                self.hello(&answer);
+                self.ready(out);
             }
-            self.handshake = Handshake::Done;
-            let hello = answer.response.unwrap_or_default();
-            self.set_version(text(hello.claude_code_version.as_ref()));
-            self.ready(out);
-        } else if self.questions.interrupt.as_deref() == Some(id) {
-            self.questions.interrupt = None;
-            if refused {
-                let message = format!("interrupt was refused: {}", one_line(error, TITLE_LENGTH));
-                self.warn(self.turns.running(), WarningCode::Agent, &message, out);
-            }
+        } else if let Some(purpose) = self.pending.remove(id) {
+            self.answered(purpose, &answer, refusal, out);
         }
         // The agent also repeats what the host answered.
+    }
+
+    fn hello(&mut self, answer: &ControlAnswer<'_>) {
+        let hello = answer
+            .response
+            .and_then(|raw| parse::<Hello<'_>>(raw.get()));
+        let hello = hello.unwrap_or_default();
+        self.set_version(text(hello.claude_code_version.as_ref()));
+        let keep = |raw: Option<&RawValue>| raw.map(|raw| raw.to_owned().into());
+        self.models = keep(hello.models);
+        self.commands = keep(hello.commands);
+    }
+
+    fn answered(
+        &mut self,
+        purpose: Purpose,
+        answer: &ControlAnswer<'_>,
+        refusal: Option<String>,
+        out: &mut Output,
+    ) {
+        match purpose {
+            Purpose::Hello => {
+                if let Some(why) = refusal {
+                    let message = format!("initialize was refused: {why}");
+                    self.warn(self.turns.running(), WarningCode::Agent, &message, out);
+                }
+            }
+            Purpose::Interrupt => {
+                if let Some(why) = refusal {
+                    let message = format!("interrupt was refused: {why}");
+                    self.warn(self.turns.running(), WarningCode::Agent, &message, out);
+                }
+            }
+            Purpose::Withdraw(steer) => self.withdrawal_answered(steer, answer, out),
+            Purpose::Change => self.step_answered(answer, refusal, out),
+            Purpose::Operation(number) => self.operation_answered(number, answer, refusal, out),
+            Purpose::StopTask(number) => self.task_stopped(number, refusal, out),
+            Purpose::StopQuietly => {}
+        }
     }
 
     /// The process cannot work for its conversation.
@@ -207,36 +325,21 @@ impl ClaudeCodec {
     }
 }
 
-fn question_kind(tool: &str) -> RequestKind {
-    match tool {
-        "AskUserQuestion" => return RequestKind::UserQuestion,
-        "ExitPlanMode" => return RequestKind::PlanApproval,
-        _ => {}
-    }
-    match tool::kind(tool) {
-        ToolKind::Shell => RequestKind::CommandApproval,
-        ToolKind::Edit => RequestKind::FileChangeApproval,
-        ToolKind::Read
-        | ToolKind::Search
-        | ToolKind::Fetch
-        | ToolKind::Agent
-        | ToolKind::Plan
-        | ToolKind::Mcp
-        | ToolKind::Host
-        | ToolKind::Other => RequestKind::ToolApproval,
-    }
-}
-
-pub(super) fn write_request(id: &str, subtype: &'static str, out: &mut Output) {
+pub(super) fn write_request<T: Serialize>(
+    id: &str,
+    subtype: &'static str,
+    fields: T,
+    out: &mut Output,
+) {
     let line = OutRequest {
         r#type: "control_request",
         request_id: id,
-        request: Subtype { subtype },
+        request: Subtyped { subtype, fields },
     };
     write_line(&line, out);
 }
 
-fn reply<T: Serialize>(request_id: &str, response: T, out: &mut Output) {
+pub(super) fn reply<T: Serialize>(request_id: &str, response: T, out: &mut Output) {
     write_response(
         Reply::Success {
             request_id,

@@ -5,8 +5,9 @@ use std::ffi::OsString;
 
 use serde::Serialize;
 
-use crate::config::{McpServer, PermissionMode, SessionOptions};
+use crate::config::{McpServer, Mode, PermissionMode, SessionOptions};
 use crate::error::Error;
+use crate::provider::claude::host;
 use crate::provider::{Launch, LaunchPlan};
 
 /// The longest single argument that Linux takes, with its NUL.
@@ -98,22 +99,35 @@ pub(super) fn launch(plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
     if let Some(model) = &options.model {
         flag("--model", model)?;
     }
+    if let Some(effort) = &options.effort {
+        flag("--effort", effort)?;
+    }
+    if let Some(budget) = options.thinking_budget {
+        flag("--max-thinking-tokens", &budget.to_string())?;
+    }
     if let Some(text) = &options.append_system_prompt {
         flag("--append-system-prompt", text)?;
     }
-    match options.permission_mode {
-        PermissionMode::Default => {}
-        PermissionMode::ReadOnly => {
-            // A mode from the user's settings could allow more than asking.
-            flag("--permission-mode", "default")?;
-            flag("--disallowedTools", CHANGING_TOOLS)?;
+    let restricted = restricted(options);
+    let mode = match options.permission_mode {
+        PermissionMode::Plan => Some("plan"),
+        // A mode from the user's settings could allow more than asking.
+        PermissionMode::ReadOnly => Some("default"),
+        PermissionMode::Default => restricted.then_some("default"),
+        PermissionMode::AcceptEdits | PermissionMode::BypassPermissions if restricted => {
+            Some("default")
         }
-        PermissionMode::Plan => flag("--permission-mode", "plan")?,
-        PermissionMode::AcceptEdits => flag("--permission-mode", "acceptEdits")?,
-        PermissionMode::BypassPermissions => flag("--permission-mode", "bypassPermissions")?,
+        PermissionMode::AcceptEdits => Some("acceptEdits"),
+        PermissionMode::BypassPermissions => Some("bypassPermissions"),
+    };
+    if let Some(mode) = mode {
+        flag("--permission-mode", mode)?;
     }
-    if !options.mcp_servers.is_empty() {
-        flag("--mcp-config", &mcp_config(options)?)?;
+    if restricted {
+        flag("--disallowedTools", CHANGING_TOOLS)?;
+    }
+    if let Some(config) = mcp_config(plan)? {
+        flag("--mcp-config", &config)?;
     }
     args.extend(options.extra_args.iter().map(OsString::from));
     Ok(Launch {
@@ -122,11 +136,17 @@ pub(super) fn launch(plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
     })
 }
 
+/// Whether the session may only read.
+pub(super) fn restricted(options: &SessionOptions) -> bool {
+    options.read_only || options.permission_mode == PermissionMode::ReadOnly
+}
+
 fn option_name(flag: &str) -> &str {
     match flag {
         "--append-system-prompt" => "append_system_prompt",
         "--mcp-config" => "mcp_servers",
         "--resume" => "resume",
+        "--effort" => "effort",
         _ => "model",
     }
 }
@@ -155,9 +175,10 @@ struct McpConfig<'a> {
     mcp_servers: BTreeMap<&'a str, Server<'a>>,
 }
 
+/// A server, in the agent's words.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Server<'a> {
+pub(super) enum Server<'a> {
     Stdio {
         command: &'a str,
         args: &'a [String],
@@ -167,20 +188,39 @@ enum Server<'a> {
         url: &'a str,
         headers: &'a BTreeMap<String, String>,
     },
+    /// On the control channel.
+    Sdk { name: &'a str },
 }
 
-fn mcp_config(options: &SessionOptions) -> Result<String, Error> {
-    let mcp_servers = options
-        .mcp_servers
-        .iter()
-        .map(|(name, server)| {
-            let server = match server {
-                McpServer::Stdio { command, args, env } => Server::Stdio { command, args, env },
-                McpServer::Http { url, headers } => Server::Http { url, headers },
-            };
-            (name.as_str(), server)
-        })
+impl<'a> From<&'a McpServer> for Server<'a> {
+    fn from(server: &'a McpServer) -> Self {
+        match server {
+            McpServer::Stdio { command, args, env } => Server::Stdio { command, args, env },
+            McpServer::Http { url, headers } => Server::Http { url, headers },
+        }
+    }
+}
+
+fn mcp_config(plan: &LaunchPlan<'_>) -> Result<Option<String>, Error> {
+    let options = plan.options;
+    let own = !options.tools.is_empty();
+    if own && options.mcp_servers.contains_key(host::SERVER) {
+        let why = format!("{:?} is the name of the host's own tools", host::SERVER);
+        return Err(Error::invalid("mcp_servers", why));
+    }
+    let named = options.mcp_servers.iter();
+    let mut mcp_servers: BTreeMap<&str, Server<'_>> = named
+        .map(|(name, server)| (name.as_str(), server.into()))
         .collect();
+    // A warm process is told by `initialize`.
+    if own && plan.mode == Mode::OneShot {
+        let name = host::SERVER;
+        mcp_servers.insert(name, Server::Sdk { name });
+    }
+    if mcp_servers.is_empty() {
+        return Ok(None);
+    }
     serde_json::to_string(&McpConfig { mcp_servers })
+        .map(Some)
         .map_err(|error| Error::invalid("mcp_servers", error))
 }

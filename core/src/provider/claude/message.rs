@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::event::{Body, RawJson, Usage, WarningCode};
+use crate::event::{Body, RawJson, ToolKind, Usage, WarningCode};
 use crate::provider::claude::codec::{ClaudeCodec, one_line};
 use crate::provider::claude::tool::{self, Edits};
 use crate::provider::claude::wire::{ApiMessage, Block, MessageLine, Tokens, parse, text};
@@ -196,11 +196,18 @@ impl ClaudeCodec {
         let name = text(block.name.as_ref());
         let input = block.input.map_or("{}", RawValue::get);
         self.turns.add_tool(turn, id);
+        if parent.is_none() {
+            self.call_began(block, out);
+        }
         self.speech.edits.called(id, name, input);
         let body = Body::ToolUse {
             id: id.to_owned(),
             name: name.to_owned(),
-            kind: tool::kind(name),
+            kind: if self.is_host_tool(name) {
+                ToolKind::Host
+            } else {
+                tool::kind(name)
+            },
             title: tool::title(name, input),
             input: RawJson::from_text(input),
             parent: parent.map(Into::into),
@@ -217,7 +224,9 @@ impl ClaudeCodec {
         let parsed = parse::<MessageLine<'_>>(line).unwrap_or_default();
         let parent = parent.or(parsed.parent_tool_use_id.as_deref());
         if parsed.is_replay == Some(true) {
-            self.turns.started(text(parsed.uuid.as_ref()), out);
+            let uuid = text(parsed.uuid.as_ref());
+            self.turns.started(uuid, out);
+            self.own_started(uuid, out);
             return;
         }
         let turn = self.turn_of(parent);
@@ -265,6 +274,9 @@ impl ClaudeCodec {
         out: &mut Output,
     ) {
         let id = text(block.tool_use_id.as_ref());
+        if parent.is_none() {
+            self.steers.call_ended(id);
+        }
         let is_error = block.is_error == Some(true);
         let (said, more) = tool::output_text(block.content);
         // A structured output that is text only says the same again.

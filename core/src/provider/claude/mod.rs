@@ -5,21 +5,36 @@
 //! | `launch` | arguments and environment |
 //! | `program` | the way from a launcher to the native program |
 //! | `wire` | the shapes of lines, tolerant and borrowing |
-//! | `codec` | the codec: dispatch, handshake, noise |
+//! | `features` | what the agent can do |
+//! | `codec` | the codec: dispatch, noise |
 //! | `turn` | which turn a line belongs to |
 //! | `stream`, `message`, `tool` | what the model says and does |
 //! | `system` | everything around it |
+//! | `open` | the handshake and the conversation |
+//! | `content` | what the host says, as lines |
 //! | `control` | questions in both directions |
+//! | `ask`, `answer` | what the agent asks, and what the host says to it |
+//! | `host` | tools of the host |
+//! | `steer`, `change`, `operate` | what else the host wants |
 //! | `background`, `cost`, `result` | counts and ends |
 
+mod answer;
+mod ask;
 mod background;
+mod change;
 mod codec;
+mod content;
 mod control;
 mod cost;
+mod features;
+mod host;
 mod launch;
 mod message;
+mod open;
+mod operate;
 mod program;
 mod result;
+mod steer;
 mod stream;
 mod system;
 mod tool;
@@ -50,7 +65,7 @@ impl Provider for Claude {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            features: &[],
+            features: features::FEATURES,
             warm: true,
             resume: true,
             first_sign: true,
@@ -79,6 +94,6 @@ impl Provider for Claude {
     }
 
     fn codec(&self, plan: &LaunchPlan<'_>) -> Box<dyn Codec> {
-        Box::new(codec::ClaudeCodec::new(plan.mode, plan.resume))
+        Box::new(codec::ClaudeCodec::new(plan))
     }
 }

@@ -46,6 +46,7 @@ impl ClaudeCodec {
             return;
         };
         let outcome = self.outcome(result, &ending);
+        self.end_steers(out);
         let since = result.model_usage_since_last_result.as_ref().map(sum);
         let model = self.speech.model.take().or_else(|| self.model.clone());
         let end = TurnEnd {
@@ -61,7 +62,7 @@ impl ClaudeCodec {
             model,
             agent_turns: result.num_turns,
             duration: result.duration_ms.and_then(milliseconds),
-            structured: None,
+            structured: result.structured_output.map(|raw| raw.to_owned().into()),
         };
         self.context_usage(ending.turn, result, end.model.as_deref(), out);
         self.speech.open_text = false;
@@ -163,6 +164,7 @@ impl ClaudeCodec {
         match self.turns.give_up_waiting() {
             Some(turn) => {
                 self.failure = Some((code, message.clone()));
+                self.end_steers(out);
                 let end = TurnEnd {
                     outcome: Outcome::Failed { code, message },
                     ..TurnEnd::default()

@@ -2,7 +2,7 @@
 
 use crate::event::Body;
 use crate::provider::claude::codec::ClaudeCodec;
-use crate::provider::claude::wire::{ApiMessage, Line, StreamEvent, Tokens, parse, text};
+use crate::provider::claude::wire::{ApiMessage, Block, Line, StreamEvent, Tokens, parse, text};
 use crate::provider::{Conversation, Output, Signal, SignalBody, TurnRef};
 
 /// A merged piece grows to this many bytes.
@@ -28,11 +28,18 @@ impl ClaudeCodec {
                 self.restart(turn, parent, out);
                 if parent.is_none() {
                     self.message_start(event);
+                    self.model_asked(out);
                 }
             }
             "message_delta" => self.message_delta(turn, parent, event, out),
             "message_stop" if head.abandoned_blocks.is_some() => self.restart(turn, parent, out),
-            "content_block_start" => self.speech.split = true,
+            "content_block_start" => {
+                self.speech.split = true;
+                let block = event.content_block.filter(|_| parent.is_none());
+                if let Some(block) = block.and_then(|raw| parse::<Block<'_>>(raw.get())) {
+                    self.call_began(&block, out);
+                }
+            }
             "content_block_stop" | "message_stop" | "ping" => {}
             _ => self.unknown(turn, line, out),
         }

@@ -30,20 +30,24 @@ impl ClaudeCodec {
                 self.show(self.turns.running(), body, out);
             }
             "task_started" | "task_updated" | "task_notification" | "background_tasks_changed" => {
-                let between = self.turns.running() == TurnRef::None;
-                self.background.task(subtype, &system, between);
+                self.background.task(subtype, &system, self.turns.running());
                 self.report_background(out);
             }
             "session_state_changed" => {
                 if text(system.state.as_ref()) == "idle" {
                     self.background.settle();
+                    self.steers.settle();
                     self.report_background(out);
+                }
+            }
+            "commands_changed" => {
+                if let Some(commands) = system.commands {
+                    self.commands = Some(commands.to_owned().into());
                 }
             }
             // Estimates, single steps of tasks, lists that changed: nothing that a host acts on.
             "thinking_tokens"
             | "task_progress"
-            | "commands_changed"
             | "control_request_progress"
             | "elicitation_complete"
             | "files_persisted" => {}
@@ -53,6 +57,9 @@ impl ClaudeCodec {
 
     fn state(&mut self, system: &System<'_>, out: &mut Output) {
         let state = text(system.status.as_ref());
+        if state == "compacting" && self.turns.running() == TurnRef::None {
+            self.compact_started(None, out);
+        }
         if !state.is_empty() {
             self.turns.sign(out);
         }

@@ -29,6 +29,34 @@ pub(super) fn kind(name: &str) -> ToolKind {
     }
 }
 
+/// Whether a call could change anything. What is not known could; so could every tool of an MCP
+/// server. What only starts or asks something does not: its own calls are judged one by one.
+pub(super) fn writes(name: &str) -> bool {
+    match kind(name) {
+        ToolKind::Read | ToolKind::Search | ToolKind::Fetch | ToolKind::Agent | ToolKind::Plan => {
+            false
+        }
+        ToolKind::Shell => name != "BashOutput",
+        ToolKind::Other => !matches!(
+            name,
+            "AskUserQuestion"
+                | "CronList"
+                | "ListAgents"
+                | "ListMcpResourcesTool"
+                | "ReadMcpResourceTool"
+                | "Skill"
+                | "StructuredOutput"
+                | "TaskOutput"
+        ),
+        ToolKind::Edit | ToolKind::Mcp | ToolKind::Host => true,
+    }
+}
+
+/// The server and the tool in the name of an MCP tool.
+pub(super) fn mcp(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix("mcp__")?.split_once("__")
+}
+
 /// One line for people: the command, the path, the query; else what the model calls it.
 pub(super) fn title(name: &str, input: &str) -> String {
     let input = parse::<ToolInput<'_>>(input).unwrap_or_default();
@@ -40,7 +68,7 @@ pub(super) fn title(name: &str, input: &str) -> String {
         input.pattern.as_ref(),
         input.url.as_ref(),
         input.query.as_ref(),
-        question.and_then(|question| question.question.as_ref()),
+        question.and_then(|question| question.said.as_ref()),
         input.description.as_ref(),
         input.skill.as_ref(),
         input.plan.as_ref(),

@@ -82,6 +82,8 @@ pub(super) struct Turns {
     named: bool,
     over: VecDeque<String>,
     own_count: u32,
+    /// The last interrupt leaves commands running.
+    pub keep_commands: bool,
 }
 
 impl Turns {
@@ -94,6 +96,7 @@ impl Turns {
             named: false,
             over: VecDeque::new(),
             own_count: 0,
+            keep_commands: false,
         }
     }
 
@@ -286,13 +289,33 @@ impl Turns {
     }
 
     /// The host wants the running turn to end, and its own waiting one.
-    pub(super) fn want_interrupt(&mut self) {
+    pub(super) fn want_interrupt(&mut self, keep_commands: bool) {
+        self.keep_commands = keep_commands;
         let running = self.running.as_mut().map(|running| &mut running.interrupt);
         let waiting = self.waiting.as_mut().map(|host| &mut host.interrupt);
         for interrupt in [running, waiting].into_iter().flatten() {
             if *interrupt == Interrupt::No {
                 *interrupt = Interrupt::Wanted;
             }
+        }
+    }
+
+    /// Whether the host's turn is sent and not over.
+    pub(super) fn is_open(&self, turn: TurnId) -> bool {
+        let waits = self.waiting.as_ref().is_some_and(|host| host.id == turn);
+        waits || self.running() == TurnRef::Host(turn)
+    }
+
+    /// Whether the running turn may get more messages.
+    pub(super) fn takes_more(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|running| running.interrupt == Interrupt::No)
+    }
+
+    /// A turn begins that this codec started for the host.
+    pub(super) fn begin_own(&mut self, out: &mut Output) {
+        if self.running.is_none() {
+            self.begin_agent(out);
         }
     }
 

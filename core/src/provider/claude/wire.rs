@@ -114,6 +114,8 @@ pub(super) struct StreamEvent<'a> {
     pub message: Option<&'a RawValue>,
     #[serde(borrow)]
     pub usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub content_block: Option<&'a RawValue>,
 }
 
 /// A piece of a block, or of a message's head.
@@ -198,7 +200,9 @@ shapes! {
         patch: TaskPatch<'a>,
         is_backgrounded: bool,
         owned_by_subagent: bool,
-        tasks: Vec<IgnoredAny>,
+        task_type: Text<'a>,
+        tasks: Vec<TaskInfo<'a>>,
+        commands: &'a RawValue,
         state: Text<'a>,
         title: Text<'a>,
         content: Text<'a>,
@@ -206,6 +210,12 @@ shapes! {
         text: Text<'a>,
         hook_name: Text<'a>,
         outcome: Text<'a>,
+    }
+    /// A task in the list of all.
+    TaskInfo<'a> {
+        task_id: Text<'a>,
+        task_type: Text<'a>,
+        description: Text<'a>,
     }
     /// `task_updated`'s change.
     TaskPatch<'a> {
@@ -251,6 +261,7 @@ shapes! {
         origin: Origin<'a>,
         user_message_uuid: Text<'a>,
         user_message_uuids: Vec<Text<'a>>,
+        structured_output: &'a RawValue,
     }
     /// Who started a turn.
     Origin<'a> {
@@ -271,8 +282,51 @@ shapes! {
         tool_name: Text<'a>,
         tool_use_id: Text<'a>,
         input: &'a RawValue,
+        mcp_server: Mention<'a>,
+        permission_suggestions: Vec<&'a RawValue>,
+        suppress_always_allow_rule: bool,
+        // Of an elicitation.
         message: Text<'a>,
         mcp_server_name: Text<'a>,
+        mode: Text<'a>,
+        requested_schema: &'a RawValue,
+        // Of a hook.
+        callback_id: Text<'a>,
+    }
+    /// Something of which only the name matters.
+    Mention<'a> {
+        name: Text<'a>,
+    }
+    /// What a hook is told.
+    HookInput<'a> {
+        tool_name: Text<'a>,
+    }
+    /// A message for an MCP server of the host.
+    McpAsk<'a> {
+        server_name: Text<'a>,
+        message: Rpc<'a>,
+    }
+    /// A message of JSON-RPC.
+    Rpc<'a> {
+        id: &'a RawValue,
+        method: Text<'a>,
+        params: RpcParams<'a>,
+    }
+    /// The parameters of all methods that are known.
+    RpcParams<'a> {
+        #[serde(rename = "protocolVersion")]
+        protocol_version: Text<'a>,
+        name: Text<'a>,
+        arguments: &'a RawValue,
+        #[serde(rename = "_meta")]
+        meta: RpcMeta<'a>,
+        #[serde(rename = "requestId")]
+        request_id: &'a RawValue,
+    }
+    /// What stands beside them.
+    RpcMeta<'a> {
+        #[serde(rename = "claudecode/toolUseId")]
+        tool_use_id: Text<'a>,
     }
     /// `control_response`.
     ControlResponse<'a> {
@@ -283,11 +337,23 @@ shapes! {
         subtype: Text<'a>,
         request_id: Text<'a>,
         error: Text<'a>,
-        response: Handshake<'a>,
+        response: &'a RawValue,
     }
-    /// The little that is needed of the answer to `initialize`.
-    Handshake<'a> {
+    /// The answer to `initialize`.
+    Hello<'a> {
         claude_code_version: Text<'a>,
+        models: &'a RawValue,
+        commands: &'a RawValue,
+    }
+    /// The answer to `cancel_async_message`.
+    Withdrawal<'a> {
+        #[serde(rename = "message_uuid")]
+        uuid: Text<'a>,
+        cancelled: bool,
+    }
+    /// The answer to `mcp_set_servers`.
+    ServersSet<'a> {
+        errors: BTreeMap<Text<'a>, Text<'a>>,
     }
     /// The inputs of tools, as far as a title needs them.
     ToolInput<'a> {
@@ -311,7 +377,17 @@ shapes! {
     }
     /// A question of `AskUserQuestion`.
     Question<'a> {
-        question: Text<'a>,
+        #[serde(rename = "question")]
+        said: Text<'a>,
+        header: Text<'a>,
+        options: Vec<Choice<'a>>,
+        #[serde(rename = "multiSelect")]
+        several: bool,
+    }
+    /// What may be chosen.
+    Choice<'a> {
+        label: Text<'a>,
+        description: Text<'a>,
     }
     /// What `Write` and `Edit` did.
     Edited<'a> {

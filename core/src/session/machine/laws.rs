@@ -291,6 +291,10 @@ impl World {
         }
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each thing that can be said"
+    )]
     fn signal(&mut self, says: &Says) -> Option<Signal> {
         let host = |n: usize| Self::back(&self.turns, n).map(TurnRef::Host);
         let text = || {

@@ -182,6 +182,10 @@ pub(crate) enum Effect {
 }
 
 /// A process that the session uses.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named"
+)]
 #[derive(Debug)]
 struct Process {
     id: ProcessId,

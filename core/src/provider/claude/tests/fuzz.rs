@@ -1,13 +1,21 @@
 //! Nonsense must not panic, and no turn may end twice.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;
 
-use super::harness::{HERE, agent_lines, capture, deny, open, turn};
+use serde_json::{Value, json};
+
+use super::harness::{
+    HERE, agent_lines, answer, capture, codec_of, interrupt, lines as lines_of, open, operate,
+    options, steer, tools, turn,
+};
 use crate::config::Mode;
-use crate::provider::claude::codec::ClaudeCodec;
-use crate::provider::{AgentRequest, Codec, Output, Request, SignalBody, TurnRef};
+use crate::event::RawJson;
+use crate::operation::Operation;
+use crate::provider::{Codec, Output, Request, SignalBody, TurnRef};
+use crate::request::{Answer, Scope};
+use crate::settings::Change;
 
 const SOURCES: &[&str] = &[
     "2.1.197/basic_text",
@@ -18,6 +26,9 @@ const SOURCES: &[&str] = &[
     "2.1.327/err_400",
     "2.1.327/interrupt_perm",
     "2.1.327/parallel_tools",
+    "2.1.327/ask_user",
+    "2.1.327/queue_tool",
+    "2.1.327/sdk_mcp_init",
     "2.1.327/resume_bad_uuid",
     "2.1.327/stop_task",
     "2.1.327/subagent_bg",
@@ -28,7 +39,10 @@ enum Step {
     Line(Vec<u8>),
     Turn,
     Interrupt,
-    Deny(u64),
+    Answer(u64, Answer),
+    Steer,
+    Change,
+    Operate(Operation),
 }
 
 fn lines() -> Vec<Vec<u8>> {
@@ -77,8 +91,59 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop::collection::vec(any::<u8>(), 0..64).prop_map(Step::Line),
         3 => Just(Step::Turn),
         1 => Just(Step::Interrupt),
-        1 => (0..4_u64).prop_map(Step::Deny),
+        2 => ((1..6_u64), answers()).prop_map(|(request, answer)| Step::Answer(request, answer)),
+        2 => Just(Step::Steer),
+        1 => Just(Step::Change),
+        1 => operation().prop_map(Step::Operate),
     ]
+}
+
+fn answers() -> impl Strategy<Value = Answer> {
+    let scope = prop::sample::select(vec![Scope::Once, Scope::Session, Scope::Remember]);
+    let map = |text: &str| BTreeMap::from([(text.to_owned(), vec!["x".to_owned()])]);
+    prop_oneof![
+        scope.prop_map(|scope| Answer::Allow { scope, input: None }),
+        any::<bool>().prop_map(|interrupt| Answer::Deny {
+            message: String::new(),
+            interrupt
+        }),
+        Just(Answer::Answers {
+            answers: map("Which color?")
+        }),
+        Just(Answer::Content {
+            content: RawJson::from_text("{}")
+        }),
+        any::<bool>().prop_map(|is_error| Answer::Result {
+            text: "x".to_owned(),
+            is_error
+        }),
+    ]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop::sample::select(vec![
+        Operation::Compact {},
+        Operation::ListModels {},
+        Operation::McpStatus {},
+        Operation::ListTasks {},
+        Operation::StopTasks { task: None },
+        Operation::Fork {},
+    ])
+}
+
+/// Answers to all that the codec asked are made up: yes or no.
+fn agent_answers(out: &Output, yes: bool) -> Vec<Value> {
+    let asked = lines_of(out)
+        .into_iter()
+        .filter(|line| line["type"] == "control_request");
+    asked
+        .map(|line| {
+            let id = &line["request_id"];
+            let subtype = if yes { "success" } else { "error" };
+            json!({"type": "control_response", "response": {"subtype": subtype, "request_id": id,
+                "response": {"cancelled": yes, "models": []}, "error": "no"}})
+        })
+        .collect()
 }
 
 /// Ends of each turn, and beginnings.
@@ -87,6 +152,9 @@ struct Seen {
     begun: HashSet<String>,
     ended: HashSet<String>,
     busy: bool,
+    steered: HashSet<u64>,
+    operated: HashSet<u64>,
+    changed: usize,
 }
 
 impl Seen {
@@ -101,6 +169,13 @@ impl Seen {
                     assert!(self.ended.insert(turn), "it ends once");
                     self.busy &= !matches!(signal.turn, TurnRef::Host(_));
                 }
+                SignalBody::Steered { steer, .. } => {
+                    assert!(self.steered.insert(steer), "it is steered once");
+                }
+                SignalBody::Operated { number, .. } => {
+                    assert!(self.operated.insert(number), "it is done once");
+                }
+                SignalBody::Changed { .. } => self.changed += 1,
                 _ => {}
             }
         }
@@ -117,13 +192,17 @@ proptest! {
     #[test]
     fn no_lines_panic_and_each_turn_begins_and_ends_at_most_once(
         warm in any::<bool>(),
+        answering in any::<bool>(),
+        yes in any::<bool>(),
         uuids in Just(uuids()).prop_shuffle(),
         steps in prop::collection::vec(step(), 0..80),
     ) {
         let mode = if warm { Mode::Warm } else { Mode::OneShot };
-        let mut codec = ClaudeCodec::new(mode, None);
+        let mut options = options();
+        options.tools = tools();
+        let mut codec = codec_of(mode, &options, None);
         let mut seen = Seen::default();
-        let mut turns = 0;
+        let (mut turns, mut steers, mut changes, mut operations) = (0, 0, 0, 0);
         let mut ids = uuids.into_iter();
         let mut out = Output::default();
         codec.start(&mut out);
@@ -136,17 +215,42 @@ proptest! {
                     turns += 1;
                     codec.next_ids.extend(ids.next());
                     codec.request(turn(turns, "hi"), &mut out);
+                    codec.next_ids.clear();
                 }
                 Step::Turn => {}
-                Step::Interrupt => {
-                    codec.request(Request::Interrupt { conversation: HERE, keep_commands: false }, &mut out);
+                Step::Interrupt => codec.request(interrupt(false), &mut out),
+                Step::Answer(number, said) => codec.request(answer(number, said), &mut out),
+                Step::Steer => {
+                    steers += 1;
+                    codec.next_ids.extend(ids.next());
+                    codec.request(steer(turns, steers, "more"), &mut out);
+                    codec.next_ids.clear();
                 }
-                Step::Deny(number) => codec.request(deny(AgentRequest(number), "no"), &mut out),
+                Step::Change => {
+                    changes += 1;
+                    let model = Some("m".to_owned());
+                    let change = Change { model, effort: Some("low".to_owned()), ..Change::default() };
+                    codec.request(Request::Change { conversation: HERE, change: change.into() }, &mut out);
+                }
+                Step::Operate(operation) => {
+                    operations += 1;
+                    codec.request(operate(operations, operation), &mut out);
+                }
             }
+            let mut answers = if answering { agent_answers(&out, yes) } else { Vec::new() };
             seen.take(&out);
+            while let Some(line) = answers.pop() {
+                out = Output::default();
+                codec.line(line.to_string().as_bytes(), &mut out);
+                answers.extend(agent_answers(&out, yes));
+                seen.take(&out);
+            }
             out = Output::default();
         }
         codec.end_of_output(&mut out);
         seen.take(&out);
+        prop_assert_eq!(seen.steered.len(), usize::try_from(steers).expect("few"));
+        prop_assert_eq!(seen.operated.len(), usize::try_from(operations).expect("few"));
+        prop_assert_eq!(seen.changed, changes);
     }
 }

@@ -4,14 +4,16 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::config::{Mode, SessionOptions};
-use crate::event::Body;
+use crate::config::{HostTool, Mode, SessionOptions};
+use crate::event::{Body, RawJson};
 use crate::ids::TurnId;
+use crate::operation::Operation;
 use crate::provider::claude::codec::ClaudeCodec;
 use crate::provider::{
-    AgentRequest, Codec, Conversation, Output, Request, Signal, SignalBody, TurnRef,
+    AgentRequest, Asked, Codec, Conversation, LaunchPlan, Output, Request, Signal, SignalBody,
+    TurnRef,
 };
 use crate::request::Answer;
 
@@ -49,9 +51,132 @@ pub(super) fn agent_lines(capture: &str) -> impl Iterator<Item = &str> {
     capture.lines().filter_map(|line| line.strip_prefix("< "))
 }
 
+pub(super) fn options() -> SessionOptions {
+    SessionOptions::new("claude", "/project")
+}
+
+pub(super) fn codec_of(mode: Mode, options: &SessionOptions, resume: Option<&str>) -> ClaudeCodec {
+    ClaudeCodec::new(&LaunchPlan {
+        mode,
+        options,
+        resume,
+    })
+}
+
+pub(super) fn codec(mode: Mode, resume: Option<&str>) -> ClaudeCodec {
+    codec_of(mode, &options(), resume)
+}
+
+/// Feeds one line.
+pub(super) fn hear(codec: &mut ClaudeCodec, line: &Value) -> Output {
+    let mut out = Output::default();
+    codec.line(line.to_string().as_bytes(), &mut out);
+    out
+}
+
+pub(super) fn ask(codec: &mut ClaudeCodec, request: Request) -> Output {
+    let mut out = Output::default();
+    codec.request(request, &mut out);
+    out
+}
+
+/// The lines written to the agent.
+pub(super) fn lines(out: &Output) -> Vec<Value> {
+    let text = std::str::from_utf8(&out.bytes).expect("text");
+    assert!(text.is_empty() || text.ends_with('\n'), "only whole lines");
+    let parse = |line| serde_json::from_str(line).expect("JSON");
+    text.lines().map(parse).collect()
+}
+
+pub(super) fn said(out: &Output) -> String {
+    written(out.signals.iter())
+}
+
+pub(super) fn init(session: &str) -> Value {
+    json!({"type": "system", "subtype": "init", "session_id": session, "model": "m",
+        "claude_code_version": "2.1.197"})
+}
+
+pub(super) fn result() -> Value {
+    json!({"type": "result", "subtype": "success", "is_error": false, "total_cost_usd": 0.5})
+}
+
+pub(super) fn interrupt(keep_commands: bool) -> Request {
+    Request::Interrupt {
+        conversation: HERE,
+        keep_commands,
+    }
+}
+
+/// A one-shot codec with turn 1 sent under the uuid `u1`.
+pub(super) fn sent() -> ClaudeCodec {
+    let mut codec = one_shot();
+    codec.next_ids.push_back("u1".to_owned());
+    ask(&mut codec, turn(1, "hi"));
+    codec
+}
+
+/// A one-shot codec with turn 1 running.
+pub(super) fn running() -> ClaudeCodec {
+    let mut codec = sent();
+    hear(&mut codec, &init("s"));
+    codec
+}
+
+pub(super) fn answer(request: u64, answer: Answer) -> Request {
+    Request::Answer {
+        conversation: HERE,
+        request: AgentRequest(request),
+        answer,
+    }
+}
+
+pub(super) fn steer(turn: u64, steer: u64, text: &str) -> Request {
+    Request::Steer {
+        conversation: HERE,
+        turn: TurnId::from_raw(turn),
+        steer,
+        message: Arc::new(text.into()),
+    }
+}
+
+pub(super) fn operate(number: u64, operation: Operation) -> Request {
+    Request::Operate {
+        conversation: HERE,
+        number,
+        operation: Arc::new(operation),
+    }
+}
+
+/// A tool of the host: `add`.
+pub(super) fn tools() -> Vec<HostTool> {
+    vec![HostTool {
+        name: "add".to_owned(),
+        description: "Adds".to_owned(),
+        input_schema: RawJson::from_text(r#"{"type":"object"}"#),
+    }]
+}
+
+/// The questions among the signals.
+pub(super) fn asked(out: &Output) -> Vec<&Asked> {
+    out.signals
+        .iter()
+        .filter_map(|signal| match &signal.body {
+            SignalBody::Asked(asked) => Some(&**asked),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What the agent answers to a request of the codec.
+pub(super) fn success(id: &str, response: impl Into<Value>) -> Value {
+    json!({"type": "control_response", "response": {"subtype": "success", "request_id": id,
+        "response": response.into()}})
+}
+
 /// A codec with an open conversation that takes turns.
 pub(super) fn one_shot() -> ClaudeCodec {
-    let mut codec = ClaudeCodec::new(Mode::OneShot, None);
+    let mut codec = codec(Mode::OneShot, None);
     codec.start(&mut Output::default());
     codec.request(open(None), &mut Output::default());
     codec
@@ -60,7 +185,7 @@ pub(super) fn one_shot() -> ClaudeCodec {
 pub(super) fn open(resume: Option<&str>) -> Request {
     Request::Open {
         conversation: HERE,
-        options: Arc::new(SessionOptions::new("claude", "/project")),
+        options: Arc::new(options()),
         resume: resume.map(str::to_owned),
         cost_usd: 0.0,
     }
@@ -108,7 +233,7 @@ impl Player {
         });
         let mode = if warm { Mode::Warm } else { Mode::OneShot };
         let mut player = Self {
-            codec: ClaudeCodec::new(mode, resume),
+            codec: codec(mode, resume),
             outputs: vec![Output::default()],
             whole,
             asked: Vec::new(),
@@ -189,7 +314,7 @@ impl Player {
                         keep_commands: false,
                     },
                     out,
-                )
+                );
             });
             self.codec.next_ids.clear();
         } else if response["response"]["behavior"] == "deny" {

@@ -93,6 +93,63 @@ fn read_only_takes_away_every_tool_that_changes_something() {
 }
 
 #[test]
+fn a_read_only_session_is_launched_like_the_mode_whatever_its_own_mode_is() {
+    for (mode, word) in [
+        (PermissionMode::Default, "default"),
+        (PermissionMode::AcceptEdits, "default"),
+        (PermissionMode::BypassPermissions, "default"),
+        (PermissionMode::Plan, "plan"),
+    ] {
+        let mut options = SessionOptions::new("claude", "/project");
+        options.permission_mode = mode;
+        options.read_only = true;
+        let launch = launch(&options, None);
+        let args = args(&launch);
+        assert_eq!(args[0], format!("--permission-mode={word}"));
+        assert!(args[1].starts_with("--disallowedTools=Bash,"), "{args:?}");
+    }
+}
+
+#[test]
+fn effort_and_thinking_budget_are_flags() {
+    let mut options = SessionOptions::new("claude", "/project");
+    options.effort = Some("low".to_owned());
+    options.thinking_budget = Some(2048);
+    let flags = ["--effort=low", "--max-thinking-tokens=2048"];
+    assert_eq!(args(&launch(&options, None)), flags);
+}
+
+#[test]
+fn the_hosts_tools_are_a_server_of_the_command_line_only_in_a_one_shot_process() {
+    let mut options = SessionOptions::new("claude", "/project");
+    options.tools = super::harness::tools();
+    assert_eq!(args(&launch(&options, None)), [] as [&str; 0]);
+    let mut plan = LaunchPlan {
+        mode: Mode::OneShot,
+        options: &options,
+        resume: None,
+    };
+    let one_shot = Claude.launch(&plan).expect("the options are fine");
+    let config = args(&one_shot)[0]
+        .strip_prefix("--mcp-config=")
+        .expect("the flag");
+    let config: Value = serde_json::from_str(config).expect("JSON");
+    assert_eq!(
+        config,
+        json!({"mcpServers": {"host": {"type": "sdk", "name": "host"}}})
+    );
+    let mut taken = options.clone();
+    let server = McpServer::Http {
+        url: "http://localhost".to_owned(),
+        headers: BTreeMap::new(),
+    };
+    taken.mcp_servers.insert("host".to_owned(), server);
+    plan.options = &taken;
+    let error = Claude.launch(&plan).expect_err("the name is taken");
+    assert!(error.message().starts_with("mcp_servers"), "{error}");
+}
+
+#[test]
 fn mcp_servers_are_given_in_the_agents_words() {
     let mut options = SessionOptions::new("claude", "/project");
     let map = |pairs: [(&str, &str); 1]| pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into();

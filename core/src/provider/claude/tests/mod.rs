@@ -6,11 +6,18 @@
 )]
 
 mod captures;
+mod changes;
 mod events;
+mod features;
 mod fuzz;
 mod harness;
+mod host_tools;
 mod launching;
 mod lines;
+mod messages;
+mod operations;
 mod page;
+mod questions;
 mod requests;
 mod speed;
+mod steers;

@@ -1,67 +1,19 @@
 //! Requests of the host and questions of the agent.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::harness::{HERE, deny, one_shot, open, turn, written};
+use super::harness::{
+    ask, deny, hear, init, interrupt, lines, one_shot, open, result, said, sent, turn,
+};
 use crate::config::Mode;
-use crate::provider::claude::codec::ClaudeCodec;
-use crate::provider::{AgentRequest, Codec, Output, Request};
-
-/// Feeds one line.
-fn hear(codec: &mut ClaudeCodec, line: &Value) -> Output {
-    let mut out = Output::default();
-    codec.line(line.to_string().as_bytes(), &mut out);
-    out
-}
-
-fn ask(codec: &mut ClaudeCodec, request: Request) -> Output {
-    let mut out = Output::default();
-    codec.request(request, &mut out);
-    out
-}
-
-/// The lines written to the agent.
-fn lines(out: &Output) -> Vec<Value> {
-    let text = std::str::from_utf8(&out.bytes).expect("text");
-    assert!(text.is_empty() || text.ends_with('\n'), "only whole lines");
-    let parse = |line| serde_json::from_str(line).expect("JSON");
-    text.lines().map(parse).collect()
-}
-
-fn said(out: &Output) -> String {
-    written(out.signals.iter())
-}
-
-fn init(session: &str) -> Value {
-    json!({"type": "system", "subtype": "init", "session_id": session, "model": "m",
-        "claude_code_version": "2.1.197"})
-}
-
-fn result() -> Value {
-    json!({"type": "result", "subtype": "success", "is_error": false, "total_cost_usd": 0.5})
-}
-
-fn interrupt() -> Request {
-    Request::Interrupt {
-        conversation: HERE,
-        keep_commands: false,
-    }
-}
-
-/// A one-shot codec with turn 1 sent under the uuid `u1`.
-fn sent() -> ClaudeCodec {
-    let mut codec = one_shot();
-    codec.next_ids.push_back("u1".to_owned());
-    ask(&mut codec, turn(1, "hi"));
-    codec
-}
+use crate::provider::{AgentRequest, Codec, Output};
 
 #[test]
 fn a_warm_process_is_ready_once_it_is_open_and_answered_in_either_order() {
     let answer = json!({"type": "control_response", "response": {"subtype": "success",
         "request_id": "r", "response": {"claude_code_version": "2.1.327"}}});
     for open_first in [true, false] {
-        let mut codec = ClaudeCodec::new(Mode::Warm, None);
+        let mut codec = super::harness::codec(Mode::Warm, None);
         codec.next_ids.push_back("r".to_owned());
         let mut out = Output::default();
         codec.start(&mut out);
@@ -82,18 +34,18 @@ fn a_warm_process_is_ready_once_it_is_open_and_answered_in_either_order() {
 
 #[test]
 fn questions_before_the_handshake_are_answered() {
-    let mut codec = ClaudeCodec::new(Mode::Warm, None);
+    let mut codec = super::harness::codec(Mode::Warm, None);
     codec.start(&mut Output::default());
     let out = hear(
         &mut codec,
         &json!({"type": "control_request", "request_id": "q",
-            "request": {"subtype": "mcp_message", "server_name": "x"}}),
+            "request": {"subtype": "new_thing"}}),
     );
     assert_eq!(
         lines(&out),
         [
             json!({"type": "control_response", "response": {"subtype": "error", "request_id": "q",
-            "error": "mcp_message is not supported by this host"}})
+            "error": "new_thing is not supported by this host"}})
         ]
     );
 }
@@ -158,7 +110,7 @@ fn a_withdrawn_question_is_no_longer_answered() {
 fn an_interrupt_waits_for_the_turn_and_is_written_once() {
     let mut codec = sent();
     assert_eq!(
-        ask(&mut codec, interrupt()).bytes,
+        ask(&mut codec, interrupt(false)).bytes,
         b"",
         "the agent does not work yet"
     );
@@ -167,11 +119,15 @@ fn an_interrupt_waits_for_the_turn_and_is_written_once() {
     let request = json!({"type": "control_request", "request_id": "i",
         "request": {"subtype": "interrupt"}});
     assert_eq!(lines(&out), [request]);
-    assert_eq!(ask(&mut codec, interrupt()).bytes, b"", "once for one turn");
+    assert_eq!(
+        ask(&mut codec, interrupt(false)).bytes,
+        b"",
+        "once for one turn"
+    );
     let end = json!({"type": "result", "subtype": "error_during_execution", "is_error": true,
         "terminal_reason": "aborted_streaming", "errors": ["[ede_diagnostic] x"]});
     assert!(said(&hear(&mut codec, &end)).contains("outcome: Interrupted"));
-    assert_eq!(ask(&mut codec, interrupt()).bytes, b"", "nothing runs");
+    assert_eq!(ask(&mut codec, interrupt(false)).bytes, b"", "nothing runs");
 }
 
 #[test]
@@ -180,7 +136,7 @@ fn an_interrupt_ends_the_agents_own_turn_and_the_hosts_that_waits_behind_it() {
     hear(&mut codec, &init("s"));
     codec.next_ids.push_back("u1".to_owned());
     ask(&mut codec, turn(1, "hi"));
-    assert_eq!(lines(&ask(&mut codec, interrupt())).len(), 1);
+    assert_eq!(lines(&ask(&mut codec, interrupt(false))).len(), 1);
     hear(&mut codec, &result());
     assert_eq!(
         lines(&hear(&mut codec, &init("s"))).len(),
@@ -290,7 +246,7 @@ fn a_turn_for_a_conversation_that_cannot_be_resumed_fails_with_that_reason() {
         "num_turns": 0, "errors": ["No conversation found with session ID: x"]});
     let expected = "Failed { code: ResumeFailed, message: \"No conversation found";
     for turn_first in [true, false] {
-        let mut codec = ClaudeCodec::new(Mode::OneShot, Some("x"));
+        let mut codec = super::harness::codec(Mode::OneShot, Some("x"));
         ask(&mut codec, open(Some("x")));
         let text = if turn_first {
             ask(&mut codec, turn(1, "hi"));
