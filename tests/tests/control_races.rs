@@ -2,11 +2,6 @@
 //! to the caller, and the session goes on. `REMUDA_TEST_QUICK` makes them 200 instead of 1000,
 //! `REMUDA_TEST_SEED` repeats a run's choices.
 
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a test looks for some kinds of events"
-)]
-
 use std::time::{Duration, Instant};
 
 use remuda::config::Requests;
@@ -141,7 +136,9 @@ fn an_interrupt_against_the_completion_has_one_outcome() {
                 }
                 Err(other) => panic!("round {round}: {other:?}"),
             }
-            race.undisturbed("after").await;
+            if round % 2 == 0 {
+                race.undisturbed("after").await;
+            }
         }
         both_ways(completed, interrupted);
         assert_eq!(started(&race), 1, "the process stays");
