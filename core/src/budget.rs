@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::millis;
+use crate::config::{bounded, millis};
 
 /// Limits of one turn. When one is reached the agent is interrupted, and the turn ends as failed
 /// with `budget_exceeded`; its process stays.
@@ -24,4 +24,12 @@ pub struct Budget {
     #[serde(rename = "max_duration_ms", with = "millis::option")]
     #[schemars(with = "Option<u64>")]
     pub max_duration: Option<Duration>,
+}
+
+impl Budget {
+    /// The same, with a time that can be added to any instant.
+    pub(crate) fn bounded(mut self) -> Self {
+        self.max_duration = self.max_duration.map(bounded);
+        self
+    }
 }

@@ -63,6 +63,8 @@ kinds! {
     PoolFull = 203, "pool_full";
     /// The demanded level of containment is not available on this machine.
     ContainmentUnavailable = 204, "containment_unavailable";
+    /// The system has no descriptors, processes or memory left for another process.
+    Shortage = 205, "shortage";
     /// The process did not become ready in time; the message names the phase.
     StartTimeout = 300, "start_timeout";
     /// The agent showed no output for the turn in time.

@@ -2,6 +2,7 @@
 
 mod agents;
 mod chance;
+mod control;
 mod generated;
 mod isolated;
 mod real;
@@ -13,6 +14,7 @@ mod watch;
 
 pub use agents::{Scripted, scripted_agent};
 pub use chance::{Aim, Dice, bounded, can, rounds, those_that};
+pub use control::{Asked, answered, model, next_question, no, questions, settled, yes};
 pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async, isolated_with};
 pub use real::{

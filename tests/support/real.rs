@@ -7,27 +7,54 @@ use std::sync::Arc;
 
 use model_api::ModelApi;
 use model_api::real_agents::{claude, claude_env, codex, codex_env};
-use remuda::config::{Environment, Mode, PermissionMode};
+use remuda::config::{Environment, Mode, PermissionMode, Persistent};
 use remuda::event::StopReason;
-use remuda::{Body, Event, Session, SessionOptions, Turn};
+use remuda::{Body, Event, Feature, Session, SessionOptions, Turn, capabilities_of};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// Tests of the main promise: each body runs once with the real Claude Code and once with the real
-/// Codex, apart from all others.
+/// Tests of what the real agents do, each apart from all others: those of the first list run with both,
+/// those that follow with one, in warm processes or each turn in a process of its own.
+///
+/// ```text
+/// with_real_agents! {
+///     this_both_can
+///     that_too;
+///     claude: only_claude_can;
+///     codex: only_codex_can;
+///     one_shot_claude: this_both_can only_claude_can;
+///     one_shot_codex: this_both_can
+/// }
+/// ```
 #[macro_export]
 macro_rules! with_real_agents {
-    ($($body:ident)*) => {
-        mod claude {
+    (
+        $($both:ident)*
+        $(; claude: $($claude:ident)*)?
+        $(; codex: $($codex:ident)*)?
+        $(; one_shot_claude: $($one_shot_claude:ident)*)?
+        $(; one_shot_codex: $($one_shot_codex:ident)*)?
+    ) => {
+        $crate::tests_with! { claude, $crate::Real::claude(), $($both)* $($($claude)*)? }
+        $crate::tests_with! { codex, $crate::Real::codex(), $($both)* $($($codex)*)? }
+        $($crate::tests_with! {
+            one_shot_claude, $crate::Real::claude().one_shot(), $($one_shot_claude)*
+        })?
+        $($crate::tests_with! {
+            one_shot_codex, $crate::Real::codex().one_shot(), $($one_shot_codex)*
+        })?
+    };
+}
+
+/// A module with a test for each body.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tests_with {
+    ($agent:ident, $real:expr, $($body:ident)*) => {
+        mod $agent {
             $(#[test]
             fn $body() {
-                $crate::isolated_async(|| super::$body($crate::Real::claude()));
-            })*
-        }
-        mod codex {
-            $(#[test]
-            fn $body() {
-                $crate::isolated_async(|| super::$body($crate::Real::codex()));
+                $crate::isolated_async(|| super::$body($real));
             })*
         }
     };
@@ -46,6 +73,7 @@ pub enum Agent {
 #[derive(Debug)]
 pub struct Real {
     agent: Agent,
+    persistent: Persistent,
     api: ModelApi,
     folder: TempDir,
     program: PathBuf,
@@ -86,11 +114,57 @@ impl Real {
         };
         Self {
             agent,
+            persistent: Persistent::Auto,
             api,
             folder,
             program: program.unwrap_or_else(|missing| panic!("{missing}")),
             variables: variables.into_iter().collect(),
         }
+    }
+
+    /// The same, each turn in a process of its own.
+    #[must_use]
+    pub const fn one_shot(mut self) -> Self {
+        self.persistent = Persistent::Never;
+        self
+    }
+
+    /// How its processes serve a session.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        match self.persistent {
+            Persistent::Auto => Mode::Warm,
+            Persistent::Never => Mode::OneShot,
+        }
+    }
+
+    /// How many processes a session has had after so many turns.
+    #[must_use]
+    pub const fn processes(&self, turns: usize) -> usize {
+        match self.persistent {
+            Persistent::Auto => 1,
+            Persistent::Never => turns,
+        }
+    }
+
+    /// The provider's name.
+    #[must_use]
+    pub const fn provider(&self) -> &'static str {
+        match self.agent {
+            Agent::Claude => "claude",
+            Agent::Codex => "codex",
+        }
+    }
+
+    /// Whether it can do this.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such provider.
+    #[must_use]
+    pub fn can(&self, feature: Feature) -> bool {
+        let table = capabilities_of(self.provider()).expect("a provider");
+        table[&feature].in_mode(self.mode())
     }
 
     /// Which one it is.
@@ -123,18 +197,15 @@ impl Real {
     /// Options of a session with the agent's own permissions.
     #[must_use]
     pub fn asking(&self) -> SessionOptions {
-        let provider = match self.agent {
-            Agent::Claude => "claude",
-            Agent::Codex => "codex",
-        };
         SessionOptions {
+            persistent: self.persistent,
             program: Some(self.program.clone()),
             environment: Environment {
                 set: self.variables.clone(),
                 clear: true,
                 ..Environment::default()
             },
-            ..SessionOptions::new(provider, self.project())
+            ..SessionOptions::new(self.provider(), self.project())
         }
     }
 

@@ -10,90 +10,89 @@ use std::time::Duration;
 
 use remuda::event::TurnOrigin;
 use remuda::{Body, Pool};
-use remuda_tests::{Real, answer, closed, isolated_async, look_for, started};
+use remuda_tests::{Real, answer, closed, look_for, started, with_real_agents};
+
+with_real_agents! {
+    ;
+    claude:
+    background_work_keeps_the_process_and_ends_with_a_turn_of_the_agents_own
+    a_sub_agent_speaks_within_its_call
+}
 
 const RECALL: &str = r#"MODEL:[{"recall":"marker-"}]"#;
 
-#[test]
-fn background_work_keeps_the_process_and_ends_with_a_turn_of_the_agents_own() {
-    isolated_async(|| async {
-        let real = Real::claude();
-        let pool = Pool::builder().idle_timeout(Duration::from_millis(100));
-        let pool = pool.build().expect("a pool");
-        let session = pool.open(real.options()).expect("a session");
-        let script = r#"MODEL:[{"shell":"until [ -e go ]; do sleep 0.05; done; echo marker-red",
-            "with":{"run_in_background":true}},"it runs"]"#;
-        assert_eq!(answer(&session, script).await, "it runs");
-        // Another one that became idle later is evicted by now.
-        let other = pool.open(real.options()).expect("a session");
-        answer(&other, "hello").await;
-        look_for(&other, |body| matches!(body, Body::Evicted { .. })).await;
-        closed(&other).await;
-        assert_eq!(answer(&session, "keep marker-blue").await, "turn 2");
-        std::fs::write(real.project().join("go"), "").expect("a file");
-        let own = look_for(&session, |body| {
-            matches!(
-                body,
-                Body::TurnStarted {
-                    origin: TurnOrigin::Agent,
-                    ..
-                }
-            )
-        });
-        let turn = own.await.turn;
-        let mut events = session.events(1);
-        while let Some(event) = events.next().await {
-            if event.turn == turn && event.is_turn_end() {
-                break;
+async fn background_work_keeps_the_process_and_ends_with_a_turn_of_the_agents_own(real: Real) {
+    let pool = Pool::builder().idle_timeout(Duration::from_millis(100));
+    let pool = pool.build().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    let script = r#"MODEL:[{"shell":"until [ -e go ]; do sleep 0.05; done; echo marker-red",
+        "with":{"run_in_background":true}},"it runs"]"#;
+    assert_eq!(answer(&session, script).await, "it runs");
+    // Another one that became idle later is evicted by now.
+    let other = pool.open(real.options()).expect("a session");
+    answer(&other, "hello").await;
+    look_for(&other, |body| matches!(body, Body::Evicted { .. })).await;
+    closed(&other).await;
+    assert_eq!(answer(&session, "keep marker-blue").await, "turn 2");
+    std::fs::write(real.project().join("go"), "").expect("a file");
+    let own = look_for(&session, |body| {
+        matches!(
+            body,
+            Body::TurnStarted {
+                origin: TurnOrigin::Agent,
+                ..
             }
-        }
-        drop(events);
-        look_for(&session, |body| matches!(body, Body::Evicted { .. })).await;
-        let said = answer(&session, RECALL).await;
-        assert!(said.contains("marker-blue"), "{said}");
-        let events = closed(&session).await;
-        assert_eq!(started(&events).len(), 2);
+        )
     });
+    let turn = own.await.turn;
+    let mut events = session.events(1);
+    while let Some(event) = events.next().await {
+        if event.turn == turn && event.is_turn_end() {
+            break;
+        }
+    }
+    drop(events);
+    look_for(&session, |body| matches!(body, Body::Evicted { .. })).await;
+    let said = answer(&session, RECALL).await;
+    assert!(said.contains("marker-blue"), "{said}");
+    let events = closed(&session).await;
+    assert_eq!(started(&events).len(), 2);
 }
 
-#[test]
-fn a_sub_agent_speaks_within_its_call() {
-    isolated_async(|| async {
-        let real = Real::claude();
-        let pool = Pool::new().expect("a pool");
-        let session = pool.open(real.options()).expect("a session");
-        let inner = r#"MODEL:[{"shell":"echo inside"},"the sub-agent is done"]"#;
-        let script = serde_json::json!([
-            {"tool": "Agent", "input": {"description": "look", "prompt": inner,
-                "subagent_type": "general-purpose", "run_in_background": false}},
-            "both are done",
-        ]);
-        assert_eq!(
-            answer(&session, &format!("MODEL:{script}")).await,
-            "both are done"
-        );
-        let events = closed(&session).await;
-        let mut calls = Vec::new();
-        let mut results = 0;
-        for event in &events {
-            match &event.body {
-                Body::ToolUse {
-                    id, name, parent, ..
-                } => {
-                    calls.push((name.clone(), id.clone(), parent.clone()));
-                }
-                Body::ToolResult { is_error, .. } => {
-                    assert!(!is_error);
-                    results += 1;
-                }
-                _ => {}
+async fn a_sub_agent_speaks_within_its_call(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    let inner = r#"MODEL:[{"shell":"echo inside"},"the sub-agent is done"]"#;
+    let script = serde_json::json!([
+        {"tool": "Agent", "input": {"description": "look", "prompt": inner,
+            "subagent_type": "general-purpose", "run_in_background": false}},
+        "both are done",
+    ]);
+    assert_eq!(
+        answer(&session, &format!("MODEL:{script}")).await,
+        "both are done"
+    );
+    let events = closed(&session).await;
+    let mut calls = Vec::new();
+    let mut results = 0;
+    for event in &events {
+        match &event.body {
+            Body::ToolUse {
+                id, name, parent, ..
+            } => {
+                calls.push((name.clone(), id.clone(), parent.clone()));
             }
+            Body::ToolResult { is_error, .. } => {
+                assert!(!is_error);
+                results += 1;
+            }
+            _ => {}
         }
-        assert_eq!((calls.len(), results), (2, 2), "{calls:?}");
-        let (outer, inner) = (&calls[0], &calls[1]);
-        assert_eq!((outer.0.as_str(), &outer.2), ("Agent", &None));
-        assert_eq!(inner.2.as_deref(), Some(outer.1.as_str()));
-        let ends = events.iter().filter(|event| event.is_turn_end()).count();
-        assert_eq!(ends, 1);
-    });
+    }
+    assert_eq!((calls.len(), results), (2, 2), "{calls:?}");
+    let (outer, inner) = (&calls[0], &calls[1]);
+    assert_eq!((outer.0.as_str(), &outer.2), ("Agent", &None));
+    assert_eq!(inner.2.as_deref(), Some(outer.1.as_str()));
+    let ends = events.iter().filter(|event| event.is_turn_end()).count();
+    assert_eq!(ends, 1);
 }

@@ -10,8 +10,11 @@ const RECALL: &str = r#"MODEL:[{"recall":"marker-"}]"#;
 with_real_agents! {
     twenty_turns_use_one_process
     a_process_is_guarded_and_tells_its_version
+    a_conversation_goes_on_in_another_pool;
+    one_shot_claude:
+    one_shot_turns_are_one_conversation;
+    one_shot_codex:
     one_shot_turns_are_one_conversation
-    a_conversation_goes_on_in_another_pool
 }
 
 async fn twenty_turns_use_one_process(real: Real) {
@@ -66,11 +69,7 @@ async fn a_process_is_guarded_and_tells_its_version(real: Real) {
 
 async fn one_shot_turns_are_one_conversation(real: Real) {
     let pool = Pool::new().expect("a pool");
-    let options = SessionOptions {
-        persistent: Persistent::Never,
-        ..real.options()
-    };
-    let session = pool.open(options).expect("a session");
+    let session = pool.open(real.options()).expect("a session");
     assert_eq!(answer(&session, "keep marker-red").await, "turn 1");
     assert_eq!(answer(&session, "keep marker-blue").await, "turn 2");
     assert_eq!(answer(&session, RECALL).await, "marker-red marker-blue");

@@ -13,9 +13,20 @@ pub use session::{
     Timeouts,
 };
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind};
+
+/// As long as anything is waited for. Longer durations mean the same, and no sum of instants
+/// overflows.
+const FOREVER: Duration = Duration::from_hours(24 * 365 * 100);
+
+/// A duration that can be added to any instant.
+pub(crate) fn bounded(duration: Duration) -> Duration {
+    duration.min(FOREVER)
+}
 
 /// Reads options from JSON.
 ///
@@ -23,6 +34,46 @@ use crate::error::{Error, ErrorKind};
 ///
 /// [`ErrorKind::InvalidArgument`], naming the member or the position at fault.
 pub fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
-    serde_json::from_str(json)
-        .map_err(|e| Error::new(ErrorKind::InvalidArgument, format!("options: {e}")))
+    if !json.trim_start().starts_with('{') {
+        return Err(Error::invalid("options", "they are not a JSON object"));
+    }
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let fail = |path: String, why: &dyn std::fmt::Display| {
+        let place = if path == "." {
+            String::new()
+        } else {
+            format!("{path}: ")
+        };
+        Error::new(ErrorKind::InvalidArgument, format!("options: {place}{why}"))
+    };
+    let value = serde_path_to_error::deserialize(&mut reader)
+        .map_err(|e| fail(e.path().to_string(), e.inner()))?;
+    reader.end().map_err(|e| fail(".".to_owned(), &e))?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_option_is_named_with_its_place() {
+        for (json, name) in [
+            (r#"{"max_warm": "a"}"#, "max_warm"),
+            (r#"{"max_warm": -1}"#, "max_warm"),
+            (r#"{"timeouts": {"start_ms": []}}"#, "timeouts.start_ms"),
+            (r#"{"max_wram": 1}"#, "max_wram"),
+            ("[]", "not a JSON object"),
+            (r#"{"max_warm": 1} x"#, "trailing"),
+        ] {
+            let error = from_json::<PoolOptions>(json).expect_err(json);
+            assert!(error.message().contains(name), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_time_without_end_can_be_added_to_now() {
+        let now = std::time::Instant::now();
+        assert!(now.checked_add(bounded(Duration::MAX)).is_some());
+    }
 }

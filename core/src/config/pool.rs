@@ -9,6 +9,9 @@ use crate::config::{Timeouts, millis};
 use crate::error::Error;
 use crate::process::Containment;
 
+/// More threads than this serve nobody.
+const MAX_THREADS: usize = 256;
+
 /// What a pool may use and how it behaves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -41,7 +44,7 @@ pub struct PoolOptions {
     /// The lowest level of containment that is acceptable. Default: a process group, which is used
     /// only where no guard can run, and then reported.
     pub require_containment: Containment,
-    /// Threads of the library's own runtime. At least 1. Default 2.
+    /// Threads of the library's own runtime. 1 to 256. Default 2.
     pub threads: usize,
 }
 
@@ -91,6 +94,13 @@ impl PoolOptions {
         least("max_message", self.max_message, 1)?;
         least("log_bytes", self.log_bytes, 64 << 10)?;
         least("threads", self.threads, 1)?;
+        if self.threads > MAX_THREADS {
+            let is = self.threads;
+            return Err(Error::invalid(
+                "threads",
+                format!("{is} is above {MAX_THREADS}"),
+            ));
+        }
         if let Downgrade::Probation { turns: 0 } = self.downgrade {
             return Err(Error::invalid("downgrade", "probation of 0 turns"));
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::millis;
+use crate::config::{bounded, millis};
 use crate::error::Error;
 use crate::event::RawJson;
 use crate::request::Rule;
@@ -21,8 +21,8 @@ pub struct SessionOptions {
     /// The directory the agent works in. Must exist. Relative paths are taken from the host's
     /// directory at the time of `open`.
     pub cwd: PathBuf,
-    /// The agent's program, by path or by name. Default: the provider's name for it, looked for in
-    /// `PATH`.
+    /// The agent's program, by path or by name. A relative path is taken from `cwd`, a name is
+    /// looked for in `PATH`. Default: the provider's name for it.
     pub program: Option<PathBuf>,
     /// The model, in the agent's word. Default: the agent's.
     pub model: Option<String>,
@@ -355,6 +355,22 @@ pub struct Timeouts {
     #[serde(rename = "request_ms", with = "millis")]
     #[schemars(with = "u64")]
     pub request: Duration,
+}
+
+impl Timeouts {
+    /// The same, each such that it can be added to any instant.
+    pub(crate) fn bounded(self) -> Self {
+        Self {
+            start: bounded(self.start),
+            first_sign: bounded(self.first_sign),
+            first_output: bounded(self.first_output),
+            silence: bounded(self.silence),
+            tool_silence: bounded(self.tool_silence),
+            write: bounded(self.write),
+            interrupt_grace: bounded(self.interrupt_grace),
+            request: bounded(self.request),
+        }
+    }
 }
 
 impl Default for Timeouts {

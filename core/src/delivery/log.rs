@@ -122,9 +122,12 @@ impl Log {
         let mut state = self.state.lock();
         state.next_reader += 1;
         let id = state.next_reader;
+        let cursor = seq.max(1);
+        // What is before its place it will never take: it must not grow any more.
+        state.taken = state.taken.max((cursor - 1).min(state.last));
         state.readers.push(Reader {
             id,
-            cursor: seq.max(1),
+            cursor,
             waker: None,
         });
         ReaderId(id)

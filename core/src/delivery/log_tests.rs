@@ -63,6 +63,16 @@ fn deltas_merge_until_somebody_took_them() {
 }
 
 #[test]
+fn what_comes_after_a_reader_attached_reaches_it() {
+    let log = log(1 << 20);
+    log.append([(None, delta("before "))]);
+    let reader = log.attach(log.next_seq());
+    log.append([(None, delta("after"))]);
+    let events = drain(&log, reader);
+    assert_eq!(events[0].body, delta("after"));
+}
+
+#[test]
 fn deltas_of_other_turns_parents_or_kinds_do_not_merge() {
     let log = log(1 << 20);
     let reader = log.attach(1);

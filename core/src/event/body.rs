@@ -67,7 +67,8 @@ pub enum Body {
         #[schemars(with = "u64")]
         start: Duration,
     },
-    /// A process and its whole tree ended.
+    /// A process and its whole tree ended. Also told of one that was never ready, and so was never
+    /// told of as started.
     ProcessStopped {
         /// Its generation.
         process: ProcessId,

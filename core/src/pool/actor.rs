@@ -72,6 +72,8 @@ pub(crate) struct PoolActor {
     /// For leases, which tell the pool when they end.
     pub(crate) own: mpsc::UnboundedSender<PoolMessage>,
     members: HashMap<SessionId, Member>,
+    /// Processes that closed sessions could not end. They count as long as any process is not gone.
+    left: Vec<u32>,
     closing: Option<Closing>,
     effects: Vec<Effect>,
 }
@@ -89,6 +91,7 @@ impl PoolActor {
             gauges,
             own,
             members: HashMap::new(),
+            left: Vec::new(),
             closing: None,
             effects: Vec::new(),
         }
@@ -127,7 +130,7 @@ impl PoolActor {
                     self.close(session, by);
                 }
             }
-            PoolMessage::Closed { session, left } => self.closed(session, left),
+            PoolMessage::Closed { session, left } => self.closed(session, &left),
             PoolMessage::Request {
                 session,
                 want,
@@ -186,16 +189,16 @@ impl PoolActor {
         }
     }
 
-    fn closed(&mut self, session: SessionId, left: Vec<u32>) {
+    fn closed(&mut self, session: SessionId, left: &[u32]) {
         self.members.remove(&session);
         self.step(Input::Cancel(session));
+        self.left.extend_from_slice(left);
         if let Some(closing) = &mut self.closing {
             if left.is_empty() {
                 closing.report.closed.push(session);
             } else {
                 closing.report.unfinished.push(session);
             }
-            closing.report.left.extend(left);
         }
     }
 
@@ -231,10 +234,14 @@ impl PoolActor {
         let Some(closing) = &mut self.closing else {
             return;
         };
-        let (done, now) = (self.members.is_empty(), Instant::now());
+        let gone = self.slots.processes() == 0;
+        let (done, now) = (self.members.is_empty() && gone, Instant::now());
         let due = closing.replies.extract_if(.., |(by, _)| done || *by <= now);
         for (_, reply) in due {
             let mut report = closing.report.clone();
+            if !gone {
+                report.left.clone_from(&self.left);
+            }
             report.unfinished.extend(self.members.keys().copied());
             let _ = reply.send(report);
         }

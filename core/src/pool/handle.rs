@@ -9,7 +9,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::capabilities::Feature;
-use crate::config::{Downgrade, Persistent, PoolOptions, SessionOptions, Timeouts, WhenFull};
+use crate::config::{
+    Downgrade, Persistent, PoolOptions, SessionOptions, Timeouts, WhenFull, bounded,
+};
 use crate::error::{Error, ErrorKind};
 use crate::event::Body;
 use crate::ids::SessionId;
@@ -39,6 +41,9 @@ pub struct Pool {
 
 pub(crate) struct PoolInner {
     runtime: Option<Runtime>,
+    /// The process that made it. In a forked copy its threads are missing, and their locks may be
+    /// held for ever.
+    maker: u32,
     actor: mpsc::UnboundedSender<PoolMessage>,
     options: Arc<PoolOptions>,
     gauges: Arc<Gauges>,
@@ -51,7 +56,11 @@ impl Drop for PoolInner {
         // Waits for nothing: the last handle may be dropped anywhere. The tasks end with the
         // runtime, their control sockets close, and the guards end the trees.
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            if std::process::id() == self.maker {
+                runtime.shutdown_background();
+            } else {
+                std::mem::forget(runtime);
+            }
         }
     }
 }
@@ -79,21 +88,20 @@ impl Pool {
     /// gives no threads.
     pub fn with_options(options: PoolOptions) -> Result<Self, Error> {
         options.check()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(options.threads)
-            .thread_name("remuda")
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(|e| Error::new(ErrorKind::Internal, format!("no runtime: {e}")))?;
+        let runtime = runtime(options.threads)?;
         let (sender, inbox) = mpsc::unbounded_channel();
         let gauges = Arc::<Gauges>::default();
         let bounds = Bounds {
             max_warm: options.max_warm,
             max_processes: options.process_limit(),
             max_starting: options.max_starting,
-            when_full: options.when_full,
-            idle_timeout: options.idle_timeout,
+            when_full: match options.when_full {
+                WhenFull::Wait { timeout } => WhenFull::Wait {
+                    timeout: bounded(timeout),
+                },
+                other @ (WhenFull::Spill | WhenFull::Fail) => other,
+            },
+            idle_timeout: bounded(options.idle_timeout),
         };
         let actor = PoolActor::new(
             Slots::new(bounds),
@@ -105,6 +113,7 @@ impl Pool {
         Ok(Self {
             inner: Arc::new(PoolInner {
                 runtime: Some(runtime),
+                maker: std::process::id(),
                 actor: sender,
                 options: Arc::new(options),
                 gauges,
@@ -199,7 +208,7 @@ impl Pool {
     pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
         self.inner.shut.store(true, Ordering::SeqCst);
         let (reply, report) = oneshot::channel();
-        let by = Instant::now() + deadline;
+        let by = Instant::now() + bounded(deadline);
         if self
             .inner
             .actor
@@ -222,6 +231,23 @@ impl fmt::Debug for Pool {
             .field("stats", &self.stats())
             .finish()
     }
+}
+
+/// The library's own threads.
+fn runtime(threads: usize) -> Result<Runtime, Error> {
+    let fail =
+        |why: &dyn fmt::Display| Error::new(ErrorKind::Internal, format!("no threads: {why}"));
+    // It panics where the system gives no more threads.
+    std::panic::catch_unwind(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("remuda")
+            .enable_io()
+            .enable_time()
+            .build()
+    })
+    .map_err(|_| fail(&"the system gives none"))?
+    .map_err(|e| fail(&e))
 }
 
 /// The directory is there, and its name means the same wherever the host goes.
@@ -255,7 +281,7 @@ fn check_launch(provider: &'static dyn Provider, options: &SessionOptions) -> Re
 fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions) -> Policy {
     let capabilities = provider.capabilities();
     Policy {
-        timeouts: options.timeouts.unwrap_or(pool.timeouts),
+        timeouts: options.timeouts.unwrap_or(pool.timeouts).bounded(),
         downgrade: pool.downgrade,
         warm: capabilities.warm && options.persistent == Persistent::Auto,
         resume: capabilities.resume,

@@ -138,6 +138,9 @@ impl Control {
         match &self.link {
             Link::Guard(link) => {
                 link.command(Command::Kill);
+                if let Life::Running(guard) = &link.life {
+                    guard.wake();
+                }
                 // The end of the stream says the same, even if the socket was full. The guard still answers. An error
                 // means that the guard is gone.
                 let _gone = rustix::net::shutdown(&link.socket, Shutdown::Write);
@@ -157,6 +160,7 @@ impl Drop for Control {
                 // Closing is not enough: a forked child of the host may hold a copy of the socket.
                 let _gone = rustix::net::shutdown(&link.socket, Shutdown::Both);
                 if let Life::Running(guard) = std::mem::replace(&mut link.life, Life::Gone) {
+                    guard.wake();
                     Ending::new(guard, Some(self.record.clone())).begin();
                 }
             }

@@ -29,6 +29,12 @@ impl ChildProcess {
         self.pid
     }
 
+    /// Lets it go on if somebody stopped it.
+    pub(super) fn wake(&self) {
+        // It may have ended just now.
+        let _ended = kill_process(self.pid, RawSignal::CONT);
+    }
+
     /// Waits until it ends, and takes it away. Its exit code, or none if a signal ended it or the host was first.
     pub(super) fn wait(&self) -> Option<i32> {
         self.status(WaitIdOptions::EXITED)

@@ -9,7 +9,7 @@ use crate::event::Exit;
 use crate::ids::ProcessId;
 use crate::process::actor::{Parts, actor};
 use crate::process::seam::{self, Started, TreeEvent};
-use crate::process::tree::{self, Signal, SpawnError, Tree, TreeSpec};
+use crate::process::tree::{self, Signal, SpawnError, Tree, TreeSpec, is_shortage};
 use crate::process::{Control, Limits, ProcessHandle};
 use crate::provider::{AgentSignal, Codec, StopLadder};
 
@@ -68,6 +68,7 @@ fn refused(error: &SpawnError) -> Error {
         SpawnError::NotFound { .. } => ErrorKind::ProgramNotFound,
         SpawnError::Directory { .. } => ErrorKind::CwdUnusable,
         SpawnError::GuardUnavailable { .. } => ErrorKind::ContainmentUnavailable,
+        SpawnError::System { source, .. } if is_shortage(source) => ErrorKind::Shortage,
         SpawnError::NotExecutable { .. } | SpawnError::System { .. } => ErrorKind::SpawnFailed,
     };
     match error.source() {

@@ -289,6 +289,24 @@ fn a_stopped_agent_can_be_killed() {
 }
 
 #[test]
+fn a_stopped_guard_still_ends_its_tree() {
+    alone(|runtime| {
+        let mut tree = spawn(runtime, shell("echo up; read line"));
+        runtime
+            .block_on(tree.stdout.read_exact(&mut [0; 3]))
+            .unwrap();
+        let guard: u32 = stat(tree.pid).unwrap()[1].parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(guard.cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+        while stat(guard).unwrap()[0] != "T" {
+            thread::yield_now();
+        }
+        tree.control.kill();
+        assert_eq!(exit_then_gone(runtime, tree).signal, Some(9));
+    });
+}
+
+#[test]
 fn an_unfinished_wait_for_an_event_loses_nothing() {
     alone(|runtime| {
         let mut tree = spawn(runtime, shell("read line; exit 5"));

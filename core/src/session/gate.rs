@@ -278,12 +278,15 @@ impl Gate {
 
     /// The actor is gone: whoever waits for a turn learns it, whatever happened.
     pub(crate) fn abandon(&self) {
-        let mut state = self.state.lock();
-        state.closed = true;
-        let running = state.running.take().map(|r| r.end);
-        let queued: Vec<_> = state.queue.drain(..).map(|w| w.end).collect();
-        for end in running.into_iter().chain(queued) {
-            let failure = Failure::new(ErrorKind::Closed, "the pool was dropped");
+        let ends: Vec<_> = {
+            let mut state = self.state.lock();
+            state.closed = true;
+            let running = state.running.take().map(|r| r.end);
+            let queued = state.queue.drain(..).map(|w| w.end);
+            running.into_iter().chain(queued).collect()
+        };
+        for end in ends {
+            let failure = Failure::new(ErrorKind::Closed, "the session is gone");
             end.send_replace(Some(End::Failed(failure, TurnResult::default())));
         }
     }

@@ -28,7 +28,7 @@ use crate::settings::Change;
 /// One conversation with an agent. It outlives the agent's processes.
 ///
 /// Clones are the same session. It is closed by [`close`](Self::close), or when the last clone and
-/// the last [`Turn`] of it are dropped. Every method may be called from any thread; none waits for
+/// the last [`Turn`] and [`Hold`] of it are dropped. Every method may be called from any thread; none waits for
 /// the agent unless it is `async`.
 #[derive(Clone)]
 pub struct Session {

@@ -51,7 +51,7 @@ pub(crate) fn start(launching: Launching<'_>) -> Result<ProcessHandle, Error> {
     let program = program(provider, options, &env);
     let cwd = options.cwd.clone();
     let lowest = pool_options.require_containment;
-    let timeouts = options.timeouts.unwrap_or(pool_options.timeouts);
+    let timeouts = options.timeouts.unwrap_or(pool_options.timeouts).bounded();
     Ok(process::start(ProcessSpec {
         id,
         plan: Box::new(move || {

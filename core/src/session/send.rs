@@ -141,7 +141,7 @@ impl SessionInner {
         let entry = Entry {
             tag: options.tag,
             message,
-            budget: options.budget,
+            budget: options.budget.bounded(),
         };
         let told = why.clone();
         let entered = self.shared.gate.enter(entry, queue, why, |turn, entry| {

@@ -5,6 +5,8 @@ use core::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use super::sys::{self, Fd, Pid, PollFd, SignalSet};
 
 const PR_SET_PDEATHSIG: c_int = 1;
+// The same on every architecture that Linux has today but MIPS and PA-RISC, where it has no effect.
+const SIGCONT: c_ulong = 18;
 const PR_SET_DUMPABLE: c_int = 4;
 const PR_SET_NAME: c_int = 15;
 const PR_SET_CHILD_SUBREAPER: c_int = 36;
@@ -57,6 +59,9 @@ pub(crate) fn isolate() -> Result<Prepared, i32> {
     if prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 {
         return Err(sys::errno());
     }
+    // A guard that somebody stopped could not see that the host is gone: its end lets it go on. The
+    // end of the host's thread that started it does the same, which harms nobody.
+    prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
     prctl(
         PR_SET_NAME,
         c"remuda-guard".as_ptr().addr() as c_ulong,

@@ -8,7 +8,7 @@ use crate::script::{Echo, Source, strip};
 
 /// Texts that agents put around or between prompts. They are context, not
 /// something that a user said.
-const WRAPPED: [&str; 18] = [
+const WRAPPED: [&str; 19] = [
     "<system-reminder>",
     "<environment_context>",
     "<turn_aborted>",
@@ -25,6 +25,7 @@ const WRAPPED: [&str; 18] = [
     "[Request interrupted by user",
     "Output token limit hit.",
     "(no content)",
+    "[Image: ",
     "This session is being continued from a previous conversation",
     "Another language model started to solve this problem",
 ];
@@ -38,6 +39,11 @@ pub(crate) struct Conversation {
     pub(crate) tools: Vec<OfferedTool>,
     /// The agent's own name for the conversation.
     pub(crate) id: String,
+    pub(crate) images: usize,
+    pub(crate) documents: usize,
+    pub(crate) effort: Option<String>,
+    pub(crate) thinking_budget: Option<u64>,
+    pub(crate) output_schema: bool,
 }
 
 /// One thing that was said.

@@ -40,6 +40,16 @@ pub struct ModelCall {
     pub index: usize,
     /// Names of the tools on offer.
     pub tools: Vec<String>,
+    /// How many images the whole conversation holds.
+    pub images: usize,
+    /// How many documents it holds.
+    pub documents: usize,
+    /// How hard the model shall think.
+    pub effort: Option<String>,
+    /// Tokens that it may think with.
+    pub thinking_budget: Option<u64>,
+    /// Whether its answer must fit a schema.
+    pub output_schema: bool,
 }
 
 /// The record that the server writes and the handle reads.

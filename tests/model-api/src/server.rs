@@ -132,6 +132,11 @@ fn model_call(conversation: &Conversation) -> ModelCall {
             .iter()
             .map(|tool| tool.name.clone())
             .collect(),
+        images: conversation.images,
+        documents: conversation.documents,
+        effort: conversation.effort.clone(),
+        thinking_budget: conversation.thinking_budget,
+        output_schema: conversation.output_schema,
     }
 }
 

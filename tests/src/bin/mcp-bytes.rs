@@ -1,52 +1,99 @@
-//! An MCP server over stdio with one tool, `make`, which gives as many bytes as it is asked for.
+//! An MCP server over stdio. Its tools: `make` gives as many bytes as it is asked for, `erase` is said to
+//! destroy something, and `ask` asks the user for a colour and gives the answer.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Lines, StdinLock, Write};
 
 use serde_json::{Value, json};
 
 fn main() -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    for line in std::io::stdin().lock().lines() {
+    let mut lines = std::io::stdin().lock().lines();
+    while let Some(line) = lines.next() {
         let Ok(message) = serde_json::from_str::<Value>(&line?) else {
             continue;
         };
-        // What has no id wants no answer.
-        let Some(id) = message.get("id") else {
+        // What has no id wants no answer, and what has no method is one.
+        let (Some(id), Some(method)) = (message.get("id"), message["method"].as_str()) else {
             continue;
         };
-        let answer = match answer(&message) {
+        let result = match method {
+            "tools/call" if message["params"]["name"] == "ask" => Some(ask(&mut lines)?),
+            _ => answer(method, &message["params"]),
+        };
+        write(&match result {
             Some(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
             None => json!({"jsonrpc": "2.0", "id": id,
                 "error": {"code": -32601, "message": "no such method"}}),
-        };
-        writeln!(out, "{answer}")?;
-        out.flush()?;
+        })?;
     }
     Ok(())
 }
 
-fn answer(message: &Value) -> Option<Value> {
-    match message["method"].as_str()? {
+fn write(message: &Value) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{message}")?;
+    out.flush()
+}
+
+/// Asks the user, and waits for the answer.
+fn ask(lines: &mut Lines<StdinLock<'_>>) -> std::io::Result<Value> {
+    let schema = json!({
+        "type": "object",
+        "properties": {"colour": {"type": "string", "enum": ["red", "blue"]}},
+        "required": ["colour"],
+    });
+    write(
+        &json!({"jsonrpc": "2.0", "id": "ask", "method": "elicitation/create",
+        "params": {"message": "Pick a colour", "requestedSchema": schema}}),
+    )?;
+    for line in lines {
+        let message: Value = serde_json::from_str(&line?).unwrap_or_default();
+        if message["id"] == "ask" {
+            return Ok(text(&message["result"].to_string()));
+        }
+    }
+    Ok(text("nobody answered"))
+}
+
+fn text(text: &str) -> Value {
+    json!({"content": [{"type": "text", "text": text}]})
+}
+
+fn answer(method: &str, params: &Value) -> Option<Value> {
+    match method {
         "initialize" => Some(json!({
-            "protocolVersion": message["params"]["protocolVersion"],
+            "protocolVersion": params["protocolVersion"],
             "capabilities": {"tools": {}},
             "serverInfo": {"name": "bytes", "version": "1"},
         })),
         "ping" => Some(json!({})),
-        "tools/list" => Some(json!({"tools": [{
-            "name": "make",
-            "description": "Gives so many bytes.",
-            "annotations": {"readOnlyHint": true},
-            "inputSchema": {
-                "type": "object",
-                "properties": {"bytes": {"type": "integer"}},
-                "required": ["bytes"],
+        "tools/list" => Some(json!({"tools": [
+            {
+                "name": "make",
+                "description": "Gives so many bytes.",
+                "annotations": {"readOnlyHint": true},
+                "inputSchema": {
+                    "type": "object",
+                    "properties": {"bytes": {"type": "integer"}},
+                    "required": ["bytes"],
+                },
             },
-        }]})),
+            {
+                "name": "ask",
+                "description": "Asks the user for a colour.",
+                "annotations": {"readOnlyHint": true},
+                "inputSchema": {"type": "object", "properties": {}},
+            },
+            {
+                "name": "erase",
+                "description": "Erases everything.",
+                "annotations": {"destructiveHint": true},
+                "inputSchema": {"type": "object", "properties": {}},
+            },
+        ]})),
+        "tools/call" if params["name"] == "erase" => Some(text("all erased")),
         "tools/call" => {
-            let bytes = message["params"]["arguments"]["bytes"].as_u64()?;
-            let text = "x".repeat(usize::try_from(bytes).ok()?);
-            Some(json!({"content": [{"type": "text", "text": text}]}))
+            let bytes = params["arguments"]["bytes"].as_u64()?;
+            Some(text(&"x".repeat(usize::try_from(bytes).ok()?)))
         }
         _ => None,
     }

@@ -99,7 +99,6 @@ impl Actor {
             pool_options: &self.parts.pool_options,
             lease: process_lease,
         });
-        self.parts.counters.process_started();
         let handle = match started {
             Ok(handle) => handle,
             Err(error) => return self.refuse_start(id, error),

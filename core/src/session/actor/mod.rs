@@ -88,18 +88,21 @@ struct Actor {
 impl Actor {
     async fn run(mut self, mut reports: mpsc::Receiver<(ProcessId, Report)>) {
         let mut alarm = Alarm::default();
-        let mut open = true;
+        let (mut open, mut hearing) = (true, true);
         while open {
             let log = Arc::clone(&self.parts.shared.log);
             alarm.set(self.parts.machine.deadline());
             // Cancel safe: `recv` loses nothing, `room` and the alarm only look.
             tokio::select! {
                 biased;
-                call = self.parts.inbox.recv() => match call {
-                    Some(call) => open = self.call(call),
-                    // Every handle is gone, which each of them says before it goes.
-                    None => open = self.close(CloseReason::Host, None),
-                },
+                call = self.parts.inbox.recv(), if hearing => {
+                    hearing = call.is_some();
+                    open = match call {
+                        Some(call) => self.call(call),
+                        // Every handle is gone, which each of them says before it goes.
+                        None => self.close(CloseReason::Host, None),
+                    };
+                }
                 Some((process, report)) = reports.recv(), if self.listening => {
                     open = self.report(process, report);
                 }
@@ -180,6 +183,9 @@ impl Actor {
 
     fn report(&mut self, process: ProcessId, report: Report) -> bool {
         let Report::Signals(signals) = report else {
+            if let Report::Spawned { .. } = &report {
+                self.parts.counters.process_started();
+            }
             if let Report::Gone { left } = &report {
                 self.processes.remove(&process);
                 self.left.extend_from_slice(left);

@@ -42,6 +42,9 @@ impl Machine {
     /// The agent is listened to again, or works on the host's turn from now on.
     pub(super) fn restart_clocks(&mut self, now: Instant) {
         self.active = now;
+        if let Some(process) = self.process.as_mut().filter(|p| !p.ready) {
+            process.since = now;
+        }
         self.restart_changes(now);
         self.restart_errands(now);
         if let Some(host) = &mut self.host
@@ -59,7 +62,8 @@ impl Machine {
         };
         if !process.ready {
             let start = (process.since + limits.start, Due::Start);
-            return budget.into_iter().chain([start]).min();
+            let start = (!self.paused).then_some(start);
+            return budget.into_iter().chain(start).min();
         }
         let interrupted = self.host.as_ref().and_then(|h| h.interrupted);
         let interrupted = interrupted.or(self.agent.as_ref().and_then(|a| a.tally.interrupted));

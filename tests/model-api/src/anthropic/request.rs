@@ -14,6 +14,9 @@ pub(crate) fn conversation(body: &Value) -> Conversation {
             .as_str()
             .unwrap_or_default()
             .to_owned(),
+        effort: body["output_config"]["effort"].as_str().map(str::to_owned),
+        thinking_budget: body["thinking"]["budget_tokens"].as_u64(),
+        output_schema: body["output_config"]["format"]["type"] == "json_schema",
         ..Conversation::default()
     };
     for tool in body["tools"].as_array().into_iter().flatten() {
@@ -55,6 +58,16 @@ fn say_block(made: &mut Conversation, role: &str, block: &Value) {
             let name = block["name"].as_str().unwrap_or_default();
             made.say(Role::Model, format!("{name} {}", block["input"]));
         }
+        "image" => made.images += 1,
+        "document" => {
+            made.documents += 1;
+            if let Some(text) = block["source"]["data"]
+                .as_str()
+                .filter(|_| block["source"]["type"] == "text")
+            {
+                made.say(Role::Context, text);
+            }
+        }
         "thinking" => made.say(Role::Model, block["thinking"].as_str().unwrap_or_default()),
         _ if role == "assistant" => made.say(Role::Model, ""),
         _ => {}
@@ -78,6 +91,22 @@ fn result_text(content: &Value) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn attachments_effort_and_budget_are_seen() {
+        let body = json!({
+            "output_config": {"effort": "high"},
+            "thinking": {"type": "enabled", "budget_tokens": 2000},
+            "messages": [{"role": "user", "content": [
+                {"type": "text", "text": "look"},
+                {"type": "image", "source": {}},
+                {"type": "document", "source": {}}]}],
+        });
+        let made = conversation(&body);
+        assert_eq!((made.images, made.documents, made.prompts()), (1, 1, 1));
+        assert_eq!(made.effort.as_deref(), Some("high"));
+        assert_eq!(made.thinking_budget, Some(2000));
+    }
 
     #[test]
     fn tool_results_and_reminders_are_no_prompts() {

@@ -14,6 +14,8 @@ pub(crate) fn conversation(body: &Value) -> Conversation {
             .as_str()
             .unwrap_or_default()
             .to_owned(),
+        effort: body["reasoning"]["effort"].as_str().map(str::to_owned),
+        output_schema: body["text"]["format"]["type"] == "json_schema",
         ..Conversation::default()
     };
     offer(&mut made.tools, &body["tools"], None);
@@ -71,6 +73,8 @@ fn read_message(made: &mut Conversation, item: &Value) {
         "user" => {
             let content = &item["content"];
             let parts = content.as_array().into_iter().flatten();
+            let is_image = |part: &&Value| part["type"] == "input_image";
+            made.images += parts.clone().filter(is_image).count();
             let texts = parts.filter_map(|part| part["text"].as_str());
             for text in content.as_str().into_iter().chain(texts) {
                 made.say(Role::of_user_text(text), text);
@@ -116,6 +120,23 @@ mod tests {
         assert_eq!(
             (made.prompt(), made.prompts(), made.call()),
             ("do it", 1, 1)
+        );
+    }
+
+    #[test]
+    fn images_effort_and_schema_are_seen() {
+        let body = json!({
+            "reasoning": {"effort": "high"},
+            "text": {"format": {"type": "json_schema"}},
+            "input": [{"type": "message", "role": "user", "content": [
+                {"type": "input_text", "text": "look"},
+                {"type": "input_image", "image_url": "data:"}]}],
+        });
+        let made = conversation(&body);
+        assert_eq!((made.images, made.prompts()), (1, 1));
+        assert_eq!(
+            (made.effort.as_deref(), made.output_schema),
+            (Some("high"), true)
         );
     }
 

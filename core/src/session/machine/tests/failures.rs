@@ -174,6 +174,21 @@ fn each_deadline_fails_with_its_own_kind() {
 }
 
 #[test]
+fn while_the_host_is_behind_no_process_starts_too_slowly() {
+    let mut bench = Bench::new(POLICY);
+    bench.send();
+    bench.step(Input::Granted(Given::Slot));
+    bench.step(Input::Paused(true));
+    bench.now += Duration::from_hours(1);
+    assert_eq!(bench.step(Input::Tick), [""; 0]);
+    bench.step(Input::Paused(false));
+    assert_eq!(
+        bench.machine.deadline(),
+        Some(bench.now + POLICY.timeouts.start)
+    );
+}
+
+#[test]
 fn while_the_host_is_behind_the_agent_cannot_be_silent() {
     let (mut bench, turn) = Bench::running(POLICY);
     bench.shows(turn, delta("a"));

@@ -1,0 +1,351 @@
+//! Turn control, with the real agents: what they may do is asked, and answered once.
+
+use std::time::Duration;
+
+use remuda::config::{PermissionMode, Requests, Timeouts};
+use remuda::event::{RawJson, RequestKind, Resolution, ResolvedBy};
+use remuda::request::{Action, Answer, Decision, Rule, Scope};
+use remuda::{AskError, Body, ErrorKind, Pool, SessionOptions};
+use remuda_tests::{
+    Real, answer, answered, closed, model, next_question, no, questions, settled, started,
+    with_real_agents, yes,
+};
+use serde_json::json;
+
+with_real_agents! {
+    a_command_runs_when_it_is_allowed
+    a_command_does_not_run_when_it_is_denied
+    a_denial_that_interrupts_ends_the_turn_alone
+    a_yes_for_the_session_is_not_asked_again
+    a_remembered_yes_is_not_asked_again_in_another_session
+    a_file_changes_when_it_is_allowed
+    a_file_does_not_change_when_it_is_denied
+    a_question_is_answered_once
+    a_question_that_nobody_answers_in_time_is_denied
+    without_a_handler_everything_is_denied_at_once
+    a_rule_answers_and_is_named
+    a_reader_is_denied_whatever_its_mode;
+    claude:
+    why_it_is_denied_reaches_the_model
+    another_command_runs_when_it_is_changed;
+    codex:
+    more_permissions_are_asked_for;
+    one_shot_claude:
+    a_command_runs_when_it_is_allowed
+    a_denial_that_interrupts_ends_the_turn_alone
+    a_yes_for_the_session_is_not_asked_again
+    a_remembered_yes_is_not_asked_again_in_another_session
+    another_command_runs_when_it_is_changed
+    a_file_changes_when_it_is_allowed
+    a_reader_is_denied_whatever_its_mode
+}
+
+async fn a_command_runs_when_it_is_allowed(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), "done"]));
+    let mut turn = session.send(prompt).expect("a turn");
+    let asked = next_question(&mut turn).await;
+    assert_eq!(asked.kind, RequestKind::CommandApproval);
+    assert!(asked.title.contains("touch made.txt"), "{asked:?}");
+    let open: Vec<_> = session
+        .snapshot()
+        .requests
+        .iter()
+        .map(|r| r.request)
+        .collect();
+    assert_eq!(open, [asked.id], "it stands in the snapshot");
+    assert!(!real.project().join("made.txt").exists(), "it waits");
+    session
+        .answer(asked.id, yes(Scope::Once))
+        .await
+        .expect("it is taken");
+    assert_eq!(turn.result().await.expect("a good end").text, "done");
+    assert!(real.project().join("made.txt").exists());
+    assert_eq!(session.snapshot().requests, []);
+    let events = closed(&session).await;
+    let allowed = (Resolution::Allowed, ResolvedBy::Host, None);
+    assert_eq!(settled(&events, asked.id), Some(allowed));
+}
+
+async fn a_command_does_not_run_when_it_is_denied(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), "as you wish"]));
+    let (asked, turn) = answered(&session, &prompt, no("Not this one.")).await;
+    assert_eq!(turn.result().await.expect("a good end").text, "as you wish");
+    assert!(!real.project().join("made.txt").exists());
+    let events = closed(&session).await;
+    let denied = (Resolution::Denied, ResolvedBy::Host, None);
+    assert_eq!(settled(&events, asked.id), Some(denied));
+}
+
+/// Codex is not told.
+async fn why_it_is_denied_reaches_the_model(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), {"echo": "result"}]));
+    let (_, turn) = answered(&session, &prompt, no("Not this one.")).await;
+    let said = turn.result().await.expect("a good end").text;
+    assert!(said.contains("Not this one."), "{said}");
+    closed(&session).await;
+}
+
+async fn another_command_runs_when_it_is_changed(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), "done"]));
+    let changed = Answer::Allow {
+        scope: Scope::Once,
+        input: Some(RawJson::from_text(
+            r#"{"command":"touch other.txt","description":"changed"}"#,
+        )),
+    };
+    let (asked, turn) = answered(&session, &prompt, changed).await;
+    assert!(asked.decisions.contains(&Decision::AllowChanged));
+    assert_eq!(turn.result().await.expect("a good end").text, "done");
+    assert!(!real.project().join("made.txt").exists());
+    assert!(real.project().join("other.txt").exists());
+    closed(&session).await;
+}
+
+async fn a_denial_that_interrupts_ends_the_turn_alone(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), "never said"]));
+    let stop = Answer::Deny {
+        message: "Stop.".to_owned(),
+        interrupt: true,
+    };
+    let (_, turn) = answered(&session, &prompt, stop).await;
+    let end = turn.result().await;
+    assert!(matches!(end, Err(AskError::Interrupted { .. })), "{end:?}");
+    assert!(!real.project().join("made.txt").exists());
+    assert_eq!(answer(&session, r#"MODEL:["on we go"]"#).await, "on we go");
+    let events = closed(&session).await;
+    assert_eq!(started(&events).len(), real.processes(2), "it stays");
+}
+
+async fn a_yes_for_the_session_is_not_asked_again(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let command = real.risky("touch made.txt");
+    let prompt = model(&json!([command, command, "done"]));
+    let (asked, turn) = answered(&session, &prompt, yes(Scope::Session)).await;
+    assert!(asked.decisions.contains(&Decision::AllowSession));
+    assert_eq!(turn.result().await.expect("a good end").text, "done");
+    assert!(real.project().join("made.txt").exists());
+    let events = closed(&session).await;
+    assert_eq!(questions(&events).len(), 1);
+    let good = |body: &Body| {
+        matches!(
+            body,
+            Body::ToolResult {
+                is_error: false,
+                ..
+            }
+        )
+    };
+    let good = events.iter().filter(|event| good(&event.body));
+    assert_eq!(good.count(), 2, "both ran");
+}
+
+async fn a_remembered_yes_is_not_asked_again_in_another_session(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let prompt = model(&json!([real.risky("touch made.txt"), "done"]));
+    let session = pool.open(real.answering()).expect("a session");
+    let (asked, turn) = answered(&session, &prompt, yes(Scope::Remember)).await;
+    assert!(asked.decisions.contains(&Decision::AllowRemember));
+    turn.result().await.expect("a good end");
+    closed(&session).await;
+    std::fs::remove_file(real.project().join("made.txt")).expect("it was made");
+
+    let session = pool.open(real.answering()).expect("a session");
+    assert_eq!(answer(&session, &prompt).await, "done");
+    assert!(real.project().join("made.txt").exists());
+    let events = closed(&session).await;
+    assert_eq!(questions(&events).len(), 0);
+}
+
+async fn a_file_changes_when_it_is_allowed(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.edit("made.txt", "made"), "done"]));
+    let (asked, turn) = answered(&session, &prompt, yes(Scope::Once)).await;
+    assert_eq!(asked.kind, RequestKind::FileChangeApproval);
+    assert!(asked.title.contains("made.txt"), "{asked:?}");
+    assert_eq!(turn.result().await.expect("a good end").text, "done");
+    let made = std::fs::read_to_string(real.project().join("made.txt"));
+    assert_eq!(made.expect("it is made").trim(), "made");
+    closed(&session).await;
+}
+
+async fn a_file_does_not_change_when_it_is_denied(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.edit("made.txt", "made"), "as you wish"]));
+    let (_, turn) = answered(&session, &prompt, no("Leave it.")).await;
+    assert_eq!(turn.result().await.expect("a good end").text, "as you wish");
+    assert!(!real.project().join("made.txt").exists());
+    closed(&session).await;
+}
+
+async fn a_question_is_answered_once(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), "done"]));
+    let mut turn = session.send(prompt).expect("a turn");
+    let asked = next_question(&mut turn).await;
+    // What the question does not take leaves it open.
+    let result = Answer::Result {
+        text: String::new(),
+        is_error: false,
+    };
+    let refused = session.answer(asked.id, result).await.expect_err("a no");
+    assert_eq!(refused.kind(), ErrorKind::InvalidArgument, "{refused}");
+    let first = session.answer(asked.id, yes(Scope::Once)).await;
+    first.expect("the first is taken");
+    let second = session.answer(asked.id, no("")).await.expect_err("late");
+    assert_eq!(second.kind(), ErrorKind::AlreadyAnswered);
+    assert!(second.to_string().contains("host"), "{second}");
+    assert_eq!(turn.result().await.expect("a good end").text, "done");
+    assert!(real.project().join("made.txt").exists());
+
+    let other = pool.open(real.answering()).expect("a session");
+    let stale = other.answer(asked.id, no("")).await.expect_err("not its");
+    assert_eq!(stale.kind(), ErrorKind::Stale);
+    closed(&other).await;
+    closed(&session).await;
+}
+
+async fn a_question_that_nobody_answers_in_time_is_denied(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let timeouts = Timeouts {
+        request: Duration::from_millis(100),
+        ..Timeouts::default()
+    };
+    let options = SessionOptions {
+        timeouts: Some(timeouts),
+        ..real.answering()
+    };
+    let session = pool.open(options).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), "as you wish"]));
+    assert_eq!(answer(&session, &prompt).await, "as you wish");
+    assert!(!real.project().join("made.txt").exists());
+    let events = closed(&session).await;
+    let denied = (Resolution::Denied, ResolvedBy::Deadline, None);
+    assert_eq!(settled(&events, questions(&events)[0].id), Some(denied));
+}
+
+async fn without_a_handler_everything_is_denied_at_once(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.asking()).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), "as you wish"]));
+    assert_eq!(answer(&session, &prompt).await, "as you wish");
+    assert!(!real.project().join("made.txt").exists());
+    let events = closed(&session).await;
+    let denied = (Resolution::Denied, ResolvedBy::NoHandler, None);
+    assert_eq!(settled(&events, questions(&events)[0].id), Some(denied));
+}
+
+fn rule(name: &str, action: Action, command: &str) -> Rule {
+    Rule {
+        name: name.to_owned(),
+        action,
+        tool: None,
+        command: Some(command.to_owned()),
+        path: None,
+        mcp_server: None,
+    }
+}
+
+async fn a_rule_answers_and_is_named(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let options = SessionOptions {
+        rules: vec![
+            rule("no-secrets", Action::Deny, "touch secret*"),
+            rule("touching", Action::Allow, "touch *"),
+        ],
+        // Rules need nobody.
+        requests: Requests::Deny,
+        ..real.answering()
+    };
+    let session = pool.open(options).expect("a session");
+    for file in ["made.txt", "secret.txt"] {
+        let prompt = model(&json!([real.risky(&format!("touch {file}")), "done"]));
+        assert_eq!(answer(&session, &prompt).await, "done");
+    }
+    assert!(real.project().join("made.txt").exists());
+    assert!(!real.project().join("secret.txt").exists());
+    let events = closed(&session).await;
+    let by_rule: Vec<_> = questions(&events)
+        .iter()
+        .map(|asked| settled(&events, asked.id))
+        .collect();
+    let rule = |resolution, name: &str| Some((resolution, ResolvedBy::Rule, Some(name.to_owned())));
+    let told = [
+        rule(Resolution::Allowed, "touching"),
+        rule(Resolution::Denied, "no-secrets"),
+    ];
+    assert_eq!(by_rule, told);
+}
+
+async fn a_reader_is_denied_whatever_its_mode(real: Real) {
+    let modes = [
+        PermissionMode::Default,
+        PermissionMode::AcceptEdits,
+        PermissionMode::BypassPermissions,
+    ];
+    for mode in modes {
+        let pool = Pool::new().expect("a pool");
+        let options = SessionOptions {
+            read_only: true,
+            ..real.answering_in(mode)
+        };
+        let session = pool.open(options).expect("a session");
+        for call in [real.risky("touch made.txt"), real.edit("made.txt", "made")] {
+            let prompt = model(&json!([call, "as you wish"]));
+            assert_eq!(answer(&session, &prompt).await, "as you wish");
+            assert!(!real.project().join("made.txt").exists(), "{mode:?}");
+        }
+        let events = closed(&session).await;
+        for asked in questions(&events) {
+            let by_rule = (
+                Resolution::Denied,
+                ResolvedBy::Rule,
+                Some("read_only".to_owned()),
+            );
+            assert_eq!(settled(&events, asked.id), Some(by_rule), "{asked:?}");
+        }
+    }
+}
+
+/// Codex alone has a tool for this, which its settings switch on.
+async fn more_permissions_are_asked_for(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let switch = ["--enable", "request_permissions_tool"];
+    let options = SessionOptions {
+        extra_args: switch.map(str::to_owned).to_vec(),
+        ..real.answering_in(PermissionMode::AcceptEdits)
+    };
+    let session = pool.open(options).expect("a session");
+    let place = real.project().join("../elsewhere");
+    std::fs::create_dir(&place).expect("a folder");
+    let place = place.canonicalize().expect("a folder");
+    let wish = json!({
+        "reason": "Need to write there",
+        "permissions": {"file_system": {"write": [place]}},
+    });
+    let prompt = model(&json!([
+        {"tool": "request_permissions", "input": wish},
+        {"echo": "result"},
+    ]));
+    for (answer, granted) in [(no(""), false), (yes(Scope::Once), true)] {
+        let (asked, turn) = answered(&session, &prompt, answer).await;
+        assert_eq!(asked.kind, RequestKind::PermissionEscalation);
+        assert!(asked.input.to_string().contains("elsewhere"), "{asked:?}");
+        let result = turn.result().await.expect("a good end").text;
+        assert_eq!(result.contains("elsewhere"), granted, "{result}");
+    }
+    closed(&session).await;
+}

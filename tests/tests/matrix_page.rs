@@ -1,0 +1,313 @@
+//! `docs/providers/matrix.md` is made from the table that the code uses; this test fails when it is
+//! stale. `REMUDA_UPDATE_DOCS=1 cargo test -p remuda-tests --test matrix_page` rewrites it.
+//!
+//! Every "yes" of it is driven by a test with the real agent: the table below names them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use remuda::config::Mode;
+use remuda::{Feature, Support, capabilities};
+use schemars::schema_for;
+
+const INTRODUCTION: &str = "# What each provider can do
+
+<!-- Made from the code. To rewrite it: REMUDA_UPDATE_DOCS=1 cargo test -p remuda-tests --test matrix_page -->
+
+`remuda::capabilities()` gives this table. *Warm* is a process that stays for later turns, *one-shot* one that serves a single
+turn. What an agent cannot do is refused with `unsupported` before anything is started. Settings that cannot be changed
+without a new process are changed by replacing it between two turns.
+
+Each \"yes\" is driven by a test with the real agent; `tests/tests/matrix_page.rs` names it.
+
+";
+
+/// The tests that drive a feature in warm processes, and those that do in one-shot ones.
+type Driven = (Feature, &'static [&'static str], &'static [&'static str]);
+
+const DRIVEN: &[Driven] = &[
+    (
+        Feature::Resume,
+        &["real_turns::a_conversation_goes_on_in_another_pool"],
+        &["real_turns::one_shot_turns_are_one_conversation"],
+    ),
+    (
+        Feature::Interrupt,
+        &["real_interrupts::an_interrupt_in_a_tool_ends_the_turn_alone"],
+        &["real_interrupts::an_interrupt_in_a_tool_ends_the_turn_alone"],
+    ),
+    (
+        Feature::Steer,
+        &[
+            "control_real_steering::a_message_joins_a_turn_in_its_tool",
+            "control_real_steering::a_message_joins_a_turn_in_its_text",
+        ],
+        &["control_real_steering::a_message_joins_a_turn_in_its_tool"],
+    ),
+    (
+        Feature::AgentTurns,
+        &[
+            "control_real_operations::a_conversation_is_compacted",
+            "real_background::background_work_keeps_the_process_and_ends_with_a_turn_of_the_agents_own",
+        ],
+        &[],
+    ),
+    (
+        Feature::Images,
+        &["control_real_messages::an_image_reaches_the_model"],
+        &["control_real_messages::an_image_reaches_the_model"],
+    ),
+    (
+        Feature::Documents,
+        &["control_real_messages::a_pdf_reaches_the_model"],
+        &["control_real_messages::a_pdf_reaches_the_model"],
+    ),
+    (
+        Feature::TextFiles,
+        &["control_real_messages::a_text_file_reaches_the_model"],
+        &["control_real_messages::a_text_file_reaches_the_model"],
+    ),
+    (
+        Feature::OutputSchema,
+        &["control_real_messages::an_answer_fits_its_schema"],
+        &["control_real_messages::an_answer_fits_its_schema"],
+    ),
+    (
+        Feature::HostTools,
+        &["control_real_tools::a_tool_of_the_host_gives_the_model_its_result"],
+        &["control_real_tools::a_tool_of_the_host_gives_the_model_its_result"],
+    ),
+    (
+        Feature::CommandApproval,
+        &["control_real_approvals::a_command_runs_when_it_is_allowed"],
+        &["control_real_approvals::a_command_runs_when_it_is_allowed"],
+    ),
+    (
+        Feature::FileChangeApproval,
+        &["control_real_approvals::a_file_changes_when_it_is_allowed"],
+        &["control_real_approvals::a_file_changes_when_it_is_allowed"],
+    ),
+    (
+        Feature::PermissionEscalation,
+        &["control_real_approvals::more_permissions_are_asked_for"],
+        &[],
+    ),
+    (
+        Feature::PlanApproval,
+        &["control_real_questions::a_plan_is_approved"],
+        &["control_real_questions::a_plan_is_approved"],
+    ),
+    (
+        Feature::UserQuestion,
+        &["control_real_questions::the_user_chooses"],
+        &["control_real_questions::the_user_chooses"],
+    ),
+    (
+        Feature::Elicitation,
+        &["control_real_questions::an_mcp_server_gets_what_it_asks_for"],
+        &["control_real_questions::an_mcp_server_gets_what_it_asks_for"],
+    ),
+    (
+        Feature::AllowSession,
+        &["control_real_approvals::a_yes_for_the_session_is_not_asked_again"],
+        &["control_real_approvals::a_yes_for_the_session_is_not_asked_again"],
+    ),
+    (
+        Feature::AllowRemember,
+        &["control_real_approvals::a_remembered_yes_is_not_asked_again_in_another_session"],
+        &["control_real_approvals::a_remembered_yes_is_not_asked_again_in_another_session"],
+    ),
+    (
+        Feature::AllowChanged,
+        &["control_real_approvals::another_command_runs_when_it_is_changed"],
+        &["control_real_approvals::another_command_runs_when_it_is_changed"],
+    ),
+    (
+        Feature::DenyInterrupt,
+        &["control_real_approvals::a_denial_that_interrupts_ends_the_turn_alone"],
+        &["control_real_approvals::a_denial_that_interrupts_ends_the_turn_alone"],
+    ),
+    (
+        Feature::ChangeModel,
+        &["control_real_switches::another_model_answers_from_now_on"],
+        &[],
+    ),
+    (
+        Feature::ChangeEffort,
+        &["control_real_switches::another_effort_holds_from_now_on"],
+        &[],
+    ),
+    (
+        Feature::ChangeThinkingBudget,
+        &["control_real_switches::another_thinking_budget_holds_from_now_on"],
+        &[],
+    ),
+    (
+        Feature::ChangePermissionMode,
+        &["control_real_switches::another_permission_mode_holds_from_now_on"],
+        &[],
+    ),
+    (
+        Feature::ChangeMcpServers,
+        &["control_real_switches::other_mcp_servers_are_there_from_now_on"],
+        &[],
+    ),
+    (
+        Feature::Compact,
+        &["control_real_operations::a_conversation_is_compacted"],
+        &[],
+    ),
+    (
+        Feature::ListModels,
+        &["control_real_operations::models_are_listed"],
+        &[],
+    ),
+    (
+        Feature::ListCommands,
+        &["control_real_operations::commands_are_listed"],
+        &[],
+    ),
+    (
+        Feature::McpStatus,
+        &["control_real_operations::mcp_servers_tell_their_state"],
+        &[],
+    ),
+    (
+        Feature::ContextUsage,
+        &["control_real_operations::the_context_tells_how_full_it_is"],
+        &[],
+    ),
+    (
+        Feature::Rewind,
+        &["control_real_operations::a_conversation_goes_back"],
+        &[],
+    ),
+    (
+        Feature::Fork,
+        &["control_real_operations::a_conversation_goes_on_twice"],
+        &[],
+    ),
+    (
+        Feature::ListTasks,
+        &["control_real_operations::background_commands_are_listed_and_one_is_ended"],
+        &[],
+    ),
+    (
+        Feature::StopTasks,
+        &[
+            "control_real_operations::background_commands_are_listed_and_one_is_ended",
+            "control_real_operations::background_commands_are_all_ended",
+        ],
+        &[],
+    ),
+];
+
+/// The lists of tests in `with_real_agents!`: for which providers, and in which kind of process.
+const LISTS: &[(&str, &[&str], Mode)] = &[
+    ("", &["claude", "codex"], Mode::Warm),
+    ("claude:", &["claude"], Mode::Warm),
+    ("codex:", &["codex"], Mode::Warm),
+    ("one_shot_claude:", &["claude"], Mode::OneShot),
+    ("one_shot_codex:", &["codex"], Mode::OneShot),
+];
+
+#[test]
+fn the_page_is_that_of_the_table() {
+    let table = capabilities();
+    let meanings = meanings();
+    let mut page = INTRODUCTION.to_owned();
+    page += "| feature | meaning |";
+    for provider in table.keys() {
+        let _ = write!(page, " {provider}, warm | {provider}, one-shot |");
+    }
+    let _ = writeln!(page, "\n|---|---|{}", "---|".repeat(2 * table.len()));
+    for feature in Feature::ALL {
+        let word = word(*feature);
+        let _ = write!(page, "| `{word}` | {} |", meanings[&word]);
+        for features in table.values() {
+            let Support { warm, one_shot } = features[feature];
+            let _ = write!(page, " {} | {} |", yes(warm), yes(one_shot));
+        }
+        page.push('\n');
+    }
+    remuda_tests::is_current("docs/providers/matrix.md", &page, "REMUDA_UPDATE_DOCS");
+}
+
+#[test]
+fn every_yes_is_driven_by_a_test_of_that_provider() {
+    let mut missing = Vec::new();
+    for (provider, features) in capabilities() {
+        for (feature, support) in features {
+            let (_, warm, one_shot) = driven(feature);
+            for (mode, tests) in [(Mode::Warm, warm), (Mode::OneShot, one_shot)] {
+                let drives = |test: &&str| runs(test).contains(&(provider, mode));
+                if support.in_mode(mode) && !tests.iter().any(drives) {
+                    missing.push(format!("{provider}: {feature:?} in {mode:?}"));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
+fn every_test_that_is_named_drives_a_yes() {
+    for (feature, warm, one_shot) in DRIVEN {
+        for (mode, tests) in [(Mode::Warm, warm), (Mode::OneShot, one_shot)] {
+            for test in *tests {
+                let runs = runs(test);
+                let drives = |(provider, features): (&str, BTreeMap<Feature, Support>)| {
+                    features[feature].in_mode(mode) && runs.contains(&(provider, mode))
+                };
+                let any = capabilities().into_iter().any(drives);
+                assert!(any, "{test} does not drive {feature:?} in {mode:?}");
+            }
+        }
+    }
+}
+
+fn driven(feature: Feature) -> &'static Driven {
+    let found = DRIVEN.iter().find(|(known, ..)| *known == feature);
+    found.unwrap_or_else(|| panic!("{feature:?} has no tests"))
+}
+
+/// For which provider and in which kinds of processes a test runs.
+fn runs(test: &str) -> Vec<(&'static str, Mode)> {
+    let (file, name) = test.split_once("::").expect("a file and a name");
+    let path = remuda_tests::root().join(format!("tests/tests/{file}.rs"));
+    let source = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{file}: {e}"));
+    let mut found = Vec::new();
+    let (_, lists) = source.split_once("with_real_agents! {").expect("lists");
+    let (lists, _) = lists.split_once('}').expect("their end");
+    for list in lists.split(';') {
+        let mut words = list.split_whitespace().peekable();
+        let head = words.next_if(|word| word.ends_with(':')).unwrap_or("");
+        if words.any(|listed| listed == name) {
+            let (_, providers, mode) = LISTS.iter().find(|l| l.0 == head).expect("a list");
+            found.extend(providers.iter().map(|provider| (*provider, *mode)));
+        }
+    }
+    assert!(!found.is_empty(), "{test} is in no list");
+    found
+}
+
+fn yes(is: bool) -> &'static str {
+    if is { "yes" } else { "no" }
+}
+
+/// A feature's word in JSON.
+fn word(feature: Feature) -> String {
+    let value = serde_json::to_value(feature).expect("JSON");
+    value.as_str().expect("a word").to_owned()
+}
+
+/// What each feature means.
+fn meanings() -> BTreeMap<String, String> {
+    let schema = schema_for!(Feature).to_value();
+    let words = schema["oneOf"].as_array().expect("words");
+    let meaning = |word: &serde_json::Value| {
+        let text = |member: &str| word[member].as_str().unwrap_or_default().to_owned();
+        (text("const"), text("description"))
+    };
+    words.iter().map(meaning).collect()
+}
