@@ -1,5 +1,6 @@
 //! Questions of agents: shown, answered once, and never left open.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,7 +123,7 @@ fn a_question_is_shown_stands_in_the_snapshot_and_is_answered_once() {
         for decision in [Decision::AllowOnce, Decision::Deny] {
             assert!(question.decisions.contains(&decision), "{question:?}");
         }
-        assert_eq!(session.snapshot().requests, [question.clone()]);
+        assert_eq!(session.snapshot().requests, from_ref(&question));
         session.answer(question.request, yes()).await.expect("open");
         let settled = resolved(&mut tape).await;
         assert_eq!(settled, (Resolution::Allowed, ResolvedBy::Host, None));
@@ -197,7 +198,7 @@ fn an_answer_to_no_question_is_stale_and_one_of_the_wrong_kind_leaves_it_open() 
         };
         let wrong = session.answer(question.request, result).await;
         assert_eq!(wrong.map_err(|e| e.kind()), Err(ErrorKind::InvalidArgument));
-        assert_eq!(session.snapshot().requests, [question.clone()]);
+        assert_eq!(session.snapshot().requests, from_ref(&question));
         session.answer(question.request, yes()).await.expect("open");
         turn.result().await.expect("it goes on");
         drop(other);
@@ -410,7 +411,7 @@ fn a_question_outlives_the_reader_that_saw_it() {
             .expect("a turn");
         let seen = opened(&mut first).await;
         drop(first);
-        assert_eq!(session.snapshot().requests, [seen.clone()]);
+        assert_eq!(session.snapshot().requests, from_ref(&seen));
         let mut second = Tape::of(&session);
         assert_eq!(opened(&mut second).await, seen);
         session.answer(seen.request, yes()).await.expect("open");

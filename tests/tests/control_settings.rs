@@ -1,6 +1,11 @@
 //! Settings that change while a session is open, operations, and the table that says what an agent
 //! can do.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks for some kinds of events"
+)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -220,7 +225,7 @@ fn an_operation_runs_in_the_warm_process_or_starts_one() {
 #[test]
 fn an_operation_that_the_agent_never_answers_fails() {
     isolated_async(async || {
-        for protocol in those_that(Feature::ListModels) {
+        for protocol in those_that(Feature::McpStatus) {
             let mute = Script::new().on(Trigger::Turn(1), [Action::Replies(ReplyMode::Drop)]);
             let scene = Scene::scripted(protocol, Pool::builder(), &mute);
             let session = scene.open_with(|options| {
@@ -229,7 +234,7 @@ fn an_operation_that_the_agent_never_answers_fails() {
             });
             let tape = Tape::of(&session);
             session.ask("hello").await.expect("an answer");
-            let mute = bounded("models", session.operate(Operation::ListModels {})).await;
+            let mute = bounded("servers", session.operate(Operation::McpStatus {})).await;
             let kind = mute.expect_err("nothing came").kind();
             assert_eq!(kind, ErrorKind::FirstOutputTimeout);
             end(scene, session, tape).await;
@@ -240,7 +245,7 @@ fn an_operation_that_the_agent_never_answers_fails() {
 #[test]
 fn an_operation_whose_process_dies_fails_and_the_session_goes_on() {
     isolated_async(async || {
-        for protocol in those_that(Feature::ListModels) {
+        for protocol in those_that(Feature::McpStatus) {
             let mute = Script::new()
                 .on(Trigger::Turn(1), [Action::Replies(ReplyMode::Drop)])
                 .in_process(1);
@@ -252,7 +257,7 @@ fn an_operation_whose_process_dies_fails_and_the_session_goes_on() {
             let Body::ProcessStarted { pid, .. } = started.body else {
                 panic!("{started:?}")
             };
-            let operation = session.operate(Operation::ListModels {});
+            let operation = session.operate(Operation::McpStatus {});
             let death = async { remuda_tests::kill(pid) };
             let (lost, ()) = bounded("both", async { tokio::join!(operation, death) }).await;
             assert_eq!(lost.map_err(|e| e.kind()), Err(ErrorKind::ProcessExit));

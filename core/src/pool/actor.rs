@@ -130,7 +130,7 @@ impl PoolActor {
                     self.close(session, by);
                 }
             }
-            PoolMessage::Closed { session, left } => self.closed(session, left),
+            PoolMessage::Closed { session, left } => self.closed(session, &left),
             PoolMessage::Request {
                 session,
                 want,
@@ -189,10 +189,10 @@ impl PoolActor {
         }
     }
 
-    fn closed(&mut self, session: SessionId, left: Vec<u32>) {
+    fn closed(&mut self, session: SessionId, left: &[u32]) {
         self.members.remove(&session);
         self.step(Input::Cancel(session));
-        self.left.extend_from_slice(&left);
+        self.left.extend_from_slice(left);
         if let Some(closing) = &mut self.closing {
             if left.is_empty() {
                 closing.report.closed.push(session);

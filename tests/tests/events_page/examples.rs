@@ -24,7 +24,7 @@ pub(crate) const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "process_stopped",
-        "When its tree is gone. It may come after the end of the turn that it served.",
+        "When its tree is gone. It may come after the end of the turn that it served, and for a process that was never ready.",
         r#"{"process":1,"reason":"failed","exit":{"code":null,"signal":9,"out_of_memory":false},"left":[]}"#,
     ),
     (
@@ -34,8 +34,8 @@ pub(crate) const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "recycled",
-        "Before the replaced process is stopped. No setting of this version causes it.",
-        r#"{"reason":"it served 200 turns"}"#,
+        "Between two turns, before the replaced process is stopped.",
+        r#"{"reason":"settings changed"}"#,
     ),
     (
         "downgraded",
@@ -53,8 +53,13 @@ pub(crate) const EXAMPLES: &[(&str, &str, &str)] = &[
         "{}",
     ),
     (
+        "settings_changed",
+        "When the host changed settings, and it is clear when they hold.",
+        r#"{"settings":["model"],"how":"live"}"#,
+    ),
+    (
         "turn_started",
-        "The first event of every turn. With `origin` `agent` the agent began it by itself.",
+        "The first event of every turn but those that waited. With `origin` `agent` the agent began it by itself.",
         r#"{"origin":"host","tag":7}"#,
     ),
     (
@@ -71,6 +76,16 @@ pub(crate) const EXAMPLES: &[(&str, &str, &str)] = &[
         "turn_interrupted",
         "One of the three ends: the host interrupted it.",
         r#"{"result":{"text":"","stop_reason":null,"usage":null,"cost":null,"model":null,"agent_turns":null,"duration_ms":640,"time_to_first_output_ms":75,"agent_duration_ms":null}}"#,
+    ),
+    (
+        "turn_queued",
+        "When a message waits. It then begins with `turn_started`, or ends without having begun.",
+        r#"{"position":0,"tag":8,"why":"no tool runs that it could follow"}"#,
+    ),
+    (
+        "steered",
+        "When the agent took a message into the running turn.",
+        r#"{"text":"Use the other branch.","tag":9}"#,
     ),
     (
         "text_delta",
@@ -145,12 +160,12 @@ pub(crate) const EXAMPLES: &[(&str, &str, &str)] = &[
     (
         "request_opened",
         "When the agent waits for an answer. `request_resolved` follows.",
-        r#"{"request":3,"kind":"command_approval","tool":"toolu_01","title":"rm -r build","raw":{"command":"rm -r build"}}"#,
+        r#"{"request":3,"kind":"command_approval","tool":"toolu_01","title":"rm -r build","decisions":["allow_once","deny"],"input":{"command":"rm -r build"},"deadline_unix_ms":1795167800000,"raw":{"command":"rm -r build"}}"#,
     ),
     (
         "request_resolved",
         "Exactly once for each `request_opened`.",
-        r#"{"request":3,"resolution":"denied","by":"no_handler"}"#,
+        r#"{"request":3,"resolution":"denied","by":"rule","rule":"no rm"}"#,
     ),
     (
         "gap",

@@ -95,14 +95,14 @@ impl Actor {
             // Cancel safe: `recv` loses nothing, `room` and the alarm only look.
             tokio::select! {
                 biased;
-                call = self.parts.inbox.recv(), if hearing => match call {
-                    Some(call) => open = self.call(call),
-                    // Every handle is gone, which each of them says before it goes.
-                    None => {
-                        hearing = false;
-                        open = self.close(CloseReason::Host, None);
-                    }
-                },
+                call = self.parts.inbox.recv(), if hearing => {
+                    hearing = call.is_some();
+                    open = match call {
+                        Some(call) => self.call(call),
+                        // Every handle is gone, which each of them says before it goes.
+                        None => self.close(CloseReason::Host, None),
+                    };
+                }
                 Some((process, report)) = reports.recv(), if self.listening => {
                     open = self.report(process, report);
                 }

@@ -153,7 +153,7 @@ fn write_everywhere(arguments: &[String]) -> i32 {
     let Some((agent, lines)) = arguments.split_first() else {
         return 0;
     };
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text = lines.join("\n") + "\n";
     let mut written = 0;
     // Its own streams lead nowhere.
     for inherited in (0..64).filter(|fd| is_channel(&format!("/proc/self/fd/{fd}"))) {
