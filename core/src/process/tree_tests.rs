@@ -159,10 +159,15 @@ fn a_record_finds_what_a_host_and_a_guard_left_that_were_killed_together() {
     alone(|_| {
         let register = tempdir().unwrap();
         let (mut host, guard, record) = start_host(register.path());
-        kill_process(guard, RawSignal::STOP).unwrap();
+        // A host that is stopped cannot sweep, and a guard that is stopped goes on when its host dies.
+        let stopped = Pid::from_raw(host.id().cast_signed()).unwrap();
+        kill_process(stopped, RawSignal::STOP).unwrap();
+        while stat(host.id()).unwrap()[0] != "T" {
+            thread::yield_now();
+        }
+        kill_process(guard, RawSignal::KILL).unwrap();
         host.kill().unwrap();
         host.wait().unwrap();
-        kill_process(guard, RawSignal::KILL).unwrap();
         waitpid(Some(guard), WaitOptions::empty()).unwrap();
         sweep(&TreeRecord {
             boot: "another".to_owned(),
