@@ -1,6 +1,6 @@
 //! Rules that answer approvals without asking.
 //!
-//! Values only: a subject goes in, a verdict comes out. Rules judge what the agent asks about; what
+//! A subject goes in, a verdict comes out; only links are looked up. Rules judge what the agent asks about; what
 //! the agent does without asking, because its own mode allows it, they never see.
 
 use std::path::{Component, Path, PathBuf};
@@ -20,13 +20,14 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
     /// The command, word by word: `git log *`. `*` within a word stands for any characters of that
-    /// word, a last word `*` for any further words. A command with several parts (`;`, `&&`, `|`,
-    /// substitutions, redirections) is matched only by a rule that denies or asks, if one of its
-    /// parts matches, and never by a rule that allows.
+    /// word, a last word `*` for any further words. A rule that allows matches only a command in
+    /// which nothing is quoted, expanded, redirected, chained or assigned. Another rule matches if
+    /// any part of the command line does, quotes and assignments aside; it is a net with holes, and
+    /// no sandbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// Where the files are that it is about. A rule that allows must match every one of them, another
-    /// rule any.
+    /// Where the files are that it is about, links followed. A rule that allows must match every one
+    /// of them, another rule any, or a change of files that the agent does not name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<Place>,
     /// The MCP server whose tool it is; `*` stands for any run of characters.
@@ -121,10 +122,12 @@ impl Rule {
 
     fn matches_command(&self, pattern: &str, command: &str) -> bool {
         match self.action {
-            Action::Allow => is_simple(command) && glob_words(pattern, command),
+            Action::Allow => is_simple(command) && glob_words(pattern, command.split([' ', '\t'])),
             Action::Ask | Action::Deny => {
-                let parts = command.split([';', '&', '|', '\n', '(', ')', '`']);
-                parts.chain([command]).any(|part| glob_words(pattern, part))
+                let plain: String = command.chars().filter(|c| !QUOTES.contains(c)).collect();
+                let mut parts = plain.split(SEPARATORS);
+                parts.any(|part| glob_words(pattern, without_prefix(part)))
+                    || glob_words(pattern, command.split_whitespace())
             }
         }
     }
@@ -133,23 +136,61 @@ impl Rule {
         let is_there = |path: &String| is_beneath(cwd, path) == (place == Place::InsideCwd);
         match self.action {
             Action::Allow => !subject.paths.is_empty() && subject.paths.iter().all(is_there),
+            // What changes files that nobody can name could be there.
+            Action::Ask | Action::Deny if subject.paths.is_empty() => {
+                subject.writes && subject.command.is_none()
+            }
             Action::Ask | Action::Deny => subject.paths.iter().any(is_there),
         }
     }
 }
 
-/// Whether a command is one program with its arguments, as far as a shell could see.
+/// What makes words of several, and is no part of them.
+const QUOTES: [char; 3] = ['\'', '"', '\\'];
+
+/// What separates the parts of a command line.
+const SEPARATORS: [char; 12] = [';', '&', '|', '\n', '\r', '(', ')', '`', '{', '}', '<', '>'];
+
+/// Words before a command that do not change which one it is.
+const PREFIXES: [&str; 16] = [
+    "!", "if", "then", "else", "elif", "do", "while", "until", "time", "exec", "command",
+    "builtin", "env", "nohup", "nice", "sudo",
+];
+
+/// Whether a command is one program with its arguments, as any shell would see it: nothing in it is
+/// quoted, expanded, redirected or commented out.
 fn is_simple(command: &str) -> bool {
-    !command.contains([
-        ';', '&', '|', '\n', '(', ')', '`', '$', '<', '>', '{', '}', '\\',
-    ])
+    command.chars().all(|c| {
+        let special = QUOTES.contains(&c) || SEPARATORS.contains(&c) || "$#~[]?!=".contains(c);
+        let odd_space = (c.is_whitespace() || c.is_control()) && c != ' ' && c != '\t';
+        !special && !odd_space
+    })
 }
 
-/// Whether a path, as written, stays beneath a folder. Links are not followed: an agent that can
-/// make one can already write there.
+/// The words of a part of a command line, from its program on.
+fn without_prefix(part: &str) -> impl Iterator<Item = &str> {
+    let skipped = |word: &&str| PREFIXES.contains(word) || word.contains('=');
+    part.split_whitespace().skip_while(skipped)
+}
+
+/// Whether a path stays beneath a folder, links followed as far as they are there. What a shell or an
+/// agent would expand is taken to be outside.
 fn is_beneath(folder: &Path, path: &str) -> bool {
+    if path.starts_with('~') || path.contains('$') {
+        return false;
+    }
+    let whole = folder.join(path);
+    // From a link on, `..` means another folder than the one it stands in.
+    if whole.components().any(|part| part == Component::ParentDir) {
+        return lexical(&whole).starts_with(folder) && real(&whole).starts_with(real(folder));
+    }
+    real(&whole).starts_with(real(folder))
+}
+
+/// The path without `.` and `..`, as written.
+fn lexical(path: &Path) -> PathBuf {
     let mut whole = PathBuf::new();
-    for part in folder.join(path).components() {
+    for part in path.components() {
         match part {
             Component::ParentDir => {
                 whole.pop();
@@ -158,12 +199,27 @@ fn is_beneath(folder: &Path, path: &str) -> bool {
             Component::Prefix(_) | Component::RootDir | Component::Normal(_) => whole.push(part),
         }
     }
-    whole.starts_with(folder)
+    whole
+}
+
+/// The path with the links of what is there followed; what is not there yet stays as written.
+fn real(path: &Path) -> PathBuf {
+    let there = path.ancestors().find_map(|above| {
+        let real = std::fs::canonicalize(above).ok()?;
+        Some((above, real))
+    });
+    match there {
+        Some((above, real)) => match path.strip_prefix(above) {
+            Ok(rest) => lexical(&real.join(rest)),
+            Err(_) => lexical(path),
+        },
+        None => lexical(path),
+    }
 }
 
 /// Matches word by word; a last word `*` stands for any further words, none included.
-fn glob_words(pattern: &str, command: &str) -> bool {
-    let mut words = command.split_whitespace();
+fn glob_words<'a>(pattern: &str, words: impl IntoIterator<Item = &'a str>) -> bool {
+    let mut words = words.into_iter().filter(|word| !word.is_empty());
     let mut patterns = pattern.split_whitespace().peekable();
     while let Some(pattern) = patterns.next() {
         if pattern == "*" && patterns.peek().is_none() {
@@ -255,6 +311,10 @@ mod tests {
             "git log > /etc/passwd",
             "git log\nrm x",
             "git log & rm x",
+            "git log # x",
+            "git log 'a b'",
+            "git log \u{a0}x",
+            "git log ~/x",
         ] {
             assert!(!command(Action::Allow, "git log *", trick), "{trick}");
         }
@@ -262,7 +322,19 @@ mod tests {
 
     #[test]
     fn a_command_is_denied_by_any_of_its_parts() {
-        for trick in ["ls; rm -rf /", "true && rm x", "echo $(rm x)", "rm x"] {
+        for trick in [
+            "ls; rm -rf /",
+            "true && rm x",
+            "echo $(rm x)",
+            "rm x",
+            "'rm' -rf x",
+            "\\rm x",
+            "{ rm x; }",
+            "if true; then rm x; fi",
+            "X=1 rm x",
+            "! rm x",
+            "sudo rm x",
+        ] {
             assert!(command(Action::Deny, "rm *", trick), "{trick}");
         }
         assert!(!command(Action::Deny, "rm *", "echo rm"));
@@ -299,6 +371,35 @@ mod tests {
             &["a", "/etc/passwd"]
         ));
         assert!(!decide_place(Action::Deny, Place::OutsideCwd, &["a"]));
+        assert!(!decide_place(Action::Allow, inside, &["~/x"]));
+    }
+
+    #[test]
+    fn a_link_out_of_the_folder_leads_out_of_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let inside = folder.path().join("cwd");
+        std::fs::create_dir(&inside).expect("a folder");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(folder.path(), inside.join("link")).expect("a link");
+        assert!(is_beneath(&inside, "new/file"));
+        assert!(!is_beneath(&inside, "../file"));
+        #[cfg(unix)]
+        for out in ["link/file", "link/new/file", "link/../file"] {
+            assert!(!is_beneath(&inside, out), "{out}");
+        }
+    }
+
+    #[test]
+    fn a_change_of_files_that_nobody_names_is_denied_wherever_it_may_be() {
+        let deny = Rule {
+            path: Some(Place::OutsideCwd),
+            ..rule(Action::Deny)
+        };
+        let subject = Subject {
+            writes: true,
+            ..Subject::default()
+        };
+        assert!(decide(&[deny], false, Path::new("/w"), &subject).is_some());
     }
 
     #[test]

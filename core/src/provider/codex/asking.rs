@@ -261,14 +261,20 @@ impl Asking<'_> {
     }
 }
 
-/// The paths in a wish for more permissions.
+/// The paths in a wish for more permissions. None where it wishes for anything else beside them: a yes
+/// grants the whole wish, so a rule about paths must not decide it.
 fn wanted_paths(profile: &Value) -> Vec<String> {
     let files = &profile["fileSystem"];
+    let other = |(name, wish): (&String, &Value)| name != "fileSystem" && !wish.is_null();
+    let entries = || files["entries"].as_array().into_iter().flatten();
+    let unnamed = |entry: &Value| !entry["path"]["path"].is_string();
+    if profile.as_object().is_some_and(|p| p.iter().any(other)) || entries().any(unnamed) {
+        return Vec::new();
+    }
     let named = ["read", "write"]
         .into_iter()
         .flat_map(|list| files[list].as_array().into_iter().flatten());
-    let entries = files["entries"].as_array().into_iter().flatten();
-    let entries = entries.map(|entry| &entry["path"]["path"]);
+    let entries = entries().map(|entry| &entry["path"]["path"]);
     let mut paths: Vec<String> = Vec::new();
     for path in named.chain(entries).filter_map(Value::as_str) {
         if !paths.iter().any(|known| known == path) {

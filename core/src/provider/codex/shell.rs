@@ -7,7 +7,11 @@ pub(super) fn inner_command(shown: &str) -> String {
     let [shell, flag, command] = words.as_slice() else {
         return shown.to_owned();
     };
-    let name = shell.rsplit('/').next().unwrap_or_default();
+    // A shell of another folder may be no shell at all.
+    let name = ["/bin/", "/usr/bin/", "/usr/local/bin/"]
+        .iter()
+        .find_map(|folder| shell.strip_prefix(folder))
+        .unwrap_or(shell);
     let is_shell = matches!(name, "bash" | "sh" | "zsh" | "dash" | "ksh");
     if is_shell && matches!(flag.as_str(), "-c" | "-lc") {
         command.clone()

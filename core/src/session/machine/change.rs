@@ -111,7 +111,10 @@ impl Machine {
         self.host.is_none()
             && self.agent.is_none()
             && self.errands.is_empty()
-            && self.process.as_ref().is_some_and(|p| p.ready)
+            && self
+                .process
+                .as_ref()
+                .is_some_and(|p| p.ready && p.background == 0)
     }
 }
 

@@ -44,7 +44,7 @@ impl Machine {
             // The gate refuses these; a turn that slipped through still has its end.
             return self.end_host_failed(now, closed_failure(), out);
         }
-        self.drop_ended(out);
+        self.drop_ended(now, out);
         match &self.process {
             Some(process) if process.ready => self.ask(now, out),
             Some(_) => {}

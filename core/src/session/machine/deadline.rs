@@ -73,9 +73,11 @@ impl Machine {
         let change = change.map(|at| (at + limits.first_sign, Due::Change));
         let errand = self.errand_asked();
         let errand = errand.map(|at| (at + limits.first_output, Due::Operation));
-        let patience = self.patience().into_iter().chain(change).chain(errand);
+        let patience = self.patience().into_iter().chain(change);
         let patience = patience.filter(|_| !self.paused);
-        let others = request.into_iter().chain(budget).chain(patience);
+        // Whoever waits for an operation may be the one who does not read.
+        let others = request.into_iter().chain(budget).chain(errand);
+        let others = others.chain(patience);
         grace.into_iter().chain(others).min()
     }
 
@@ -164,8 +166,20 @@ impl Machine {
     /// The agent did not end the turn after the interrupt: it ends without the agent, and the
     /// process, which cannot be trusted with another turn, goes.
     fn expire_grace(&mut self, now: Instant, out: &mut Vec<Effect>) {
-        self.end_host_interrupted(now, out);
+        let meant = self.host.as_ref().is_some_and(|h| h.interrupted.is_some());
+        if meant {
+            self.end_host_interrupted(now, out);
+        }
         self.end_agent_interrupted(now, out);
         self.release(StopReason::Interrupted, Stop::Kill, out);
+        // The host's turn stood behind the agent's own, which did not end.
+        if self.may_retry() {
+            if let Some(host) = &mut self.host {
+                host.retried = true;
+            }
+            return self.acquire(self.mode, out);
+        }
+        let failure = Failure::new(ErrorKind::ProcessExit, "the process was replaced");
+        self.end_host_failed(now, failure, out);
     }
 }

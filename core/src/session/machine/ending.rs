@@ -38,9 +38,11 @@ impl Machine {
     }
 
     /// Lets go of a process that ended by itself between turns, or that cannot be heard any more.
-    pub(super) fn drop_ended(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn drop_ended(&mut self, now: Instant, out: &mut Vec<Effect>) {
         let ended = |p: &Process| p.exit.is_some() || p.output_closed;
         if self.process.as_ref().is_some_and(ended) {
+            let failure = Failure::new(ErrorKind::ProcessExit, "the process ended");
+            self.end_agent_failed(now, failure, out);
             self.release(StopReason::Exited, Stop::Gently { by: None }, out);
         }
     }
@@ -213,6 +215,7 @@ impl Machine {
     pub(super) fn drop_unwanted(&mut self, out: &mut Vec<Effect>) {
         let unwanted = |p: &Process| p.mode == Mode::OneShot && p.ready;
         if self.host.is_none()
+            && self.agent.is_none()
             && self.errands.is_empty()
             && self.process.as_ref().is_some_and(unwanted)
         {

@@ -158,7 +158,7 @@ impl Machine {
     }
 
     /// Only a turn of which the agent had shown no sign is sent again, and only once.
-    fn may_retry(&self) -> bool {
+    pub(super) fn may_retry(&self) -> bool {
         self.is_unsigned() && self.host.as_ref().is_some_and(|host| !host.retried)
     }
 

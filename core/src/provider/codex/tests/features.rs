@@ -42,7 +42,7 @@ const TESTS: &[(Feature, &str)] = &[
     ),
     (
         Feature::PermissionEscalation,
-        "questions: a_wish_for_permissions",
+        "questions: a_wish_for_more_than_files",
     ),
     (
         Feature::UserQuestion,
