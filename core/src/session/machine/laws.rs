@@ -425,6 +425,10 @@ impl World {
             self.carry_out(effect);
         }
         assert_eq!(self.machine.is_deaf(), self.current().is_none());
+        assert!(
+            self.machine.process.is_some() || self.machine.agent.is_none(),
+            "an agent's turn outlived its process"
+        );
     }
 
     fn current(&self) -> Option<ProcessId> {

@@ -3,6 +3,43 @@
 use super::*;
 
 #[test]
+fn an_agents_turn_that_does_not_end_costs_the_hosts_turn_behind_it_nothing() {
+    let mut bench = Bench::idle(POLICY);
+    bench.says(TurnRef::Agent(1), SignalBody::AgentTurn);
+    let agent = bench.shown.last().and_then(|(turn, _)| *turn);
+    let (turn, _) = bench.send();
+    bench.step(Input::Interrupt {
+        turn: agent.expect("the agent's turn has an id"),
+        keep_commands: false,
+    });
+    bench.now += POLICY.timeouts.interrupt_grace;
+    assert_eq!(
+        bench.step(Input::Tick),
+        ["kill", "free slot", "acquire Warm"]
+    );
+    bench.gone();
+    bench.step(Input::Granted(Given::Slot));
+    bench.ready();
+    assert_eq!(bench.ends(turn, Outcome::Completed), ["idle"]);
+    assert_eq!(bench.last().kind(), EventKind::TurnCompleted);
+    assert!(!bench.kinds().contains(&EventKind::Downgraded));
+}
+
+#[test]
+fn an_agents_turn_ends_with_the_process_that_is_found_dead() {
+    let mut bench = Bench::idle(POLICY);
+    bench.says(TurnRef::Agent(1), SignalBody::AgentTurn);
+    let exited = Report::Exited {
+        exit: Exit::default(),
+        stderr: String::new(),
+    };
+    bench.step(Input::Report(bench.current(), exited));
+    assert_eq!(bench.send().1, ["stop", "free slot", "acquire Warm"]);
+    let ends = bench.kinds().iter().filter(|k| k.is_turn_end()).count();
+    assert_eq!(ends, 2, "the first turn and the agent's");
+}
+
+#[test]
 fn an_interrupt_ends_the_turn_as_interrupted_and_the_process_stays() {
     let (mut bench, turn) = Bench::running(POLICY);
     assert_eq!(
