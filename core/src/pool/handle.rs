@@ -89,6 +89,7 @@ impl Pool {
     pub fn with_options(options: PoolOptions) -> Result<Self, Error> {
         options.check()?;
         let runtime = runtime(options.threads)?;
+        // Bounded by those who send: see `PoolLink`.
         let (sender, inbox) = mpsc::unbounded_channel();
         let gauges = Arc::<Gauges>::default();
         let bounds = Bounds {
@@ -162,6 +163,7 @@ impl Pool {
             provider: options.provider.clone(),
         };
         shared.log.append([(None, opened)]);
+        // Bounded by those who send: see `Call`.
         let (inbox, messages) = mpsc::unbounded_channel();
         let options = Arc::new(options);
         let _ = inner.actor.send(PoolMessage::Opened {

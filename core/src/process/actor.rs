@@ -43,6 +43,8 @@ pub(super) fn actor<C: Control>(
     parts: Parts,
     spawn: impl Future<Output = Result<Started<C>, Error>> + Send,
 ) -> (ProcessHandle, impl Future<Output = ()> + Send) {
+    // Bounded by those who send: a session answers what the agent asks, and what it reads of that is
+    // bounded by the queue of its reports.
     let (sender, commands) = mpsc::unbounded_channel();
     let tail = Arc::new(StderrTail::default());
     let handle = ProcessHandle {

@@ -60,6 +60,7 @@ impl Writer {
     /// Starts writing. `patience` is how long the agent may accept not a single byte; it takes up
     /// to twice that to be sure.
     pub(super) fn start(stdin: UnixStream, patience: Duration) -> Self {
+        // Bounded in bytes by `queued`.
         let (queue, messages) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn(write_all(stdin, messages, Arc::clone(&queued), patience));
