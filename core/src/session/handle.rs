@@ -151,7 +151,9 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Self::send); [`ErrorKind::TurnInProgress`] also when the queue is full.
+    /// Those of [`send`](Self::send); [`ErrorKind::TurnInProgress`] also when the queue is full;
+    /// [`ErrorKind::FirstOutputTimeout`] when the agent does not say whether a message joined a turn
+    /// that is over: it is not sent again.
     pub async fn send_with(
         &self,
         message: impl Into<Message>,

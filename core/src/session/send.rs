@@ -184,7 +184,14 @@ impl SessionInner {
         self.inbox
             .send(call)
             .map_err(|_| Error::closed("session"))?;
-        match outcome.await.map_err(|_| Error::closed("session"))? {
+        let lost = |_| {
+            if self.shared.gate.is_closed() {
+                return Error::closed("session");
+            }
+            let message = "the agent does not say whether the message joined the turn";
+            Error::new(ErrorKind::FirstOutputTimeout, message)
+        };
+        match outcome.await.map_err(lost)? {
             Ok(into) => Ok(Sent::Steered { into }),
             Err(why) => self.enter(message, options, true, Some(why)),
         }

@@ -48,6 +48,7 @@ impl Actor {
             Effect::Operated { number, outcome } => {
                 self.replies.operated(number, outcome);
             }
+            Effect::SteerLost { steer } => drop(self.replies.steers.remove(&steer)),
             Effect::SteerDone {
                 steer,
                 outcome,

@@ -19,6 +19,7 @@ enum Due {
     Request,
     Budget,
     Change,
+    Steer,
     Operation,
     FirstSign,
     FirstOutput,
@@ -73,7 +74,9 @@ impl Machine {
         let change = change.map(|at| (at + limits.first_sign, Due::Change));
         let errand = self.errand_asked();
         let errand = errand.map(|at| (at + limits.first_output, Due::Operation));
-        let patience = self.patience().into_iter().chain(change);
+        let steer = self.steer_waits_until(limits.first_sign);
+        let steer = steer.map(|at| (at, Due::Steer));
+        let patience = self.patience().into_iter().chain(change).chain(steer);
         let patience = patience.filter(|_| !self.paused);
         // Whoever waits for an operation may be the one who does not read.
         let others = request.into_iter().chain(budget).chain(errand);
@@ -138,6 +141,7 @@ impl Machine {
             Due::Grace => return self.expire_grace(now, out),
             Due::Request => return self.expire_requests(now, out),
             Due::Change => return self.expire_changes(out),
+            Due::Steer => return self.expire_steers(out),
             Due::Operation => {
                 let by = now.checked_sub(limits.first_output).unwrap_or(now);
                 return self.expire_errands(by, out);

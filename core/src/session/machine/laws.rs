@@ -483,7 +483,9 @@ impl World {
             Effect::Busy => assert!(std::mem::take(&mut self.idle)),
             Effect::Show(turn, body) => self.look(turn, &body),
             Effect::Closed => self.closed += 1,
-            Effect::SteerDone { steer, .. } => assert!(self.steers.remove(&steer)),
+            Effect::SteerLost { steer } | Effect::SteerDone { steer, .. } => {
+                assert!(self.steers.remove(&steer));
+            }
             Effect::ChangeDone { number, .. } => assert!(self.changes.remove(&number)),
             Effect::Operated { number, .. } => assert!(self.operations.remove(&number)),
             Effect::StartDone

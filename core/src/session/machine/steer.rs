@@ -1,6 +1,7 @@
 //! Messages that join the running turn.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::{Effect, Machine, ONLY, Stage};
 use crate::message::Message;
@@ -46,6 +47,25 @@ impl Machine {
                 over,
             });
         }
+    }
+
+    /// When nobody waits any longer for the agent to say whether a message joined a turn that is over.
+    pub(super) fn steer_waits_until(&self, limit: Duration) -> Option<Instant> {
+        let running = self.host.as_ref().map(|h| h.tally.id);
+        let over = self.steers.values().any(|turn| Some(*turn) != running);
+        over.then(|| self.active + limit)
+    }
+
+    /// The agent never said it. Whether it has the message nobody knows, so it is not sent again.
+    pub(super) fn expire_steers(&mut self, out: &mut Vec<Effect>) {
+        let running = self.host.as_ref().map(|h| h.tally.id);
+        self.steers.retain(|steer, turn| {
+            let kept = Some(*turn) == running;
+            if !kept {
+                out.push(Effect::SteerLost { steer: *steer });
+            }
+            kept
+        });
     }
 
     /// The process is gone, and whatever it had not said it never will.

@@ -64,6 +64,16 @@ fn a_message_joins_the_running_turn_when_the_agent_says_so() {
 }
 
 #[test]
+fn nobody_waits_for_ever_to_learn_whether_a_message_joined() {
+    let (mut bench, turn) = Bench::running(POLICY);
+    bench.steers();
+    bench.ends(turn, Outcome::Completed);
+    bench.now += POLICY.timeouts.first_sign;
+    assert_eq!(bench.step(Input::Tick), ["steer lost"]);
+    assert_eq!(bench.machine.deadline(), None);
+}
+
+#[test]
 fn a_message_that_cannot_join_learns_why() {
     let mut bench = Bench::idle(POLICY);
     assert_eq!(bench.steers(), ["not steered: no turn runs"]);

@@ -112,6 +112,7 @@ impl Bench {
                     Err(error) => format!("refused {}", error.kind()),
                 },
                 Effect::ChangeDone { how, .. } => format!("changed {how:?}"),
+                Effect::SteerLost { .. } => "steer lost".into(),
                 Effect::SteerDone { outcome, over, .. } => match outcome {
                     Ok(_) if over => "steered too late".into(),
                     Ok(_) => "steered".into(),
