@@ -163,10 +163,10 @@ pub(crate) enum Effect {
     Answered(Result<(), Error>),
     /// Answer the change.
     ChangeDone { number: u64, how: Changed },
+    /// Answer the message that was to join: nobody knows whether it did.
+    SteerLost { steer: u64 },
     /// Answer the message that was to join: the turn that it joined, or why it did not. `over`: that
     /// turn has its end already.
-    SteerLost { steer: u64 },
-    /// Answer the message that was to join the running turn.
     SteerDone {
         steer: u64,
         outcome: Result<TurnId, String>,
