@@ -142,7 +142,15 @@ impl Codec for Exec {
         if let Some(error) = lost {
             let code = ErrorKind::ResumeFailed;
             let message = one_line(error);
-            self.end(Outcome::Failed { code, message }, None, out);
+            match (self.turn, self.conversation) {
+                (Some(_), _) => self.end(Outcome::Failed { code, message }, None, out),
+                // It ended before it was given the turn.
+                (None, Some(conversation)) => {
+                    let refused = SignalBody::Refused { code, message };
+                    out.signal(conversation, TurnRef::None, refused);
+                }
+                (None, None) => {}
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::play::Player;
 use crate::config::Mode;
 use crate::error::ErrorKind;
 use crate::ids::TurnId;
-use crate::provider::{AgentSignal, Conversation, Outcome, Request, TurnRef};
+use crate::provider::{AgentSignal, Conversation, Outcome, Request, SignalBody, TurnRef};
 
 #[test]
 fn an_interrupt_waits_until_the_turn_has_started() {
@@ -184,6 +184,24 @@ fn a_one_shot_process_that_says_nothing_leaves_its_end_to_core() {
     player.end_of_output();
     player.last_words("Error: out of luck");
     assert_eq!(ends(&player), []);
+}
+
+#[test]
+fn a_one_shot_process_that_lost_its_thread_before_it_had_the_turn_refuses() {
+    let mut player = Player::new(Mode::OneShot);
+    player.open(options(), Some("R"));
+    player.end_of_output();
+    player.last_words("Error: thread/resume failed: no rollout found for thread id R");
+    let refused = player.signals.iter().any(|signal| {
+        matches!(
+            signal.body,
+            SignalBody::Refused {
+                code: ErrorKind::ResumeFailed,
+                ..
+            }
+        )
+    });
+    assert!(refused);
 }
 
 #[test]
