@@ -76,11 +76,11 @@ impl Machine {
         let errand = errand.map(|at| (at + limits.first_output, Due::Operation));
         let steer = self.steer_waits_until(limits.first_sign);
         let steer = steer.map(|at| (at, Due::Steer));
-        let patience = self.patience().into_iter().chain(change).chain(steer);
+        let patience = self.patience().into_iter().chain(steer);
         let patience = patience.filter(|_| !self.paused);
-        // Whoever waits for an operation may be the one who does not read.
-        let others = request.into_iter().chain(budget).chain(errand);
-        let others = others.chain(patience);
+        // Whoever waits for a change or an operation may be the one who does not read.
+        let others = request.into_iter().chain(budget).chain(change);
+        let others = others.chain(errand).chain(patience);
         grace.into_iter().chain(others).min()
     }
 
