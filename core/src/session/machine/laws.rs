@@ -369,7 +369,8 @@ impl World {
             }
             Says::Used(n) => {
                 let usage = crate::event::Usage::default();
-                (host(*n)?, SignalBody::Show(Body::Usage { usage }))
+                let parent = None;
+                (host(*n)?, SignalBody::Show(Body::Usage { usage, parent }))
             }
             Says::Ends(n, outcome) => {
                 let message = "no".to_owned();
@@ -548,6 +549,10 @@ proptest! {
                 world.step(input);
             }
         }
+        // Nobody waits for an agent for ever to hear of a change, also while the host is behind.
+        world.now += Duration::from_hours(1);
+        world.step(Input::Tick);
+        prop_assert!(world.changes.is_empty());
         // When the host closes and every tree is gone, the session is closed.
         world.step(Input::Close { reason: CloseReason::Host, by: None });
         for process in world.processes.clone() {

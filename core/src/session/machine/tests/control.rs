@@ -51,6 +51,7 @@ fn used(output_tokens: u64) -> Body {
             output_tokens,
             ..Usage::default()
         },
+        parent: None,
     }
 }
 
@@ -120,6 +121,28 @@ fn an_agent_turn_more_than_allowed_is_seen_when_the_model_speaks_again() {
 }
 
 #[test]
+fn sub_agents_use_tokens_of_the_turn_and_none_of_its_agent_turns() {
+    let mut bench = Bench::idle(POLICY);
+    let turn = bench.send_with(Budget {
+        max_agent_turns: Some(1),
+        max_tokens: Some(100),
+        ..Budget::default()
+    });
+    let of_child = |output_tokens| Body::Usage {
+        usage: Usage {
+            output_tokens,
+            ..Usage::default()
+        },
+        parent: Some("task".into()),
+    };
+    bench.shows(turn, used(1));
+    for tokens in [50, 99] {
+        assert_eq!(bench.shows(turn, of_child(tokens)), [""; 0]);
+    }
+    assert_eq!(bench.shows(turn, of_child(100)), ["ask interrupt"]);
+}
+
+#[test]
 fn a_turn_that_the_host_interrupted_does_not_fail_for_its_budget() {
     let mut bench = Bench::idle(POLICY);
     let turn = bench.send_with(Budget {
@@ -143,6 +166,17 @@ fn a_change_that_the_agent_does_not_answer_replaces_its_process() {
     let mut bench = Bench::idle(POLICY);
     bench.changes(true);
     bench.now += POLICY.timeouts.first_sign;
+    let names = ["changed Recycled", "stop", "free slot"];
+    assert_eq!(bench.step(Input::Tick), names);
+}
+
+#[test]
+fn a_change_does_not_wait_for_a_host_that_is_behind() {
+    let mut bench = Bench::idle(POLICY);
+    bench.changes(true);
+    bench.step(Input::Paused(true));
+    bench.now += POLICY.timeouts.first_sign;
+    assert_eq!(bench.machine.deadline(), Some(bench.now));
     let names = ["changed Recycled", "stop", "free slot"];
     assert_eq!(bench.step(Input::Tick), names);
 }
