@@ -192,7 +192,7 @@ fn an_interrupt_of_a_turn_that_waits_takes_it_out() {
         let running = hanging(&session).await;
         let (waiting, _) = queue(&session, "never sent").await;
         let receipt = waiting.interrupt().await.expect("a receipt");
-        assert_eq!(receipt, Receipt::Delivered);
+        assert_eq!(receipt, Receipt::Held);
         let id = waiting.id();
         is_interrupted(waiting).await;
         let again = session.interrupt(id).await.expect("a receipt");

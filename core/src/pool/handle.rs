@@ -290,6 +290,7 @@ fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions)
         first_sign: capabilities.first_sign,
         one_shot_deltas: capabilities.one_shot_deltas,
         steer: capabilities.support(Feature::Steer),
+        interrupt: capabilities.support(Feature::Interrupt),
     }
 }
 

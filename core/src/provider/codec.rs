@@ -123,7 +123,7 @@ pub(crate) enum Request {
     },
     /// End the running turn, which may be the agent's own. Held by the codec until the agent can
     /// take it. Nothing running: nothing is written. Commands that the agent would leave running are
-    /// ended too, unless `keep_commands`.
+    /// ended too, unless `keep_commands`. Sent only to agents that can.
     Interrupt {
         conversation: Conversation,
         keep_commands: bool,

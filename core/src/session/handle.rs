@@ -326,7 +326,7 @@ impl SessionInner {
             gate.cancel_all(|waiting| self.tell_cancelled(waiting));
         }
         if waited {
-            return Ok(Receipt::Delivered);
+            return Ok(Receipt::Held);
         }
         let (reply, receipt) = oneshot::channel();
         self.call(Call::Interrupt {

@@ -103,8 +103,11 @@ fn policies() -> impl Strategy<Value = Policy> {
         Just(Downgrade::Never),
         (1..3_u32).prop_map(|turns| Downgrade::Probation { turns }),
     ];
-    (downgrade, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(downgrade, warm, resume, first_sign)| Policy {
+    let interrupt = (any::<bool>(), any::<bool>())
+        .prop_map(|(warm, one_shot)| crate::capabilities::Support { warm, one_shot });
+    let bools = (any::<bool>(), any::<bool>(), any::<bool>());
+    (downgrade, bools, interrupt).prop_map(|(downgrade, (warm, resume, first_sign), interrupt)| {
+        Policy {
             timeouts: Timeouts::default(),
             downgrade,
             warm,
@@ -112,8 +115,9 @@ fn policies() -> impl Strategy<Value = Policy> {
             first_sign,
             one_shot_deltas: true,
             steer: crate::capabilities::Support::WARM,
-        },
-    )
+            interrupt,
+        }
+    })
 }
 
 /// The host, the pool and the agents around a machine, and what the laws say about it.
@@ -122,6 +126,9 @@ struct World {
     now: Instant,
     turns: Vec<TurnId>,
     processes: Vec<ProcessId>,
+    modes: BTreeMap<ProcessId, Mode>,
+    /// In which of them the agent can be interrupted.
+    interrupt: Support,
     gone: BTreeSet<ProcessId>,
     stopped: BTreeSet<ProcessId>,
     /// Turns that were started and how often they ended.
@@ -152,6 +159,8 @@ impl World {
             now,
             turns: Vec::new(),
             processes: Vec::new(),
+            modes: BTreeMap::new(),
+            interrupt: policy.interrupt,
             gone: BTreeSet::new(),
             stopped: BTreeSet::new(),
             ends: BTreeMap::new(),
@@ -412,8 +421,15 @@ impl World {
             Input::Signal(process, _) => before != Some(*process) || self.stopped.contains(process),
             _ => false,
         };
+        let interrupted = match &input {
+            Input::Interrupt { turn, .. } => Some(*turn),
+            _ => None,
+        };
         let mut out = Vec::new();
         self.machine.step(self.now, input, &mut out);
+        if let Some(turn) = interrupted {
+            self.check_receipt(turn, &out);
+        }
         assert!(
             !old || out.is_empty(),
             "an old generation was heard: {out:?}"
@@ -430,6 +446,30 @@ impl World {
             self.machine.process.is_some() || self.machine.agent.is_none(),
             "an agent's turn outlived its process"
         );
+    }
+
+    /// What the caller is told of an interrupt is what happens.
+    fn check_receipt(&self, turn: TurnId, out: &[Effect]) {
+        let receipts: Vec<_> = out
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Receipt(receipt) => Some(*receipt),
+                _ => None,
+            })
+            .collect();
+        let [receipt] = receipts[..] else {
+            panic!("one receipt each: {receipts:?}");
+        };
+        let ends = |e: &Effect| matches!(e, Effect::Show(Some(t), Body::TurnInterrupted { .. }) if *t == turn);
+        let stops = out.iter().any(|e| matches!(e, Effect::Stop(..)));
+        let asks = out.iter().any(|e| matches!(e, Effect::Ask(..)));
+        let told = (out.iter().any(ends), stops, asks);
+        match receipt {
+            Receipt::Delivered => assert!(self.open.contains(&turn) && !told.0 && !told.1),
+            Receipt::Held => assert_eq!(told, (true, false, false)),
+            Receipt::TooLate => assert!(!self.open.contains(&turn) && out.len() == 1),
+            Receipt::Unsupported => assert!(told.0 && told.1),
+        }
     }
 
     fn current(&self) -> Option<ProcessId> {
@@ -457,6 +497,7 @@ impl World {
             Effect::Start { process, mode, .. } => {
                 assert!(self.current().is_none(), "one process at a time");
                 self.processes.push(process);
+                self.modes.insert(process, mode);
                 self.slot = mode == Mode::Warm;
                 self.idle = false;
             }
@@ -466,6 +507,10 @@ impl World {
                     self.current(),
                     "only the current process is asked"
                 );
+                if let Request::Interrupt { .. } = request {
+                    let mode = self.modes.get(&process).copied().expect("it was started");
+                    assert!(self.interrupt.in_mode(mode), "it cannot be interrupted");
+                }
                 if let Request::Turn { turn, .. } = request {
                     let sent = self.sent.entry(turn).or_default();
                     *sent += 1;

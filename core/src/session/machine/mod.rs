@@ -76,6 +76,8 @@ pub(crate) struct Policy {
     pub one_shot_deltas: bool,
     /// It takes messages into a running turn.
     pub steer: Support,
+    /// It ends a running turn when it is told to.
+    pub interrupt: Support,
 }
 
 /// What can happen to a session.

@@ -208,6 +208,24 @@ fn a_turn_that_used_up_its_budget_fails_and_its_process_stays() {
 }
 
 #[test]
+fn a_turn_that_used_up_its_budget_and_cannot_be_interrupted_fails_with_its_process() {
+    let mut bench = Bench::idle(Policy {
+        interrupt: crate::capabilities::Support::default(),
+        ..POLICY
+    });
+    let turn = bench.send_with(Budget {
+        max_tokens: Some(1),
+        ..Budget::default()
+    });
+    assert_eq!(bench.shows(turn, used(1)), ["kill", "free slot"]);
+    let Body::TurnFailed { failure, .. } = bench.last() else {
+        panic!("expected a failure, got {:?}", bench.last());
+    };
+    assert_eq!(failure.code, ErrorKind::BudgetExceeded);
+    assert!(!bench.kinds().contains(&EventKind::Downgraded));
+}
+
+#[test]
 fn a_turn_that_takes_too_long_is_ended_in_every_stage() {
     let limit = Duration::from_secs(3);
     let budget = Budget {

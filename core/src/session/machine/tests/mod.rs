@@ -34,6 +34,7 @@ const POLICY: Policy = Policy {
     first_sign: true,
     one_shot_deltas: true,
     steer: crate::capabilities::Support::WARM,
+    interrupt: crate::capabilities::Support::BOTH,
 };
 
 /// A machine with a clock that the test moves, and what it did.
