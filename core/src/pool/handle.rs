@@ -23,8 +23,8 @@ use crate::process::Containment;
 use crate::process::environment::{self, Inherited};
 use crate::provider::{self, Provider};
 use crate::session::{
-    Approvals, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner, Shared,
-    program, run,
+    Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner,
+    Shared, program, run,
 };
 
 /// A bounded herd of warm agent processes, and the sessions that use them.
@@ -176,7 +176,7 @@ impl Pool {
             inbox: messages,
             pool: PoolLink::new(id, inner.actor.clone()),
             provider,
-            options: Arc::clone(&options),
+            options: LiveOptions::new(Arc::clone(&options)),
             pool_options: Arc::clone(&inner.options),
             counters: Arc::clone(&inner.counters),
         }));

@@ -8,8 +8,8 @@ mod codec;
 mod codex;
 
 pub(crate) use codec::{
-    AgentRequest, AgentSignal, Asked, Codec, Conversation, Outcome, Output, Request, Signal,
-    SignalBody, TurnEnd, TurnRef,
+    AgentRequest, AgentSignal, Asked, ChangeOutcome, Codec, Conversation, Outcome, Output, Request,
+    Signal, SignalBody, TurnEnd, TurnRef,
 };
 
 use std::ffi::OsString;

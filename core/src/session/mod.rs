@@ -12,7 +12,7 @@ mod send;
 mod shared;
 mod turn;
 
-pub(crate) use actor::{Parts, run};
+pub(crate) use actor::{LiveOptions, Parts, run};
 pub(crate) use call::Call;
 pub use gate::QueuedTurn;
 pub(crate) use handle::SessionInner;

@@ -17,7 +17,7 @@ use crate::provider::claude::background::Background;
 use crate::provider::claude::change::{Changes, Servers};
 use crate::provider::claude::control::{Purpose, Questions, write_request};
 use crate::provider::claude::cost::Cost;
-use crate::provider::claude::launch::restricted;
+use crate::provider::claude::launch::{may_bypass, restricted};
 use crate::provider::claude::message::Speech;
 use crate::provider::claude::operate::Operations;
 use crate::provider::claude::steer::Steers;
@@ -47,6 +47,8 @@ pub(super) struct ClaudeCodec {
     pub(super) resume: Option<String>,
     /// The session may only read.
     pub(super) restricted: bool,
+    /// It may be changed to everything being permitted.
+    pub(super) may_bypass: bool,
     /// The host's.
     pub(super) tools: Arc<[HostTool]>,
     pub(super) servers: Servers,
@@ -83,6 +85,7 @@ impl ClaudeCodec {
             mode: plan.mode,
             resume: plan.resume.map(str::to_owned),
             restricted: restricted(plan.options),
+            may_bypass: may_bypass(plan.options),
             tools: plan.options.tools.clone().into(),
             servers: Servers {
                 launched: plan.options.mcp_servers.clone(),

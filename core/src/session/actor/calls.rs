@@ -6,7 +6,6 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::Actor;
-use crate::config::SessionOptions;
 use crate::error::Error;
 use crate::event::{Body, Changed, Failure, TurnResult};
 use crate::ids::TurnId;
@@ -141,8 +140,7 @@ impl Actor {
             self.replies.not_changed(reply, Error::closed("session"));
             return self.flush();
         }
-        let mut options = SessionOptions::clone(&self.parts.options);
-        change.apply(&mut options);
+        let options = self.parts.options.with(&change);
         let provider = self.parts.provider;
         let mode = self.parts.machine.mode();
         let plan = LaunchPlan {
@@ -154,13 +152,13 @@ impl Actor {
             self.replies.not_changed(reply, error);
             return self.flush();
         }
-        self.parts.options = Arc::new(options);
         let capabilities = provider.capabilities();
         let mut settings = change.settings().into_iter();
         let live = settings.all(|setting| capabilities.can(setting.into(), mode));
         let number = self.replies.number();
         self.replies.changes.insert(number, reply);
         let change = Arc::new(change);
+        self.parts.options.change(number, Arc::clone(&change));
         self.step(Input::Change {
             number,
             change,

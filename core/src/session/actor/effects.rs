@@ -44,7 +44,14 @@ impl Actor {
             Effect::RefuseEviction => self.parts.pool.refuse(),
             Effect::Receipt(receipt) => self.replies.receipt(receipt),
             Effect::Answered(outcome) => self.replies.answered(outcome),
-            Effect::ChangeDone { number, how } => self.replies.changed(number, how),
+            Effect::ChangeDone { number, how } => {
+                self.parts.options.settle(number);
+                self.replies.changed(number, Ok(how));
+            }
+            Effect::ChangeRefused { number, error } => {
+                self.parts.options.refuse(number);
+                self.replies.changed(number, Err(error));
+            }
             Effect::Operated { number, outcome } => {
                 self.replies.operated(number, outcome);
             }
@@ -96,7 +103,7 @@ impl Actor {
             mode,
             resume: resume.as_deref(),
             provider: self.parts.provider,
-            options: &self.parts.options,
+            options: self.parts.options.current(),
             pool_options: &self.parts.pool_options,
             lease: process_lease,
         });
@@ -114,7 +121,7 @@ impl Actor {
                 reports,
             },
         );
-        let options = Arc::clone(&self.parts.options);
+        let options = Arc::clone(self.parts.options.current());
         let open = Request::Open {
             conversation: ONLY,
             options,

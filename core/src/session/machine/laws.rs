@@ -9,7 +9,7 @@ use super::*;
 use crate::config::Requests;
 use crate::error::ErrorKind;
 use crate::event::ToolKind;
-use crate::provider::{Outcome, SignalBody, TurnEnd, TurnRef};
+use crate::provider::{ChangeOutcome, Outcome, SignalBody, TurnEnd, TurnRef};
 
 /// What may come, with small numbers that stand for turns and processes of the past or the present.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ enum Says {
     Asked(usize),
     Withdrawn,
     Steered(usize, bool),
-    Changed(bool),
+    Changed(u8),
     Operated(usize),
     Used(usize),
     Ends(usize, u8),
@@ -69,7 +69,7 @@ fn says() -> impl Strategy<Value = Says> {
         2 => back.clone().prop_map(Says::Asked),
         1 => Just(Says::Withdrawn),
         1 => (back.clone(), any::<bool>()).prop_map(|(b, r)| Says::Steered(b, r)),
-        1 => any::<bool>().prop_map(Says::Changed),
+        1 => (0..4_u8).prop_map(Says::Changed),
         1 => back.clone().prop_map(Says::Operated),
         1 => back.clone().prop_map(Says::Used),
         3 => (back, 0..4_u8).prop_map(|(b, o)| Says::Ends(b, o)),
@@ -367,9 +367,17 @@ impl World {
                 let refused = (!joined).then(|| "no".to_owned());
                 (TurnRef::None, SignalBody::Steered { steer, refused })
             }
-            Says::Changed(taken) => {
-                let refused = (!taken).then(|| "no".to_owned());
-                (TurnRef::None, SignalBody::Changed { refused })
+            Says::Changed(outcome) => {
+                let message = "no".to_owned();
+                let outcome = match outcome {
+                    0 => ChangeOutcome::Live,
+                    1 => ChangeOutcome::NeedsProcess,
+                    n => ChangeOutcome::Refused {
+                        message,
+                        halfway: *n == 2,
+                    },
+                };
+                (TurnRef::None, SignalBody::Changed(outcome))
             }
             Says::Operated(n) => {
                 let number = self.operations.iter().copied().nth(*n)?;
@@ -532,7 +540,9 @@ impl World {
             Effect::SteerLost { steer } | Effect::SteerDone { steer, .. } => {
                 assert!(self.steers.remove(&steer));
             }
-            Effect::ChangeDone { number, .. } => assert!(self.changes.remove(&number)),
+            Effect::ChangeDone { number, .. } | Effect::ChangeRefused { number, .. } => {
+                assert!(self.changes.remove(&number));
+            }
             Effect::Operated { number, .. } => assert!(self.operations.remove(&number)),
             Effect::StartDone
             | Effect::RefuseEviction

@@ -94,8 +94,8 @@ pub(crate) enum Input {
     Steer { steer: u64, message: Arc<Message> },
     /// The host answers a question.
     Answer { request: RequestId, answer: Answer },
-    /// The host changes settings, which the next process gets in any case. `live`: the agent can
-    /// take all of them in the running one.
+    /// The host changes settings, which the next process gets unless the agent refuses them. `live`:
+    /// it may take all of them in the running one.
     Change {
         number: u64,
         change: Arc<Change>,
@@ -163,8 +163,10 @@ pub(crate) enum Effect {
     Receipt(Receipt),
     /// Answer the answer.
     Answered(Result<(), Error>),
-    /// Answer the change.
+    /// Answer the change, which holds in the next process in any case.
     ChangeDone { number: u64, how: Changed },
+    /// Answer the change, which holds nowhere.
+    ChangeRefused { number: u64, error: Error },
     /// Answer the message that was to join: nobody knows whether it did.
     SteerLost { steer: u64 },
     /// Answer the message that was to join: the turn that it joined, or why it did not. `over`: that

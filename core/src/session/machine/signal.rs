@@ -52,7 +52,7 @@ impl Machine {
             SignalBody::Asked(asked) => self.asked(now, turn, *asked, out),
             SignalBody::Withdrawn { request } => self.withdraw(request, out),
             SignalBody::Steered { steer, refused } => self.steered(steer, refused, out),
-            SignalBody::Changed { refused } => self.changed(refused.as_deref(), out),
+            SignalBody::Changed(outcome) => self.changed(outcome, out),
             SignalBody::Operated { number, outcome } => self.operated(number, outcome, out),
             // A sign is all that it is.
             SignalBody::Taken => {}

@@ -251,7 +251,7 @@ fn a_turn_that_takes_too_long_is_ended_in_every_stage() {
 fn settings_change_in_the_running_process_where_the_agent_can() {
     let (mut bench, _) = Bench::running(POLICY);
     assert_eq!(bench.changes(true), ["ask change"]);
-    let changed = SignalBody::Changed { refused: None };
+    let changed = SignalBody::Changed(ChangeOutcome::Live);
     assert_eq!(bench.says(TurnRef::None, changed), ["changed Live"]);
     assert_eq!(bench.last().kind(), EventKind::SettingsChanged);
 }
@@ -282,14 +282,45 @@ fn settings_that_need_a_new_process_replace_it_between_turns_and_say_so() {
 }
 
 #[test]
-fn settings_that_the_agent_refuses_replace_its_process() {
+fn settings_of_which_the_codec_knows_that_they_need_a_new_process_get_one() {
     let mut bench = Bench::idle(POLICY);
     bench.changes(true);
-    let refused = Some("no".to_owned());
     assert_eq!(
-        bench.says(TurnRef::None, SignalBody::Changed { refused }),
+        bench.says(
+            TurnRef::None,
+            SignalBody::Changed(ChangeOutcome::NeedsProcess)
+        ),
         ["changed Recycled", "stop", "free slot"]
     );
+}
+
+fn refused(halfway: bool) -> SignalBody {
+    let message = "the agent's words".to_owned();
+    SignalBody::Changed(ChangeOutcome::Refused { message, halfway })
+}
+
+#[test]
+fn settings_that_the_agent_refuses_are_an_error_in_its_words_and_replace_nothing() {
+    let mut bench = Bench::idle(POLICY);
+    bench.changes(true);
+    let told = bench.shown.len();
+    assert_eq!(
+        bench.says(TurnRef::None, refused(false)),
+        ["not changed: agent_error: the agent's words"]
+    );
+    assert_eq!(bench.shown.len(), told, "nothing changed");
+    assert_eq!(bench.send().1, ["ask turn", "busy"]);
+}
+
+#[test]
+fn a_process_that_took_a_part_of_what_it_refused_is_replaced_between_turns() {
+    let (mut bench, turn) = Bench::running(POLICY);
+    bench.changes(true);
+    assert_eq!(
+        bench.says(TurnRef::None, refused(true)),
+        ["not changed: agent_error: the agent's words"]
+    );
+    assert_eq!(bench.ends(turn, Outcome::Completed), ["stop", "free slot"]);
 }
 
 #[test]

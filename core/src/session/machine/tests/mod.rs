@@ -15,7 +15,7 @@ use crate::config::{Requests, SessionOptions};
 use crate::error::ErrorKind;
 use crate::event::{EventKind, Resolution, ResolvedBy, StopReason, ToolKind, TurnOrigin};
 use crate::process::Stop;
-use crate::provider::{AgentRequest, Outcome, SignalBody, TurnEnd, TurnRef};
+use crate::provider::{AgentRequest, ChangeOutcome, Outcome, SignalBody, TurnEnd, TurnRef};
 
 const POLICY: Policy = Policy {
     timeouts: Timeouts {
@@ -113,6 +113,7 @@ impl Bench {
                     Err(error) => format!("refused {}", error.kind()),
                 },
                 Effect::ChangeDone { how, .. } => format!("changed {how:?}"),
+                Effect::ChangeRefused { error, .. } => format!("not changed: {error}"),
                 Effect::SteerLost { .. } => "steer lost".into(),
                 Effect::SteerDone { outcome, over, .. } => match outcome {
                     Ok(_) if over => "steered too late".into(),

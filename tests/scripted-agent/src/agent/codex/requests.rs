@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scripted_agent::{InterruptMode, Trigger};
+use scripted_agent::{InterruptMode, ReplyMode, Trigger};
 use serde_json::{Value, json};
 
 use super::hub::{Active, Hub, Thread};
@@ -142,6 +142,9 @@ impl Server {
     }
 
     fn change_settings(&self, params: &Value) -> Answer {
+        if self.hub.agent.settings().replies == ReplyMode::Refuse {
+            return refuse("these settings are not allowed".to_owned());
+        }
         let id = thread_id(params, "thread")?;
         let found = self.hub.with(id, |thread| {
             thread.setup = Setup::read(params, Some(&thread.setup));
