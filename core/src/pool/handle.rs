@@ -273,6 +273,7 @@ fn check_launch(provider: &'static dyn Provider, options: &SessionOptions) -> Re
         mode: crate::config::Mode::Warm,
         options,
         resume: options.resume.as_deref(),
+        back_to: None,
     })?;
     let host = Inherited::of_host();
     let env = environment::build(options, provider.environment(), &launch.env, host);
@@ -287,6 +288,7 @@ fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions)
         downgrade: pool.downgrade,
         warm: capabilities.warm && options.persistent == Persistent::Auto,
         resume: capabilities.resume,
+        rewinds_with_process: capabilities.rewinds_with_process,
         first_sign: capabilities.first_sign,
         one_shot_deltas: capabilities.one_shot_deltas,
         steer: capabilities.support(Feature::Steer),

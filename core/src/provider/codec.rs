@@ -195,6 +195,9 @@ pub(crate) enum SignalBody {
     Steered { steer: u64, refused: Option<String> },
     /// What became of the oldest change of settings that has no answer.
     Changed(ChangeOutcome),
+    /// What is said last in the conversation stands here: the agent's id of it, for
+    /// [`LaunchPlan::back_to`](crate::provider::LaunchPlan::back_to).
+    Point(String),
     /// What became of an operation.
     Operated {
         number: u64,

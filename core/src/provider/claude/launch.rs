@@ -96,6 +96,9 @@ pub(super) fn launch(plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
     if let Some(id) = plan.resume {
         flag("--resume", id)?;
     }
+    if let Some(point) = plan.back_to {
+        flag("--resume-session-at", point)?;
+    }
     if let Some(model) = &options.model {
         flag("--model", model)?;
     }
@@ -155,6 +158,7 @@ fn option_name(flag: &str) -> &str {
         "--append-system-prompt" => "append_system_prompt",
         "--mcp-config" => "mcp_servers",
         "--resume" => "resume",
+        "--resume-session-at" => "before",
         "--effort" => "effort",
         _ => "model",
     }

@@ -68,6 +68,7 @@ impl Provider for Claude {
             features: features::FEATURES,
             warm: true,
             resume: true,
+            rewinds_with_process: true,
             first_sign: true,
             one_shot_deltas: true,
             max_prompt_chars: None,

@@ -70,6 +70,7 @@ impl Provider for Codex {
             features: features::FEATURES,
             warm: true,
             resume: true,
+            rewinds_with_process: false,
             first_sign: true,
             one_shot_deltas: false,
             max_prompt_chars: Some(1_048_576),

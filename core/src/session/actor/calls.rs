@@ -147,6 +147,7 @@ impl Actor {
             mode,
             options: &options,
             resume: None,
+            back_to: None,
         };
         if let Err(error) = options.check().and_then(|()| provider.launch(&plan)) {
             self.replies.not_changed(reply, error);

@@ -11,7 +11,7 @@ use crate::ids::{ProcessId, TurnId};
 use crate::process::{Command, Report};
 use crate::provider::Request;
 use crate::session::launch::{self, Launching};
-use crate::session::machine::{Effect, Input, ONLY};
+use crate::session::machine::{Effect, Input, ONLY, Resume};
 
 impl Actor {
     pub(super) fn carry_out(&mut self, effect: Effect) {
@@ -91,7 +91,7 @@ impl Actor {
         body
     }
 
-    fn start(&mut self, id: ProcessId, mode: Mode, resume: Option<String>, cost_usd: f64) {
+    fn start(&mut self, id: ProcessId, mode: Mode, resume: Option<Resume>, cost_usd: f64) {
         let Some(grant) = self.grant.take() else {
             return;
         };
@@ -101,7 +101,8 @@ impl Actor {
         let started = launch::start(Launching {
             id,
             mode,
-            resume: resume.as_deref(),
+            resume: resume.as_ref().map(|r| r.conversation.as_str()),
+            back_to: resume.as_ref().and_then(|r| r.back_to.as_deref()),
             provider: self.parts.provider,
             options: self.parts.options.current(),
             pool_options: &self.parts.pool_options,
@@ -125,7 +126,7 @@ impl Actor {
         let open = Request::Open {
             conversation: ONLY,
             options,
-            resume,
+            resume: resume.map(|r| r.conversation),
             cost_usd,
         };
         self.tell(id, Command::Request(open));

@@ -22,6 +22,7 @@ mod ending;
 mod errand;
 mod failure;
 mod requests;
+mod rewind;
 mod signal;
 mod starting;
 mod steer;
@@ -52,6 +53,7 @@ use ending::Ending;
 use errand::Errand;
 pub(crate) use requests::Approvals;
 use requests::Questions;
+use rewind::Rewinds;
 use tally::Tally;
 
 /// The one conversation of a process that serves one session.
@@ -70,6 +72,8 @@ pub(crate) struct Policy {
     pub warm: bool,
     /// The agent goes on with a conversation in a new process.
     pub resume: bool,
+    /// The agent takes a conversation back only with a new process.
+    pub rewinds_with_process: bool,
     /// A warm process shows a sign of each turn at once.
     pub first_sign: bool,
     /// A one-shot process shows its output as it comes.
@@ -142,7 +146,7 @@ pub(crate) enum Effect {
     Start {
         process: ProcessId,
         mode: Mode,
-        resume: Option<String>,
+        resume: Option<Resume>,
         cost_usd: f64,
     },
     /// The process is ready or given up: let others start.
@@ -185,6 +189,14 @@ pub(crate) enum Effect {
     Show(Option<TurnId>, Body),
     /// It is over. Comes after `SessionClosed` was shown.
     Closed,
+}
+
+/// What a process goes on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resume {
+    pub conversation: String,
+    /// Where in it; `None`: at its end.
+    pub back_to: Option<String>,
 }
 
 /// A process that the session uses.
@@ -264,6 +276,7 @@ pub(crate) struct Machine {
     conversation: Option<String>,
     /// Whether the agent has proved that it keeps the conversation.
     kept: bool,
+    rewinds: Rewinds,
     cost_usd: f64,
     host: Option<HostTurn>,
     agent: Option<AgentTurn>,
@@ -312,6 +325,7 @@ impl Machine {
             probation: Probation::Unused,
             kept: resume.is_some(),
             conversation: resume,
+            rewinds: Rewinds::default(),
             cost_usd: 0.0,
             host: None,
             agent: None,

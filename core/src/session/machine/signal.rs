@@ -22,7 +22,7 @@ impl Machine {
         }
         self.active = now;
         let turn = signal.turn;
-        self.mark_sign(turn);
+        self.mark_sign(turn, out);
         match signal.body {
             SignalBody::Show(body) => self.show_body(now, turn, body, out),
             SignalBody::Ready { version } => self.ready(now, version, out),
@@ -53,6 +53,7 @@ impl Machine {
             SignalBody::Withdrawn { request } => self.withdraw(request, out),
             SignalBody::Steered { steer, refused } => self.steered(steer, refused, out),
             SignalBody::Changed(outcome) => self.changed(outcome, out),
+            SignalBody::Point(point) => self.at_point(point),
             SignalBody::Operated { number, outcome } => self.operated(number, outcome, out),
             // A sign is all that it is.
             SignalBody::Taken => {}
@@ -79,12 +80,14 @@ impl Machine {
     }
 
     /// Whatever belongs to the host's turn is a sign that the agent has it.
-    fn mark_sign(&mut self, turn: TurnRef) {
+    fn mark_sign(&mut self, turn: TurnRef, out: &mut Vec<Effect>) {
         if let (TurnRef::Host(id), Some(host)) = (turn, &mut self.host)
             && host.tally.id == id
             && let Stage::Sent { signed, .. } = &mut host.stage
         {
-            *signed = true;
+            if !std::mem::replace(signed, true) {
+                self.tell_point(out);
+            }
         }
     }
 

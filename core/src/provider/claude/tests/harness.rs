@@ -60,6 +60,7 @@ pub(super) fn codec_of(mode: Mode, options: &SessionOptions, resume: Option<&str
         mode,
         options,
         resume,
+        back_to: None,
     })
 }
 

@@ -69,6 +69,7 @@ pub(super) fn codec(mode: Mode) -> Box<dyn Codec> {
         mode,
         options: &options,
         resume: None,
+        back_to: None,
     })
 }
 

@@ -6,6 +6,7 @@ mod handover;
 mod interrupts;
 mod processes;
 mod requests;
+mod rewinds;
 mod turns;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ const POLICY: Policy = Policy {
     downgrade: Downgrade::Sticky,
     warm: true,
     resume: true,
+    rewinds_with_process: false,
     first_sign: true,
     one_shot_deltas: true,
     steer: crate::capabilities::Support::WARM,
@@ -44,6 +46,7 @@ struct Bench {
     shown: Vec<(Option<TurnId>, Body)>,
     process: Option<ProcessId>,
     resume: Option<String>,
+    back_to: Option<String>,
 }
 
 impl Bench {
@@ -55,6 +58,7 @@ impl Bench {
             shown: Vec::new(),
             process: None,
             resume: None,
+            back_to: None,
         }
     }
 
@@ -86,7 +90,8 @@ impl Bench {
                     ..
                 } => {
                     self.process = Some(process);
-                    self.resume = resume;
+                    self.back_to = resume.as_ref().and_then(|r| r.back_to.clone());
+                    self.resume = resume.map(|r| r.conversation);
                     format!("start {mode:?}")
                 }
                 Effect::Acquire(want) => format!("acquire {want:?}"),
