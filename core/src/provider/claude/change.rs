@@ -24,6 +24,17 @@ pub(super) struct Changes {
     /// The agent has taken a step of it.
     halfway: bool,
     waiting: VecDeque<Arc<Change>>,
+    /// The process was started so that everything can be permitted.
+    may_bypass: bool,
+}
+
+impl Changes {
+    pub(super) fn new(may_bypass: bool) -> Self {
+        Self {
+            may_bypass,
+            ..Self::default()
+        }
+    }
 }
 
 /// MCP servers of the session that the agent has.
@@ -113,7 +124,7 @@ impl ClaudeCodec {
         if let Some(mode) = change.permission_mode {
             // A read-only session begins, and ends, with its process.
             let word = mode_word(mode).filter(|_| !self.restricted)?;
-            if mode == PermissionMode::BypassPermissions && !self.may_bypass {
+            if mode == PermissionMode::BypassPermissions && !self.changes.may_bypass {
                 return None;
             }
             steps.push_back(Step::PermissionMode(word));
@@ -216,7 +227,8 @@ impl ClaudeCodec {
 
     /// Nothing is heard any more.
     pub(super) fn drop_changes(&mut self, out: &mut Output) {
-        let changes = std::mem::take(&mut self.changes);
+        let may_bypass = self.changes.may_bypass;
+        let changes = std::mem::replace(&mut self.changes, Changes::new(may_bypass));
         let current = changes.current.iter().len();
         for _ in 0..current + changes.waiting.len() {
             self.changed(ChangeOutcome::NeedsProcess, out);

@@ -47,8 +47,6 @@ pub(super) struct ClaudeCodec {
     pub(super) resume: Option<String>,
     /// The session may only read.
     pub(super) restricted: bool,
-    /// It may be changed to everything being permitted.
-    pub(super) may_bypass: bool,
     /// The host's.
     pub(super) tools: Arc<[HostTool]>,
     pub(super) servers: Servers,
@@ -85,7 +83,6 @@ impl ClaudeCodec {
             mode: plan.mode,
             resume: plan.resume.map(str::to_owned),
             restricted: restricted(plan.options),
-            may_bypass: may_bypass(plan.options),
             tools: plan.options.tools.clone().into(),
             servers: Servers {
                 launched: plan.options.mcp_servers.clone(),
@@ -105,7 +102,7 @@ impl ClaudeCodec {
             questions: Questions::default(),
             pending: HashMap::new(),
             steers: Steers::default(),
-            changes: Changes::default(),
+            changes: Changes::new(may_bypass(plan.options)),
             operations: Operations::default(),
             models: None,
             commands: None,

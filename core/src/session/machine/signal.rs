@@ -84,10 +84,9 @@ impl Machine {
         if let (TurnRef::Host(id), Some(host)) = (turn, &mut self.host)
             && host.tally.id == id
             && let Stage::Sent { signed, .. } = &mut host.stage
+            && !std::mem::replace(signed, true)
         {
-            if !std::mem::replace(signed, true) {
-                self.tell_point(out);
-            }
+            self.tell_point(out);
         }
     }
 
