@@ -134,11 +134,11 @@ impl ServerHandler for Caller {
         }
         tokio::select! {
             (text, is_error) = self.call(params) => {
-                let content = vec![ContentBlock::text(text)];
+                let said = vec![ContentBlock::text(text)];
                 Ok(if is_error {
-                    CallToolResult::error(content)
+                    CallToolResult::error(said)
                 } else {
-                    CallToolResult::success(content)
+                    CallToolResult::success(said)
                 }
                 .into())
             }

@@ -1,5 +1,7 @@
 //! Who is let in.
 
+use std::sync::Arc;
+
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
@@ -22,7 +24,7 @@ impl Door {
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_sse_retry(None);
-        let service = Service::new(move || Ok(caller.clone()), Default::default(), config);
+        let service = Service::new(move || Ok(caller.clone()), Arc::default(), config);
         // 244 random bits.
         let halves = [(); 2].map(|()| uuid::Uuid::new_v4().simple().to_string());
         Self {

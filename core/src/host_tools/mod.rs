@@ -13,7 +13,8 @@ mod listener;
 pub(crate) use caller::{ToolCall, ToolResult};
 pub(crate) use listener::ToolServer;
 
-/// The server's name; agents show it beside the name of a tool.
+/// The name of the MCP server that has the host's tools, ours or one within the agent's protocol. Models
+/// mostly know the tools as `mcp__host__…`.
 pub(crate) const SERVER: &str = "host";
 
 /// Calls of one process that may wait for the host at the same time. More are refused.

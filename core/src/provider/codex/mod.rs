@@ -73,7 +73,8 @@ impl Provider for Codex {
             resume: true,
             first_sign: true,
             one_shot_deltas: false,
-            tools_over_mcp: Support::default(),
+            // A warm one calls them over its protocol.
+            tools_over_mcp: Support::ONE_SHOT,
             max_prompt_chars: Some(1_048_576),
             stop: StopLadder {
                 half_close: Duration::from_secs(5),

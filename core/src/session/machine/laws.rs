@@ -183,6 +183,10 @@ impl World {
         list.len().checked_sub(n + 1).map(|i| list[i])
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each thing that can come"
+    )]
     fn input(&mut self, one: &Move) -> Option<Input> {
         Some(match one {
             Move::Send => {

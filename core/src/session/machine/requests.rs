@@ -208,8 +208,8 @@ impl Machine {
             }
             TurnRef::None => None,
         };
-        let asker = Asker::Agent(asked.request);
-        self.open_request(now, turn, asker, asked, out);
+        let from = Asker::Agent(asked.request);
+        self.open_request(now, turn, from, asked, out);
     }
 
     /// The agent calls a tool of the host over our own server, in the turn that runs.
@@ -248,7 +248,7 @@ impl Machine {
         &mut self,
         now: Instant,
         turn: Option<TurnId>,
-        asker: Asker,
+        from: Asker,
         asked: Asked,
         out: &mut Vec<Effect>,
     ) {
@@ -256,7 +256,7 @@ impl Machine {
         let settled = self.approvals.settle(&asked);
         let wait = self.policy.timeouts.request;
         let pending = Pending {
-            asker,
+            asker: from,
             turn,
             kind: asked.kind,
             decisions: asked.decisions.clone(),

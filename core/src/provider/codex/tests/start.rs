@@ -69,7 +69,7 @@ fn options_stand_before_resume_and_the_prompt_comes_over_stdin() {
     expected.extend(["-c", r#"developer_instructions="be \"brief\"\n\u007F""#]);
     let servers = concat!(
         r#"mcp_servers={"a.b"={"args"=["x y"],"command"="run","env"={"K"="v"}},"#,
-        r#""h"={"http_headers"={"X-A"="b"},"url"="http://localhost/"}}"#
+        r#""h"={"env_http_headers"={"X-A"="REMUDA_MCP_TOKEN_0"},"url"="http://localhost/"}}"#
     );
     expected.extend(["-c", servers, "--enable", "plugins", "resume", "R", "-"]);
     assert_eq!(args(Mode::OneShot, &full(), Some("R")), expected);
