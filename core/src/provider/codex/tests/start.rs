@@ -18,12 +18,17 @@ fn args(mode: Mode, options: &SessionOptions, resume: Option<&str>) -> Vec<Strin
         resume,
     };
     let launch = Codex.launch(&plan).expect("the options are good");
-    assert!(launch.env.is_empty());
-    launch
-        .args
+    let text = |a: std::ffi::OsString| a.into_string().expect("UTF-8");
+    let env: Vec<_> = launch
+        .env
         .into_iter()
-        .map(|a| a.into_string().expect("UTF-8"))
-        .collect()
+        .map(|(k, v)| (text(k), text(v)))
+        .collect();
+    // Headers of MCP servers stand on no command line.
+    let secret = ("REMUDA_MCP_TOKEN_0".to_owned(), "b".to_owned());
+    let secrets = mode == Mode::OneShot && !options.mcp_servers.is_empty();
+    assert_eq!(env, Vec::from_iter(secrets.then_some(secret)));
+    launch.args.into_iter().map(text).collect()
 }
 
 fn full() -> SessionOptions {
