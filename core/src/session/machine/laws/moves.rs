@@ -21,6 +21,8 @@ pub(super) enum Move {
     Answer(usize),
     Change(bool),
     Operate(bool),
+    Call(usize),
+    Leave(usize),
     Close,
     Later(u32),
 }
@@ -88,6 +90,8 @@ pub(super) fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => (0..3_usize).prop_map(Move::Answer),
         1 => any::<bool>().prop_map(Move::Change),
         1 => any::<bool>().prop_map(Move::Operate),
+        2 => (0..3_usize).prop_map(Move::Call),
+        1 => (0..3_usize).prop_map(Move::Leave),
         1 => Just(Move::Close),
         2 => (0..200_u32).prop_map(Move::Later),
     ];
