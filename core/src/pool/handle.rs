@@ -23,8 +23,8 @@ use crate::process::Containment;
 use crate::process::environment::{self, Inherited};
 use crate::provider::{self, Provider};
 use crate::session::{
-    Approvals, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner, Shared,
-    program, run,
+    Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner,
+    Shared, program, run,
 };
 
 /// A bounded herd of warm agent processes, and the sessions that use them.
@@ -174,9 +174,10 @@ impl Pool {
             shared: Arc::clone(&shared),
             machine,
             inbox: messages,
+            own: inbox.downgrade(),
             pool: PoolLink::new(id, inner.actor.clone()),
             provider,
-            options: Arc::clone(&options),
+            options: LiveOptions::new(Arc::clone(&options)),
             pool_options: Arc::clone(&inner.options),
             counters: Arc::clone(&inner.counters),
         }));
@@ -273,6 +274,7 @@ fn check_launch(provider: &'static dyn Provider, options: &SessionOptions) -> Re
         mode: crate::config::Mode::Warm,
         options,
         resume: options.resume.as_deref(),
+        back_to: None,
     })?;
     let host = Inherited::of_host();
     let env = environment::build(options, provider.environment(), &launch.env, host);
@@ -287,9 +289,11 @@ fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions)
         downgrade: pool.downgrade,
         warm: capabilities.warm && options.persistent == Persistent::Auto,
         resume: capabilities.resume,
+        rewinds_with_process: capabilities.rewinds_with_process,
         first_sign: capabilities.first_sign,
         one_shot_deltas: capabilities.one_shot_deltas,
         steer: capabilities.support(Feature::Steer),
+        interrupt: capabilities.support(Feature::Interrupt),
     }
 }
 

@@ -213,12 +213,14 @@ impl Session {
     }
 
     /// Changes settings: in the running process where the agent can, else by replacing it between
-    /// two turns. The answer, and an event, say which.
+    /// two turns. The answer, and an event, say which. An agent that does not answer is replaced.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidArgument`] for what the agent cannot take
-    /// (nothing is changed then), [`ErrorKind::Closed`].
+    /// [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidArgument`] for what the agent cannot take,
+    /// [`ErrorKind::AgentError`] with its words when it refuses; nothing is changed then. What an
+    /// agent took of a change before it refused the rest holds until its process is replaced, which
+    /// is when the running turn is over. [`ErrorKind::Closed`].
     pub async fn change(&self, change: Change) -> Result<Changed, Error> {
         let (reply, outcome) = oneshot::channel();
         self.inner.call(Call::Change { change, reply })?;
@@ -326,7 +328,7 @@ impl SessionInner {
             gate.cancel_all(|waiting| self.tell_cancelled(waiting));
         }
         if waited {
-            return Ok(Receipt::Delivered);
+            return Ok(Receipt::Held);
         }
         let (reply, receipt) = oneshot::channel();
         self.call(Call::Interrupt {

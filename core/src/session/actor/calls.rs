@@ -6,7 +6,6 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::Actor;
-use crate::config::SessionOptions;
 use crate::error::Error;
 use crate::event::{Body, Changed, Failure, TurnResult};
 use crate::ids::TurnId;
@@ -68,6 +67,14 @@ impl Actor {
                 self.replies.operations.insert(number, reply);
                 let operation = Arc::new(operation);
                 self.step(Input::Operate { number, operation })
+            }
+            Call::Tool { call, reply } => {
+                self.replies.tools.insert(call.number, reply);
+                self.step(Input::ToolCalled(call))
+            }
+            Call::ToolLeft(number) => {
+                self.replies.tools.remove(&number);
+                self.step(Input::ToolLeft(number))
             }
             Call::Hold(hold) => self.step(Input::Hold(hold)),
             Call::Close { reason, by } => self.close(reason, by),
@@ -141,26 +148,26 @@ impl Actor {
             self.replies.not_changed(reply, Error::closed("session"));
             return self.flush();
         }
-        let mut options = SessionOptions::clone(&self.parts.options);
-        change.apply(&mut options);
+        let options = self.parts.options.with(&change);
         let provider = self.parts.provider;
         let mode = self.parts.machine.mode();
         let plan = LaunchPlan {
             mode,
             options: &options,
             resume: None,
+            back_to: None,
         };
         if let Err(error) = options.check().and_then(|()| provider.launch(&plan)) {
             self.replies.not_changed(reply, error);
             return self.flush();
         }
-        self.parts.options = Arc::new(options);
         let capabilities = provider.capabilities();
         let mut settings = change.settings().into_iter();
         let live = settings.all(|setting| capabilities.can(setting.into(), mode));
         let number = self.replies.number();
         self.replies.changes.insert(number, reply);
         let change = Arc::new(change);
+        self.parts.options.change(number, Arc::clone(&change));
         self.step(Input::Change {
             number,
             change,
