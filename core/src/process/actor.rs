@@ -16,7 +16,7 @@ use crate::ids::ProcessId;
 use crate::process::audience::{Audience, Overflow};
 use crate::process::facts::{Facts, Start, broken};
 use crate::process::fence::{Fence, survive};
-use crate::process::life::{Act, Life, STUCK};
+use crate::process::life::{Act, Life, STUCK, UNHEARD};
 use crate::process::reader::{Read, Reader};
 use crate::process::seam::{Control, Started, TreeEvent};
 use crate::process::stderr::{Drain, StderrTail};
@@ -257,6 +257,7 @@ impl Actor {
             Act::Step(Step::Signal(signal)) => running.control.signal(signal),
             Act::Step(Step::Kill) => running.control.kill(),
             Act::ReportInput => self.report_input(),
+            Act::Force => running.control.force(),
             Act::CloseOutput | Act::GiveUp => self.close_output(running, End::Leaked),
         }
     }
@@ -275,7 +276,10 @@ impl Actor {
                 });
                 self.life.exit(owed, now);
             }
-            TreeEvent::Left(pids) => self.left = pids,
+            TreeEvent::Left(pids) => {
+                self.left = pids;
+                self.life.left();
+            }
             TreeEvent::Gone => {
                 self.life.tree_gone(owed, now);
                 self.lease = None;
@@ -471,14 +475,31 @@ async fn bury<C: Control, S>(
     if lease.is_none() {
         return;
     }
-    let control = match (running, spawn) {
-        (Some(running), _) => Some(running.control),
-        (None, Some(spawn)) => spawn.await.ok().map(|started| started.control),
-        (None, None) => None,
+    // What ran was killed with all means.
+    let (control, mut force_at) = match (running, spawn) {
+        (Some(running), _) => (Some(running.control), None),
+        (None, Some(spawn)) => {
+            let control = spawn.await.ok().map(|started| started.control);
+            (control, Some(Instant::now() + UNHEARD))
+        }
+        (None, None) => (None, None),
     };
     if let Some(mut control) = control {
         control.kill();
-        while control.next().await != TreeEvent::Gone {}
+        loop {
+            // Cancel safe, says its contract; the deadline holds nothing.
+            tokio::select! {
+                event = control.next() => match event {
+                    TreeEvent::Gone => break,
+                    TreeEvent::Left(_) => force_at = None,
+                    TreeEvent::Exited(_) => {}
+                },
+                () = until(force_at), if force_at.is_some() => {
+                    force_at = None;
+                    control.force();
+                }
+            }
+        }
     }
     drop(lease);
 }
