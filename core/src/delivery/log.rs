@@ -12,14 +12,12 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::delivery::weight::weight;
 use crate::event::{Body, Event, unix_now};
 use crate::ids::{SessionId, TurnId};
 
 /// A merged delta grows no longer than this.
 const MERGED_DELTA: usize = 16 << 10;
-
-/// What an event weighs beside its text and JSON.
-const ENVELOPE: usize = 128;
 
 /// A reader takes at most this many events, and stops after this many bytes, in one go.
 const TAKE_EVENTS: usize = 256;
@@ -310,55 +308,6 @@ impl State {
             .filter_map(|r| r.waker.take())
             .collect()
     }
-}
-
-/// What an event counts towards the bound: what it holds on the heap, roughly.
-fn weight(body: &Body) -> usize {
-    ENVELOPE
-        + match body {
-            Body::TextDelta { text, .. }
-            | Body::ReasoningDelta { text, .. }
-            | Body::Message { text, .. }
-            | Body::Steered { text, .. } => text.len(),
-            Body::ToolUse { input, title, .. } => input.get().len() + title.len(),
-            Body::ToolOutputDelta { text, id } => text.len() + id.len(),
-            Body::ToolResult { text, output, .. } => {
-                text.len() + output.as_ref().map_or(0, |o| o.get().len())
-            }
-            Body::FileChange { changes, .. } => {
-                changes.iter().map(|c| c.diff.len() + c.path.len()).sum()
-            }
-            Body::Plan { entries, .. } => entries.iter().map(|e| e.text.len()).sum(),
-            Body::TurnCompleted { result } | Body::TurnInterrupted { result } => result.text.len(),
-            Body::TurnFailed { failure, result } => {
-                result.text.len()
-                    + failure.message.len()
-                    + failure.stderr.as_ref().map_or(0, String::len)
-            }
-            Body::RateLimit { raw, .. }
-            | Body::RequestOpened { raw, .. }
-            | Body::Unknown { raw } => raw.get().len(),
-            Body::Status { message, .. }
-            | Body::Warning { message, .. }
-            | Body::Downgraded { message, .. } => message.len(),
-            Body::SessionOpened { .. }
-            | Body::SessionBound { .. }
-            | Body::SessionClosed { .. }
-            | Body::ProcessStarted { .. }
-            | Body::ProcessStopped { .. }
-            | Body::Evicted { .. }
-            | Body::Recycled { .. }
-            | Body::Spilled {}
-            | Body::SettingsChanged { .. }
-            | Body::TurnQueued { .. }
-            | Body::Restored {}
-            | Body::TurnStarted { .. }
-            | Body::Usage { .. }
-            | Body::ContextUsage { .. }
-            | Body::Compaction { .. }
-            | Body::RequestResolved { .. }
-            | Body::Gap { .. } => 0,
-        }
 }
 
 #[cfg(test)]
