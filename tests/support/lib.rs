@@ -5,6 +5,7 @@ mod chance;
 mod control;
 mod generated;
 mod isolated;
+mod raw;
 mod real;
 mod scene;
 mod stage;
@@ -17,6 +18,7 @@ pub use chance::{Aim, Dice, bounded, can, rounds, those_that};
 pub use control::{Asked, answered, model, next_question, no, questions, settled, yes};
 pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async, isolated_with};
+pub use raw::{Touch, fork, leave, touchy};
 pub use real::{
     Agent, Real, Started, answer, closed, first_pid, freeze, kill, look_for, pids_in, read_until,
     runs, started, started_by, stopped,
