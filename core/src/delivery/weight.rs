@@ -33,33 +33,15 @@ pub(super) fn weight(body: &Body) -> usize {
                 why,
             } => optional(why),
             Body::Steered { text, tag: _ } => text.len(),
-            Body::SessionOpened { provider } => provider.len(),
-            Body::SessionBound {
-                provider_session_id,
-                model,
-                resumed: _,
-            } => provider_session_id.len() + optional(model),
-            Body::ProcessStarted {
-                process: _,
-                pid: _,
-                version,
-                mode: _,
-                resumed: _,
-                containment: _,
-                start: _,
-            } => optional(version),
-            Body::SessionClosed { reason: _, left }
-            | Body::ProcessStopped {
-                process: _,
-                reason: _,
-                exit: _,
-                left,
-            } => size_of_val(left.as_slice()),
-            Body::SettingsChanged { settings, how: _ } => size_of_val(settings.as_slice()),
-            Body::Recycled { reason } => reason.len(),
-            Body::Downgraded { reason: _, message } | Body::Warning { code: _, message } => {
-                message.len()
-            }
+            Body::SessionOpened { .. }
+            | Body::SessionBound { .. }
+            | Body::SessionClosed { .. }
+            | Body::ProcessStarted { .. }
+            | Body::ProcessStopped { .. }
+            | Body::SettingsChanged { .. }
+            | Body::Recycled { .. }
+            | Body::Downgraded { .. } => of_session(body),
+            Body::Warning { code: _, message } => message.len(),
             Body::Status { state, message } => state.len() + message.len(),
             Body::RateLimit {
                 limit,
@@ -85,6 +67,38 @@ pub(super) fn weight(body: &Body) -> usize {
             }
             | Body::Gap { first: _, last: _ } => 0,
         }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller sorts")]
+fn of_session(body: &Body) -> usize {
+    match body {
+        Body::SessionOpened { provider } => provider.len(),
+        Body::SessionBound {
+            provider_session_id,
+            model,
+            resumed: _,
+        } => provider_session_id.len() + optional(model),
+        Body::ProcessStarted {
+            process: _,
+            pid: _,
+            version,
+            mode: _,
+            resumed: _,
+            containment: _,
+            start: _,
+        } => optional(version),
+        Body::SessionClosed { reason: _, left }
+        | Body::ProcessStopped {
+            process: _,
+            reason: _,
+            exit: _,
+            left,
+        } => size_of_val(left.as_slice()),
+        Body::SettingsChanged { settings, how: _ } => size_of_val(settings.as_slice()),
+        Body::Recycled { reason } => reason.len(),
+        Body::Downgraded { reason: _, message } => message.len(),
+        _ => 0,
+    }
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the caller sorts")]

@@ -14,9 +14,10 @@ use crate::error::Error;
 use crate::event::WarningCode;
 use crate::ids::ProcessId;
 use crate::process::audience::{Audience, Overflow};
+use crate::process::burial::bury;
 use crate::process::facts::{Facts, Start, broken};
 use crate::process::fence::{Fence, survive};
-use crate::process::life::{Act, Life, STUCK, UNHEARD};
+use crate::process::life::{Act, Life, STUCK};
 use crate::process::reader::{Read, Reader};
 use crate::process::seam::{Control, Started, TreeEvent};
 use crate::process::stderr::{Drain, StderrTail};
@@ -128,7 +129,8 @@ impl Actor {
             Some(_) | None => Vec::new(),
         };
         let lease = self.lease.take();
-        tokio::join!(self.farewell(left), bury(spawn, running, lease));
+        let control = running.map(|running| running.control);
+        tokio::join!(self.farewell(left), bury(spawn, control, lease));
     }
 
     /// Everything from the start to the moment when only `Gone` is left to say.
@@ -463,48 +465,7 @@ impl Actor {
     }
 }
 
-/// Sees to a tree that was given up, and to a start that was: until nothing is left, the lease is
-/// not given back.
-async fn bury<C: Control, S>(
-    spawn: Option<Pin<Box<S>>>,
-    running: Option<Running<C>>,
-    lease: Option<Box<dyn Send>>,
-) where
-    S: Future<Output = Result<Started<C>, Error>>,
-{
-    if lease.is_none() {
-        return;
-    }
-    // What ran was killed with all means.
-    let (control, mut force_at) = match (running, spawn) {
-        (Some(running), _) => (Some(running.control), None),
-        (None, Some(spawn)) => {
-            let control = spawn.await.ok().map(|started| started.control);
-            (control, Some(Instant::now() + UNHEARD))
-        }
-        (None, None) => (None, None),
-    };
-    if let Some(mut control) = control {
-        control.kill();
-        loop {
-            // Cancel safe, says its contract; the deadline holds nothing.
-            tokio::select! {
-                event = control.next() => match event {
-                    TreeEvent::Gone => break,
-                    TreeEvent::Left(_) => force_at = None,
-                    TreeEvent::Exited(_) => {}
-                },
-                () = until(force_at), if force_at.is_some() => {
-                    force_at = None;
-                    control.force();
-                }
-            }
-        }
-    }
-    drop(lease);
-}
-
-async fn until(deadline: Option<Instant>) {
+pub(super) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,

@@ -1,120 +1,19 @@
 //! The laws of the machine, over random inputs.
 
+mod moves;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
+
+use moves::{Move, Says, moves, policies};
 
 use super::*;
 use crate::config::Requests;
 use crate::error::ErrorKind;
 use crate::event::ToolKind;
 use crate::provider::{Outcome, SignalBody, TurnEnd, TurnRef};
-
-/// What may come, with small numbers that stand for turns and processes of the past or the present.
-#[derive(Clone, Debug)]
-enum Move {
-    Send,
-    Interrupt(usize),
-    Granted(u8),
-    Denied,
-    Evict,
-    Signal(usize, Says),
-    Report(usize, u8),
-    Paused(bool),
-    Steer,
-    Answer(usize),
-    Change(bool),
-    Operate,
-    Close,
-    Later(u32),
-}
-
-#[derive(Clone, Debug)]
-enum Says {
-    Ready,
-    Refused,
-    Bound,
-    Taken(usize),
-    Text(usize),
-    Tool(usize, u8),
-    AgentTurn(u32),
-    AgentText(u32),
-    AgentEnds(u32),
-    Background(u32),
-    Asked(usize),
-    Withdrawn,
-    Steered(usize, bool),
-    Changed(bool),
-    Operated(usize),
-    Used(usize),
-    Ends(usize, u8),
-    Broken,
-}
-
-fn says() -> impl Strategy<Value = Says> {
-    let back = 0..4_usize;
-    let agent = 1..4_u32;
-    prop_oneof![
-        4 => Just(Says::Ready),
-        1 => Just(Says::Refused),
-        1 => Just(Says::Bound),
-        2 => back.clone().prop_map(Says::Taken),
-        3 => back.clone().prop_map(Says::Text),
-        2 => (back.clone(), 0..3_u8).prop_map(|(b, t)| Says::Tool(b, t)),
-        1 => agent.clone().prop_map(Says::AgentTurn),
-        1 => agent.clone().prop_map(Says::AgentText),
-        1 => agent.prop_map(Says::AgentEnds),
-        1 => (0..2_u32).prop_map(Says::Background),
-        2 => back.clone().prop_map(Says::Asked),
-        1 => Just(Says::Withdrawn),
-        1 => (back.clone(), any::<bool>()).prop_map(|(b, r)| Says::Steered(b, r)),
-        1 => any::<bool>().prop_map(Says::Changed),
-        1 => back.clone().prop_map(Says::Operated),
-        1 => back.clone().prop_map(Says::Used),
-        3 => (back, 0..4_u8).prop_map(|(b, o)| Says::Ends(b, o)),
-        1 => Just(Says::Broken),
-    ]
-}
-
-fn moves() -> impl Strategy<Value = Vec<Move>> {
-    let one = prop_oneof![
-        5 => Just(Move::Send),
-        1 => (0..3_usize).prop_map(Move::Interrupt),
-        5 => (0..3_u8).prop_map(Move::Granted),
-        1 => Just(Move::Denied),
-        2 => Just(Move::Evict),
-        12 => (0..3_usize, says()).prop_map(|(p, s)| Move::Signal(p, s)),
-        3 => (0..3_usize, 0..6_u8).prop_map(|(p, r)| Move::Report(p, r)),
-        1 => any::<bool>().prop_map(Move::Paused),
-        1 => Just(Move::Steer),
-        2 => (0..3_usize).prop_map(Move::Answer),
-        1 => any::<bool>().prop_map(Move::Change),
-        1 => Just(Move::Operate),
-        1 => Just(Move::Close),
-        2 => (0..200_u32).prop_map(Move::Later),
-    ];
-    prop::collection::vec(one, 0..120)
-}
-
-fn policies() -> impl Strategy<Value = Policy> {
-    let downgrade = prop_oneof![
-        Just(Downgrade::Sticky),
-        Just(Downgrade::Never),
-        (1..3_u32).prop_map(|turns| Downgrade::Probation { turns }),
-    ];
-    (downgrade, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(downgrade, warm, resume, first_sign)| Policy {
-            timeouts: Timeouts::default(),
-            downgrade,
-            warm,
-            resume,
-            first_sign,
-            one_shot_deltas: true,
-            steer: crate::capabilities::Support::WARM,
-        },
-    )
-}
 
 /// The host, the pool and the agents around a machine, and what the laws say about it.
 struct World {
