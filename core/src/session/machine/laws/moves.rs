@@ -20,6 +20,8 @@ pub(super) enum Move {
     Answer(usize),
     Change(bool),
     Operate,
+    Call(usize),
+    Leave(usize),
     Close,
     Later(u32),
 }
@@ -85,6 +87,8 @@ pub(super) fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => (0..3_usize).prop_map(Move::Answer),
         1 => any::<bool>().prop_map(Move::Change),
         1 => Just(Move::Operate),
+        2 => (0..3_usize).prop_map(Move::Call),
+        1 => (0..3_usize).prop_map(Move::Leave),
         1 => Just(Move::Close),
         2 => (0..200_u32).prop_map(Move::Later),
     ];
