@@ -18,7 +18,7 @@ pub(super) fn weight(body: &Body) -> usize {
             // The most of it by far.
             Body::TextDelta { text, parent }
             | Body::ReasoningDelta { text, parent }
-            | Body::Message { text, parent } => text.len() + boxed(parent),
+            | Body::Message { text, parent } => text.len() + optional(parent.as_deref()),
             Body::ToolOutputDelta { id, text } => id.len() + text.len(),
             Body::ToolUse { .. }
             | Body::ToolResult { .. }
@@ -31,7 +31,7 @@ pub(super) fn weight(body: &Body) -> usize {
                 position: _,
                 tag: _,
                 why,
-            } => optional(why),
+            } => optional(why.as_deref()),
             Body::Steered { text, tag: _ } => text.len(),
             Body::SessionOpened { .. }
             | Body::SessionBound { .. }
@@ -49,7 +49,7 @@ pub(super) fn weight(body: &Body) -> usize {
                 used_percent: _,
                 resets_at: _,
                 raw,
-            } => optional(limit) + optional(status) + raw.get().len(),
+            } => optional(limit.as_deref()) + optional(status.as_deref()) + raw.get().len(),
             Body::Unknown { raw } => raw.get().len(),
             Body::Evicted { reason: _ }
             | Body::Spilled {}
@@ -77,7 +77,7 @@ fn of_session(body: &Body) -> usize {
             provider_session_id,
             model,
             resumed: _,
-        } => provider_session_id.len() + optional(model),
+        } => provider_session_id.len() + optional(model.as_deref()),
         Body::ProcessStarted {
             process: _,
             pid: _,
@@ -86,7 +86,7 @@ fn of_session(body: &Body) -> usize {
             resumed: _,
             containment: _,
             start: _,
-        } => optional(version),
+        } => optional(version.as_deref()),
         Body::SessionClosed { reason: _, left }
         | Body::ProcessStopped {
             process: _,
@@ -111,14 +111,14 @@ fn of_tool(body: &Body) -> usize {
             title,
             input,
             parent,
-        } => id.len() + name.len() + title.len() + input.get().len() + boxed(parent),
+        } => id.len() + name.len() + title.len() + input.get().len() + optional(parent.as_deref()),
         Body::ToolResult {
             id,
             is_error: _,
             text,
             output,
             parent,
-        } => id.len() + text.len() + raw(output) + boxed(parent),
+        } => id.len() + text.len() + raw(output.as_ref()) + optional(parent.as_deref()),
         Body::Plan {
             entries,
             explanation,
@@ -126,7 +126,9 @@ fn of_tool(body: &Body) -> usize {
             let texts = entries
                 .iter()
                 .map(|PlanEntry { text, status: _ }| text.len());
-            size_of_val(entries.as_slice()) + texts.sum::<usize>() + optional(explanation)
+            size_of_val(entries.as_slice())
+                + texts.sum::<usize>()
+                + optional(explanation.as_deref())
         }
         Body::FileChange { id, changes } => {
             let texts = changes.iter().map(of_change);
@@ -143,7 +145,7 @@ fn of_change(change: &FileChange) -> usize {
         diff,
         moved_to,
     } = change;
-    path.len() + diff.len() + optional(moved_to)
+    path.len() + diff.len() + optional(moved_to.as_deref())
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the caller sorts")]
@@ -161,12 +163,12 @@ fn of_request(body: &Body) -> usize {
             raw: said,
         } => {
             let texts = questions.iter().map(of_question);
-            optional(tool)
+            optional(tool.as_deref())
                 + title.len()
                 + size_of_val(decisions.as_slice())
                 + size_of_val(questions.as_slice())
                 + texts.sum::<usize>()
-                + raw(input)
+                + raw(input.as_ref())
                 + said.get().len()
         }
         Body::RequestResolved {
@@ -174,7 +176,7 @@ fn of_request(body: &Body) -> usize {
             resolution: _,
             by: _,
             rule,
-        } => optional(rule),
+        } => optional(rule.as_deref()),
         _ => 0,
     }
 }
@@ -208,7 +210,11 @@ fn of_result(result: &TurnResult) -> usize {
         time_to_first_output: _,
         agent_duration: _,
     } = result;
-    size_of_val(result) + text.len() + optional(stop_reason) + raw(structured) + optional(model)
+    size_of_val(result)
+        + text.len()
+        + optional(stop_reason.as_deref())
+        + raw(structured.as_ref())
+        + optional(model.as_deref())
 }
 
 fn of_failure(failure: &Failure) -> usize {
@@ -218,19 +224,15 @@ fn of_failure(failure: &Failure) -> usize {
         exit: _,
         stderr,
     } = failure;
-    size_of_val(failure) + message.len() + optional(stderr)
+    size_of_val(failure) + message.len() + optional(stderr.as_deref())
 }
 
-fn optional(text: &Option<String>) -> usize {
-    text.as_ref().map_or(0, String::len)
+fn optional(text: Option<&str>) -> usize {
+    text.map_or(0, str::len)
 }
 
-fn boxed(text: &Option<Box<str>>) -> usize {
-    text.as_ref().map_or(0, |text| text.len())
-}
-
-fn raw(json: &Option<RawJson>) -> usize {
-    json.as_ref().map_or(0, |json| json.get().len())
+fn raw(json: Option<&RawJson>) -> usize {
+    json.map_or(0, |json| json.get().len())
 }
 
 #[cfg(test)]

@@ -33,6 +33,9 @@ pub(super) enum Owner {
     },
 }
 
+/// A child that did not end in time.
+pub(super) struct StillThere;
+
 /// Signals, kills and watches one tree. Dropping it kills the tree, except in a forked copy of the host.
 #[derive(Debug)]
 pub(crate) struct Control {
@@ -309,8 +312,8 @@ impl Ending {
 
     fn finish(&self, told: &mpsc::Sender<Vec<u32>>) {
         let (finished, mut known) = match self.guard.wait_for(self.patience) {
-            Some(code) => (code == Some(0), Vec::new()),
-            None => (false, self.guard.depose()),
+            Ok(code) => (code == Some(0), Vec::new()),
+            Err(StillThere) => (false, self.guard.depose()),
         };
         let Some(record) = self.leftovers.as_ref().filter(|_| !finished) else {
             return;

@@ -46,8 +46,7 @@ pub(super) struct Life {
     /// When to kill for a reason of our own.
     kill: Option<Instant>,
     killed: Option<Instant>,
-    /// Whether the owner of the killed tree told that it is at work.
-    heard: bool,
+    owner: Owner,
     forced: Option<Instant>,
     exited: bool,
     gone: bool,
@@ -55,6 +54,13 @@ pub(super) struct Life {
     /// When a closed input is reported, if no end explains it before.
     input: Option<Instant>,
     output: Output,
+}
+
+/// Whether the owner of a killed tree told that it is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Silent,
+    Heard,
 }
 
 /// How far the output is.
@@ -77,7 +83,7 @@ impl Life {
             stop: None,
             kill: None,
             killed: None,
-            heard: false,
+            owner: Owner::Silent,
             forced: None,
             exited: false,
             gone: false,
@@ -128,7 +134,7 @@ impl Life {
 
     /// Some of the tree do not die, and are watched.
     pub(super) fn left(&mut self) {
-        self.heard = true;
+        self.owner = Owner::Heard;
     }
 
     /// Nothing is left of the tree.
@@ -196,7 +202,7 @@ impl Life {
     }
 
     fn force_at(&self) -> Option<Instant> {
-        let unheard = !self.heard && self.forced.is_none();
+        let unheard = self.owner == Owner::Silent && self.forced.is_none();
         self.killed.filter(|_| unheard).map(|at| at + UNHEARD)
     }
 

@@ -13,6 +13,7 @@ use rustix::process::{
     kill_process_group, pidfd_open, pidfd_send_signal, waitid,
 };
 
+use super::control::StillThere;
 use super::group::Leader;
 use super::tree::{COOKIE, Exit, Identity, Signal, TreeRecord};
 
@@ -73,20 +74,20 @@ impl ChildProcess {
         left
     }
 
-    /// Waits until it ends, and takes it away, but no longer than this. `None`: it is still there.
-    /// Else its exit code as [`wait`](Self::wait) gives it.
-    pub(super) fn wait_for(&self, longest: Duration) -> Option<Option<i32>> {
+    /// Waits until it ends, and takes it away, but no longer than this. Its
+    /// exit code is as [`wait`](Self::wait) gives it.
+    pub(super) fn wait_for(&self, longest: Duration) -> Result<Option<i32>, StillThere> {
         let begun = Instant::now();
         loop {
             match self.ended(WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
-                Ok(Some(status)) => return Some(status.exit_status()),
+                Ok(Some(status)) => return Ok(status.exit_status()),
                 Ok(None) => {}
                 Err(Errno::INTR) => continue,
-                Err(_) => return Some(None),
+                Err(_) => return Ok(None),
             }
             let left = longest.saturating_sub(begun.elapsed());
             if left.is_zero() {
-                return None;
+                return Err(StillThere);
             }
             match (&self.fd, Timespec::try_from(left)) {
                 (Some(fd), Ok(left)) => {

@@ -12,6 +12,7 @@ use rustix::process::{
     kill_process_group, waitid,
 };
 
+use super::control::StillThere;
 use super::group::Leader;
 use super::tree::{Exit, Identity, Signal, TreeRecord};
 
@@ -47,18 +48,18 @@ impl ChildProcess {
         Vec::new()
     }
 
-    /// Waits until it ends, and takes it away, but no longer than this. `None`: it is still there.
-    /// Else its exit code as [`wait`](Self::wait) gives it.
-    pub(super) fn wait_for(&self, longest: Duration) -> Option<Option<i32>> {
+    /// Waits until it ends, and takes it away, but no longer than this. Its
+    /// exit code is as [`wait`](Self::wait) gives it.
+    pub(super) fn wait_for(&self, longest: Duration) -> Result<Option<i32>, StillThere> {
         let begun = Instant::now();
         loop {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
             match waitid(WaitId::Pid(self.pid), options) {
-                Ok(Some(status)) => return Some(status.exit_status()),
-                Ok(None) if begun.elapsed() >= longest => return None,
+                Ok(Some(status)) => return Ok(status.exit_status()),
+                Ok(None) if begun.elapsed() >= longest => return Err(StillThere),
                 Ok(None) => thread::sleep(Duration::from_millis(5)),
                 Err(Errno::INTR) => {}
-                Err(_) => return Some(None),
+                Err(_) => return Ok(None),
             }
         }
     }

@@ -333,6 +333,7 @@ fn a_guard_that_stays_stopped_is_ended_with_its_whole_crowd() {
 }
 
 #[test]
+#[expect(clippy::zombie_processes, reason = "the control waits for it")]
 fn a_guard_that_does_not_listen_is_ended_with_all_below_it_when_the_control_is_dropped() {
     alone(|runtime| {
         let (ours, its) = std::os::unix::net::UnixStream::pair().unwrap();
