@@ -6,11 +6,8 @@ mod control;
 mod ends;
 mod generated;
 mod isolated;
-<<<<<<< HEAD
 mod memory;
-=======
 mod raw;
->>>>>>> left
 mod real;
 mod scene;
 mod stage;
@@ -24,11 +21,8 @@ pub use control::{Asked, answered, model, next_question, no, questions, settled,
 pub use ends::{end_of, fails, finish, is_interrupted, on_busy, says};
 pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async, isolated_with};
-<<<<<<< HEAD
 pub use memory::{Memory, resident};
-=======
 pub use raw::{Touch, fork, leave, touchy};
->>>>>>> left
 pub use real::{
     Agent, Real, Started, answer, closed, first_pid, freeze, kill, look_for, pids_in, read_until,
     runs, started, started_by, stopped,

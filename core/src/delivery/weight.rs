@@ -50,12 +50,12 @@ pub(super) fn weight(body: &Body) -> usize {
                 resets_at: _,
                 raw,
             } => optional(limit.as_deref()) + optional(status.as_deref()) + raw.get().len(),
+            Body::Usage { usage: _, parent } => optional(parent.as_deref()),
             Body::Unknown { raw } => raw.get().len(),
             Body::Evicted { reason: _ }
             | Body::Spilled {}
             | Body::Restored {}
             | Body::TurnStarted { origin: _, tag: _ }
-            | Body::Usage { usage: _ }
             | Body::ContextUsage {
                 used_tokens: _,
                 window_tokens: _,
