@@ -14,7 +14,9 @@ mod watch;
 
 pub use agents::{Scripted, scripted_agent};
 pub use chance::{Aim, Dice, bounded, can, rounds, those_that};
-pub use control::{Asked, answered, model, next_question, no, questions, settled, yes};
+pub use control::{
+    Asked, answered, calling, model, next_question, no, questions, rule, settled, yes,
+};
 pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async, isolated_with};
 pub use real::{
