@@ -73,6 +73,11 @@ const DRIVEN: &[Driven] = &[
         &["control_real_messages::an_answer_fits_its_schema"],
     ),
     (
+        Feature::Cost,
+        &["control_real_messages::a_turn_may_cost_so_much"],
+        &["control_real_messages::a_turn_may_cost_so_much"],
+    ),
+    (
         Feature::HostTools,
         &["control_real_tools::a_tool_of_the_host_gives_the_model_its_result"],
         &["control_real_tools::a_tool_of_the_host_gives_the_model_its_result"],
