@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use remuda::config::{PermissionMode, Timeouts};
-use remuda::event::{RawJson, RequestKind, Resolution, ResolvedBy};
+use remuda::event::{RawJson, RequestKind, Resolution, ResolvedBy, WarningCode};
 use remuda::request::{Answer, Decision, Scope};
 use remuda::{AskError, Body, ErrorKind, Pool, RequestId, Session, SessionOptions};
 use remuda_tests::{
@@ -21,6 +21,8 @@ with_real_agents! {
     a_file_changes_when_it_is_allowed
     a_file_does_not_change_when_it_is_denied
     a_question_is_answered_once
+    every_question_of_one_answer_is_asked
+    a_command_writes_nothing_to_its_agents_streams
     a_question_that_nobody_answers_in_time_is_denied
     without_a_handler_everything_is_denied_at_once
     a_question_outlives_the_reader_that_saw_it
@@ -217,6 +219,55 @@ async fn a_question_is_answered_once(real: Real) {
     let stale = other.answer(asked.id, no("")).await.expect_err("not its");
     assert_eq!(stale.kind(), ErrorKind::Stale);
     closed(&other).await;
+    closed(&session).await;
+}
+
+/// So it can neither answer in the host's place nor end the turn in the agent's.
+async fn a_command_writes_nothing_to_its_agents_streams(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    answer(&session, "hello").await;
+    let streams = format!("/proc/{}/fd", first_pid(&session).await);
+    let command = format!(
+        "for fd in 0 1 2; do [ -e {streams}/$fd ] && echo there; \
+         echo forged > {streams}/$fd && echo written; done; echo tried"
+    );
+    let prompt = model(&json!([{"shell": command}, {"echo": "result"}]));
+    let said = answer(&session, &prompt).await;
+    // The shell says of each stream why it cannot be opened.
+    let lines: Vec<_> = said.lines().map(str::trim).collect();
+    let count = |word: &str| lines.iter().filter(|line| **line == word).count();
+    let counts = ["there", "written", "tried"].map(count);
+    assert_eq!(counts, [3, 0, 1], "{said}");
+    let events = closed(&session).await;
+    let noise = |body: &Body| {
+        let code = WarningCode::Noise;
+        matches!(body, Body::Warning { code: c, .. } if *c == code)
+    };
+    assert!(!events.iter().any(|event| noise(&event.body)));
+}
+
+/// The model calls two tools in one answer; whether the agent asks at once or one after the other is its
+/// own choice.
+async fn every_question_of_one_answer_is_asked(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let calls = [real.risky("touch red.txt"), real.risky("touch blue.txt")];
+    let prompt = model(&json!([calls, "done"]));
+    let mut turn = session.send(prompt).expect("a turn");
+    for _ in 0..2 {
+        let asked = next_question(&mut turn).await;
+        let answer = if asked.title.contains("red") {
+            no("")
+        } else {
+            yes(Scope::Once)
+        };
+        let taken = session.answer(asked.id, answer).await;
+        taken.expect("it is taken");
+    }
+    assert_eq!(turn.result().await.expect("a good end").text, "done");
+    let made = ["red.txt", "blue.txt"].map(|file| real.project().join(file).exists());
+    assert_eq!(made, [false, true]);
     closed(&session).await;
 }
 
