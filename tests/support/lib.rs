@@ -5,6 +5,7 @@ mod chance;
 mod control;
 mod generated;
 mod isolated;
+mod listed;
 mod real;
 mod scene;
 mod stage;
@@ -19,6 +20,7 @@ pub use control::{
 };
 pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async, isolated_with};
+pub use listed::{Listed, listed_in, plain_in, runs_of, test_files};
 pub use real::{
     Agent, Real, Started, answer, closed, first_pid, freeze, kill, look_for, pids_in, read_until,
     runs, started, started_by, stopped,
