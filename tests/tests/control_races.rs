@@ -261,6 +261,8 @@ async fn messages_race_the_end(protocol: &'static str) {
         }
         race.tape.catch_up();
     }
+    // What the last one left to a turn of the agent's own has come when this is answered.
+    race.undisturbed("after all").await;
     both_ways(joined, own);
     assert_eq!(started(&race), 1);
     let events = race.end().await;

@@ -69,6 +69,8 @@ pub(crate) struct Capabilities {
     pub one_shot_deltas: bool,
     /// What hosts can ask of it, each warm and one-shot. What does not stand here it cannot do.
     pub features: &'static [(Feature, Support)],
+    /// Where it calls the host's tools by way of an MCP server, having no way of its own.
+    pub tools_over_mcp: Support,
     /// The most text it takes in one message, in Unicode scalar values.
     pub max_prompt_chars: Option<usize>,
     /// How it is stopped.

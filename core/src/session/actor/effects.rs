@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Actor, STDERR_IN_FAILURE};
-use crate::config::Mode;
+use crate::config::{Mode, SessionOptions};
 use crate::error::Error;
 use crate::event::Body;
+use crate::host_tools::{self, ToolServer};
 use crate::ids::{ProcessId, TurnId};
 use crate::process::{Command, Report};
 use crate::provider::Request;
@@ -48,6 +49,7 @@ impl Actor {
             Effect::Operated { number, outcome } => {
                 self.replies.operated(number, outcome);
             }
+            Effect::ToolDone { number, result } => self.replies.called(number, result),
             Effect::SteerLost { steer } => drop(self.replies.steers.remove(&steer)),
             Effect::SteerDone {
                 steer,
@@ -91,12 +93,16 @@ impl Actor {
         let (process_lease, slot, start) = grant.split();
         self.slot = slot;
         self.start = Some(start);
+        let options = match self.options_of(id, mode) {
+            Ok(options) => options,
+            Err(error) => return self.refuse_start(id, error),
+        };
         let started = launch::start(Launching {
             id,
             mode,
             resume: resume.as_deref(),
             provider: self.parts.provider,
-            options: &self.parts.options,
+            options: &options,
             pool_options: &self.parts.pool_options,
             lease: process_lease,
         });
@@ -114,7 +120,6 @@ impl Actor {
                 reports,
             },
         );
-        let options = Arc::clone(&self.parts.options);
         let open = Request::Open {
             conversation: ONLY,
             options,
@@ -122,6 +127,28 @@ impl Actor {
             cost_usd,
         };
         self.tell(id, Command::Request(open));
+    }
+
+    /// What a process gets: the session's options, and the way to the host's tools where the agent
+    /// calls those over MCP.
+    fn options_of(&mut self, id: ProcessId, mode: Mode) -> Result<Arc<SessionOptions>, Error> {
+        let options = &self.parts.options;
+        let capabilities = self.parts.provider.capabilities();
+        if options.tools.is_empty() || !capabilities.tools_over_mcp.in_mode(mode) {
+            return Ok(Arc::clone(options));
+        }
+        let server = match &mut self.tool_server {
+            Some(server) => server,
+            none => {
+                let own = self.parts.own.clone();
+                none.insert(ToolServer::start(&options.tools, own)?)
+            }
+        };
+        let mut options = SessionOptions::clone(options);
+        options
+            .mcp_servers
+            .insert(host_tools::SERVER.to_owned(), server.admit(id));
+        Ok(Arc::new(options))
     }
 
     /// The process cannot even be tried.

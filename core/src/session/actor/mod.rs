@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::config::{PoolOptions, SessionOptions};
 use crate::error::ErrorKind;
 use crate::event::{Body, CloseReason, Failure};
+use crate::host_tools::ToolServer;
 use crate::ids::{ProcessId, TurnId};
 use crate::metrics::Counters;
 use crate::pool::lease::{Grant, PoolLink, SlotLease, StartLease};
@@ -35,6 +36,8 @@ pub(crate) struct Parts {
     pub shared: Arc<Shared>,
     pub machine: Machine,
     pub inbox: mpsc::UnboundedReceiver<Call>,
+    /// Weak: the session does not keep itself open.
+    pub own: mpsc::WeakUnboundedSender<Call>,
     pub pool: PoolLink,
     pub provider: &'static dyn Provider,
     pub options: Arc<SessionOptions>,
@@ -54,6 +57,7 @@ pub(crate) async fn run(parts: Parts) {
         grant: None,
         slot: None,
         start: None,
+        tool_server: None,
         replies: Replies::default(),
         listening: true,
         shown: Vec::new(),
@@ -75,6 +79,8 @@ struct Actor {
     grant: Option<Grant>,
     slot: Option<SlotLease>,
     start: Option<StartLease>,
+    /// There from the first process that needs it.
+    tool_server: Option<ToolServer>,
     replies: Replies,
     listening: bool,
     /// Events of the current step, appended to the log in one go.
@@ -188,6 +194,9 @@ impl Actor {
             }
             if let Report::Gone { left } = &report {
                 self.processes.remove(&process);
+                if let Some(server) = &self.tool_server {
+                    server.dismiss(process);
+                }
                 self.left.extend_from_slice(left);
             }
             return self.step(Input::Report(process, report));
