@@ -9,6 +9,7 @@ use super::Actor;
 use crate::error::Error;
 use crate::event::{Body, Changed, Failure, TurnResult};
 use crate::ids::TurnId;
+use crate::pool::lease::Grant;
 use crate::provider::LaunchPlan;
 use crate::session::call::Call;
 use crate::session::gate::{End, Entry, Waiting};
@@ -78,18 +79,28 @@ impl Actor {
             }
             Call::Hold(hold) => self.step(Input::Hold(hold)),
             Call::Close { reason, by } => self.close(reason, by),
-            Call::Granted { ticket, grant } if ticket == self.ticket => {
-                let given = grant.given();
-                self.grant = Some(grant);
-                self.step(Input::Granted(given))
-            }
-            Call::Denied { ticket, error } if ticket == self.ticket => {
-                self.step(Input::Denied(error))
-            }
-            // An answer to an old question: dropping a grant gives it back.
-            Call::Granted { .. } | Call::Denied { .. } => true,
+            Call::Granted { ticket, grant } => self.granted(ticket, grant),
+            Call::Denied { ticket, error } => self.denied(ticket, error),
             Call::Evict(reason) => self.step(Input::Evict(reason)),
         }
+    }
+
+    fn granted(&mut self, ticket: u64, grant: Grant) -> bool {
+        // An answer to an old question: dropping a grant gives it back.
+        if ticket != self.ticket {
+            return true;
+        }
+        let given = grant.given();
+        self.grant = Some(grant);
+        self.step(Input::Granted(given))
+    }
+
+    fn denied(&mut self, ticket: u64, error: Error) -> bool {
+        // A pool that is lost refuses also what it gave just before.
+        if ticket != self.ticket || self.grant.is_some() {
+            return true;
+        }
+        self.step(Input::Denied(error))
     }
 
     pub(super) fn begin(&mut self, turn: TurnId, entry: Entry) {

@@ -18,6 +18,7 @@ use crate::event::{Body, CloseReason, Failure};
 use crate::host_tools::ToolServer;
 use crate::ids::{ProcessId, TurnId};
 use crate::metrics::Counters;
+use crate::pool;
 use crate::pool::lease::{Grant, PoolLink, SlotLease, StartLease};
 use crate::process::{ProcessHandle, Report};
 use crate::provider::Provider;
@@ -60,6 +61,7 @@ pub(crate) async fn run(parts: Parts) {
         grant: None,
         slot: None,
         start: None,
+        orphaned: false,
         tool_server: None,
         replies: Replies::default(),
         listening: true,
@@ -82,6 +84,8 @@ struct Actor {
     grant: Option<Grant>,
     slot: Option<SlotLease>,
     start: Option<StartLease>,
+    /// The pool is not there to answer the last question.
+    orphaned: bool,
     /// There from the first process that needs it.
     tool_server: Option<ToolServer>,
     replies: Replies,
@@ -224,6 +228,9 @@ impl Actor {
             self.carry_out(effect);
         }
         self.effects = effects;
+        if std::mem::take(&mut self.orphaned) {
+            self.advance(now, Input::Denied(pool::lost()));
+        }
     }
 
     /// Tells hosts what the step showed, and begins what waited for it. `false`: that was all.
