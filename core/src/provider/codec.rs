@@ -191,7 +191,8 @@ pub(crate) enum SignalBody {
     /// The agent's background work in this conversation: how many tasks run on after the turn.
     Background { tasks: u32 },
     /// What became of a message that was to join the running turn. `None`: it joined. Otherwise why
-    /// it did not; it was not and will not be seen by the agent.
+    /// it did not; it was not and will not be seen by the agent, and is sent again. At the end of the
+    /// output only what was never written is refused: the rest is left unsaid, and counts as lost.
     Steered { steer: u64, refused: Option<String> },
     /// What became of the oldest change of settings that has no answer.
     Changed(ChangeOutcome),
