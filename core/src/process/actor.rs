@@ -369,12 +369,13 @@ impl Actor {
         if let Some(signal) = output.kill {
             running.control.signal(signal);
         }
-        if !output.signals.is_empty() {
-            self.audience.signals(output.signals, self.overflow());
-        }
+        // First, because what follows from them may be the end of the turn.
         for size in said.too_long {
             let message = format!("a line of {size} bytes or more was skipped");
             self.note(WarningCode::LineTooLong, &message);
+        }
+        if !output.signals.is_empty() {
+            self.audience.signals(output.signals, self.overflow());
         }
         if !self.codec.works() && !self.facts.broken {
             self.facts.broken = true;

@@ -6,6 +6,7 @@
 mod claude;
 mod codec;
 mod codex;
+mod cut;
 
 pub(crate) use codec::{
     AgentRequest, AgentSignal, Asked, ChangeOutcome, Codec, Conversation, Outcome, Output, Request,
