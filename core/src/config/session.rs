@@ -112,6 +112,9 @@ impl SessionOptions {
         if self.cwd.as_os_str().is_empty() {
             return Err(Error::invalid("cwd", "it is missing"));
         }
+        if let Some(program) = &self.program {
+            check_text("program", &program.to_string_lossy())?;
+        }
         let texts = [
             ("model", self.model.as_deref()),
             ("effort", self.effort.as_deref()),
@@ -122,12 +125,15 @@ impl SessionOptions {
             check_text(name, text.unwrap_or("x"))?;
         }
         for argument in &self.extra_args {
-            if argument.contains('\0') {
-                return Err(Error::invalid(
-                    "extra_args",
-                    "an argument has a NUL character",
-                ));
-            }
+            check_no_nul("extra_args", argument)?;
+        }
+        for (name, value) in &self.labels {
+            check_text("labels", name)?;
+            check_no_nul("labels", value)?;
+        }
+        for (name, server) in &self.mcp_servers {
+            check_text("mcp_servers", name)?;
+            server.check(name)?;
         }
         if !self.tools.is_empty() && self.mcp_servers.contains_key(host_tools::SERVER) {
             let why = format!(
@@ -198,6 +204,10 @@ fn check_text(name: &str, text: &str) -> Result<(), Error> {
     if text.is_empty() {
         return Err(Error::invalid(name, "it is empty"));
     }
+    check_no_nul(name, text)
+}
+
+fn check_no_nul(name: &str, text: &str) -> Result<(), Error> {
     if text.contains('\0') {
         return Err(Error::invalid(name, "it has a NUL character"));
     }
@@ -266,6 +276,29 @@ pub enum McpServer {
         #[serde(default)]
         headers: BTreeMap<String, String>,
     },
+}
+
+impl McpServer {
+    fn check(&self, name: &str) -> Result<(), Error> {
+        let option = |part: &str| format!("mcp_servers.{name}.{part}");
+        match self {
+            Self::Stdio { command, args, env } => {
+                check_text(&option("command"), command)?;
+                let words = args.iter().map(|arg| ("args", arg));
+                let variables = env.iter().flat_map(|(name, value)| [name, value]);
+                for (part, text) in words.chain(variables.map(|text| ("env", text))) {
+                    check_no_nul(&option(part), text)?;
+                }
+            }
+            Self::Http { url, headers } => {
+                check_text(&option("url"), url)?;
+                for text in headers.iter().flat_map(|(name, value)| [name, value]) {
+                    check_no_nul(&option("headers"), text)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl std::fmt::Debug for McpServer {
@@ -393,5 +426,66 @@ impl Default for Timeouts {
             interrupt_grace: Duration::from_secs(5),
             request: Duration::from_mins(5),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut SessionOptions)) -> String {
+        let mut options = SessionOptions::new("any", "/");
+        change(&mut options);
+        let error = options.check().expect_err("it is refused");
+        error.message().to_owned()
+    }
+
+    #[test]
+    fn what_is_empty_or_has_a_nul_is_refused_by_the_name_of_its_option() {
+        let program = |name: &str| refused(|options| options.program = Some(name.into()));
+        assert_eq!(program(""), "program: it is empty");
+        assert_eq!(program("a\0b"), "program: it has a NUL character");
+
+        let label = |name: &str, value: &str| {
+            refused(|options| drop(options.labels.insert(name.into(), value.into())))
+        };
+        assert_eq!(label("", "x"), "labels: it is empty");
+        assert_eq!(label("\0", "x"), "labels: it has a NUL character");
+        assert_eq!(label("x", "\0"), "labels: it has a NUL character");
+
+        let server = |name: &str, server: McpServer| {
+            refused(|options| drop(options.mcp_servers.insert(name.into(), server)))
+        };
+        let stdio = |command: &str, arg: &str| McpServer::Stdio {
+            command: command.to_owned(),
+            args: vec![arg.to_owned()],
+            env: BTreeMap::new(),
+        };
+        let http = |url: &str, header: &str| McpServer::Http {
+            url: url.to_owned(),
+            headers: BTreeMap::from([("X".to_owned(), header.to_owned())]),
+        };
+        assert_eq!(server("", stdio("x", "")), "mcp_servers: it is empty");
+        assert_eq!(
+            server("\0", stdio("x", "")),
+            "mcp_servers: it has a NUL character"
+        );
+        assert_eq!(
+            server("s", stdio("", "")),
+            "mcp_servers.s.command: it is empty"
+        );
+        assert_eq!(
+            server("s", stdio("x", "\0")),
+            "mcp_servers.s.args: it has a NUL character"
+        );
+        assert_eq!(server("s", http("", "")), "mcp_servers.s.url: it is empty");
+        assert_eq!(
+            server("s", http("\0", "")),
+            "mcp_servers.s.url: it has a NUL character"
+        );
+        assert_eq!(
+            server("s", http("x", "\0")),
+            "mcp_servers.s.headers: it has a NUL character"
+        );
     }
 }
