@@ -26,7 +26,7 @@ use crate::process::environment::{self, Inherited};
 use crate::provider::{self, Provider};
 use crate::session::{
     Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner,
-    Shared, program, run,
+    Shared, check_size, program, run,
 };
 
 /// A bounded herd of warm agent processes, and the sessions that use them.
@@ -313,6 +313,7 @@ fn check_launch(provider: &'static dyn Provider, options: &SessionOptions) -> Re
     })?;
     let host = Inherited::of_host();
     let env = environment::build(options, provider.environment(), &launch.env, host);
+    check_size(options, &launch.args, &env)?;
     program(provider, options, &env).resolve(&options.cwd)?;
     Ok(())
 }
