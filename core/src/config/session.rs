@@ -53,7 +53,8 @@ pub struct SessionOptions {
     pub mcp_servers: BTreeMap<String, McpServer>,
     /// Further arguments for the agent's program, as they are. They may break the session.
     pub extra_args: Vec<String>,
-    /// The provider's id of an earlier conversation to go on with.
+    /// The provider's id of an earlier conversation to go on with. Refused while an open session of the
+    /// pool has it.
     pub resume: Option<String>,
     /// The host's own words about the session; carried, never looked at.
     pub labels: BTreeMap<String, String>,

@@ -1,12 +1,14 @@
 //! The pool: who may run a process, and when.
 
 mod actor;
+mod conversations;
 mod handle;
 pub(crate) mod lease;
 mod members;
 pub(crate) mod slots;
 
 pub use actor::Shutdown;
+pub(crate) use conversations::Claim;
 pub(crate) use handle::PoolInner;
 pub use handle::{Pool, PoolBuilder};
 pub(crate) use members::lost;
