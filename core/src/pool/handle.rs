@@ -18,6 +18,7 @@ use crate::ids::SessionId;
 use crate::metrics::{Counters, Gauges, PoolStats};
 use crate::pool::actor::{PoolActor, PoolMessage, Shutdown};
 use crate::pool::lease::PoolLink;
+use crate::pool::members::lost;
 use crate::pool::slots::{Bounds, Slots};
 use crate::process::Containment;
 use crate::process::environment::{self, Inherited};
@@ -136,13 +137,16 @@ impl Pool {
     ///
     /// [`ErrorKind::InvalidArgument`] naming the option, [`ErrorKind::CwdUnusable`],
     /// [`ErrorKind::ProgramNotFound`] saying where it was looked for, [`ErrorKind::Unsupported`] for
-    /// what the agent cannot take, [`ErrorKind::Closed`] after a shutdown. A refused session causes
-    /// no event.
+    /// what the agent cannot take, [`ErrorKind::Closed`] after a shutdown, [`ErrorKind::Internal`]
+    /// when the pool is [lost](PoolStats::lost). A refused session causes no event.
     pub fn open(&self, options: SessionOptions) -> Result<Session, Error> {
         let inner = &self.inner;
         let Some(runtime) = inner.runtime.as_ref().filter(|_| !self.is_shut()) else {
             return Err(Error::closed("pool"));
         };
+        if inner.gauges.is_lost() {
+            return Err(lost());
+        }
         options.check()?;
         let provider = provider::find(&options.provider)?;
         let options = check_place(options)?;
@@ -166,10 +170,11 @@ impl Pool {
         // Bounded by those who send: see `Call`.
         let (inbox, messages) = mpsc::unbounded_channel();
         let options = Arc::new(options);
-        let _ = inner.actor.send(PoolMessage::Opened {
+        let opened = PoolMessage::Opened {
             session: id,
             inbox: inbox.clone(),
-        });
+        };
+        inner.actor.send(opened).map_err(|_| lost())?;
         runtime.spawn(run(Parts {
             shared: Arc::clone(&shared),
             machine,
@@ -209,17 +214,22 @@ impl Pool {
     /// names what is left. May be called again, also from elsewhere at the same time.
     pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
         self.inner.shut.store(true, Ordering::SeqCst);
-        let (reply, report) = oneshot::channel();
         let by = Instant::now() + bounded(deadline);
-        if self
-            .inner
-            .actor
-            .send(PoolMessage::Shutdown { by, reply })
-            .is_err()
-        {
-            return Shutdown::default();
+        // Asked again, because the actor may panic over the question, and closes even then.
+        for _ in 0..2 {
+            let (reply, report) = oneshot::channel();
+            let shutdown = PoolMessage::Shutdown { by, reply };
+            if self.inner.actor.send(shutdown).is_err() {
+                break;
+            }
+            if let Ok(report) = report.await {
+                return report;
+            }
         }
-        report.await.unwrap_or_default()
+        Shutdown {
+            lost: true,
+            ..Shutdown::default()
+        }
     }
 
     fn is_shut(&self) -> bool {
@@ -339,3 +349,7 @@ impl PoolBuilder {
         Pool::with_options(self.options)
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+#[path = "lost_tests.rs"]
+mod tests;

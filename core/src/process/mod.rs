@@ -62,7 +62,7 @@ mod start;
 mod stderr;
 mod stop;
 #[cfg(all(test, target_os = "linux"))]
-mod test_host;
+pub(crate) mod test_host;
 pub(crate) mod tree;
 #[cfg(all(test, target_os = "linux"))]
 mod tree_start_tests;
@@ -71,6 +71,7 @@ mod tree_tests;
 mod writer;
 
 pub use containment::Containment;
+pub(crate) use fence::survive;
 pub(crate) use message::{Command, Limits, ProcessHandle, Report, Stop};
 #[cfg(windows)]
 pub(crate) use os::{Control, Stdio};

@@ -76,7 +76,8 @@ impl Actor {
                 self.grant = Some(grant);
                 self.step(Input::Granted(given))
             }
-            Call::Denied { ticket, error } if ticket == self.ticket => {
+            // A pool that is lost refuses also what it gave just before.
+            Call::Denied { ticket, error } if ticket == self.ticket && self.grant.is_none() => {
                 self.step(Input::Denied(error))
             }
             // An answer to an old question: dropping a grant gives it back.

@@ -22,7 +22,7 @@ impl Actor {
             }
             Effect::Acquire(want) => {
                 self.ticket += 1;
-                self.parts.pool.request(want, self.ticket);
+                self.orphaned = !self.parts.pool.request(want, self.ticket);
             }
             Effect::Abandon => {
                 self.ticket += 1;

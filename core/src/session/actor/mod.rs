@@ -14,6 +14,7 @@ use crate::error::ErrorKind;
 use crate::event::{Body, CloseReason, Failure};
 use crate::ids::{ProcessId, TurnId};
 use crate::metrics::Counters;
+use crate::pool;
 use crate::pool::lease::{Grant, PoolLink, SlotLease, StartLease};
 use crate::process::{ProcessHandle, Report};
 use crate::provider::Provider;
@@ -54,6 +55,7 @@ pub(crate) async fn run(parts: Parts) {
         grant: None,
         slot: None,
         start: None,
+        orphaned: false,
         replies: Replies::default(),
         listening: true,
         shown: Vec::new(),
@@ -75,6 +77,8 @@ struct Actor {
     grant: Option<Grant>,
     slot: Option<SlotLease>,
     start: Option<StartLease>,
+    /// The pool is not there to answer the last question.
+    orphaned: bool,
     replies: Replies,
     listening: bool,
     /// Events of the current step, appended to the log in one go.
@@ -212,6 +216,9 @@ impl Actor {
             self.carry_out(effect);
         }
         self.effects = effects;
+        if std::mem::take(&mut self.orphaned) {
+            self.advance(now, Input::Denied(pool::lost()));
+        }
     }
 
     /// Tells hosts what the step showed, and begins what waited for it. `false`: that was all.
