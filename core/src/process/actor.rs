@@ -16,14 +16,15 @@ use crate::ids::ProcessId;
 use crate::process::audience::{Audience, Overflow};
 use crate::process::facts::{Facts, Start, broken};
 use crate::process::fence::{Fence, survive};
+use crate::process::leaving::Leaving;
 use crate::process::life::{Act, Life, STUCK};
 use crate::process::reader::{Read, Reader};
 use crate::process::seam::{Control, Started, TreeEvent};
 use crate::process::stderr::{Drain, StderrTail};
 use crate::process::stop::Step;
 use crate::process::writer::{Failure, Writer};
-use crate::process::{Command, Limits, ProcessHandle, Report};
-use crate::provider::{Codec, Request, StopLadder};
+use crate::process::{Command, Limits, ProcessHandle, Report, Stop};
+use crate::provider::{Codec, Conversation, Request, StopLadder};
 
 /// How much of stderr an exit is reported with.
 const LAST_WORDS: usize = 8 << 10;
@@ -35,6 +36,8 @@ pub(super) struct Parts {
     pub stop: StopLadder,
     pub limits: Limits,
     pub lease: Box<dyn Send>,
+    pub shared: bool,
+    pub spawned: Box<dyn FnOnce() + Send>,
 }
 
 /// Makes an actor and its handle. The future is the actor: it ends when the tree is gone and every
@@ -52,7 +55,7 @@ pub(super) fn actor<C: Control>(
         stderr: Arc::clone(&tail),
     };
     let actor = Actor {
-        audience: Audience::new(parts.id),
+        audience: Audience::new(parts.id, parts.shared),
         commands,
         listening: true,
         early: Vec::new(),
@@ -64,6 +67,8 @@ pub(super) fn actor<C: Control>(
         limits: parts.limits,
         tail,
         lease: Some(parts.lease),
+        spawned: Some(parts.spawned),
+        leaving: Leaving::default(),
     };
     (handle, actor.run(spawn))
 }
@@ -89,6 +94,9 @@ struct Actor {
     tail: Arc<StderrTail>,
     /// Dropped when the tree is gone.
     lease: Option<Box<dyn Send>>,
+    /// Told that the process runs.
+    spawned: Option<Box<dyn FnOnce() + Send>>,
+    leaving: Leaving,
 }
 
 /// The tree, and our ends of its streams.
@@ -186,6 +194,7 @@ impl Actor {
     fn begin<C: Control>(&mut self, started: Started<C>) -> Running<C> {
         let (pid, containment) = (started.pid, started.containment);
         self.facts.start = Some(Start::Spawned { pid, containment });
+        self.spawned.take().into_iter().for_each(|tell| tell());
         self.audience
             .all(Overflow::Keep, |_| Report::Spawned { pid, containment });
         Running {
@@ -217,9 +226,18 @@ impl Actor {
             if self.life.is_over() {
                 return;
             }
+            if self.leaving.take_overdue(Instant::now()) {
+                self.life.kill(Instant::now());
+                continue;
+            }
+            let held = !self.audience.may_read() && !self.life.is_stopping();
+            self.audience.hold(held);
             match self.next(running).await {
                 Event::Tree(event) => self.tree(event, running),
                 Event::Command(Some(Command::Request(request))) => self.request(request, running),
+                Event::Command(Some(Command::Leave { conversation, stop })) => {
+                    self.leave(conversation, stop, running);
+                }
                 Event::Command(command) => self.command(command),
                 Event::WriteFailed(failure) => self.write_failed(failure),
                 Event::Read(read) => self.read(read, running),
@@ -231,11 +249,13 @@ impl Actor {
     /// Waits for whatever comes first. The order keeps an agent that never stops talking from
     /// hiding anything else.
     async fn next<C: Control>(&mut self, running: &mut Running<C>) -> Event {
-        let deadline = self.life.next();
+        let deadline = self.life.next().into_iter().chain(self.leaving.next());
+        let deadline = deadline.min();
         let clear = self.audience.is_clear();
         // The backpressure: what a session has no room for stays with the agent. Not while the
         // process is stopped, when a full queue must not keep it from its end.
-        let reads = running.reader.is_some() && (clear || self.life.is_stopping());
+        let reads =
+            running.reader.is_some() && (self.audience.may_read() || self.life.is_stopping());
         tokio::select! {
             biased;
             // Cancel safe, says its contract.
@@ -297,6 +317,10 @@ impl Actor {
             Some(Command::Stop(stop)) => self.life.stop(stop, Instant::now()),
             // Only while it starts: `open` passes these on.
             Some(Command::Request(request)) => self.early.push(request),
+            Some(Command::Leave { conversation, .. }) => {
+                self.early.retain(|r| r.conversation() != conversation);
+                self.audience.dismiss(conversation);
+            }
             None => {
                 self.listening = false;
                 self.life.kill(Instant::now());
@@ -311,6 +335,27 @@ impl Actor {
                 .call(|codec, said| codec.request(request, &mut said.output));
             self.apply(running);
         }
+    }
+
+    /// A session leaves: the agent is asked to let go of its conversation.
+    fn leave<C: Control>(
+        &mut self,
+        conversation: Conversation,
+        stop: Stop,
+        running: &mut Running<C>,
+    ) {
+        if self.life.is_stopping() {
+            return self.life.stop(stop, Instant::now());
+        }
+        // One that is at its end is gone soon.
+        if self.life.is_output_closed() || !self.leaving.begin(conversation, Instant::now()) {
+            return;
+        }
+        if self.facts.write_failed.is_some() {
+            // It would not hear of it.
+            return self.life.kill(Instant::now());
+        }
+        self.request(Request::Close { conversation }, running);
     }
 
     fn read<C: Control>(&mut self, read: Read, running: &mut Running<C>) {
@@ -365,6 +410,11 @@ impl Actor {
         }
         if !output.signals.is_empty() {
             self.audience.signals(output.signals, self.overflow());
+        }
+        for conversation in output.left {
+            if self.leaving.end(conversation) {
+                self.audience.dismiss(conversation);
+            }
         }
         for size in said.too_long {
             let message = format!("a line of {size} bytes or more was skipped");

@@ -53,6 +53,10 @@ impl Codec for Echo {
                 out.bytes.resize(out.bytes.len() + size, b'w');
             }
             Some(("other", what)) => Self::say(1, what, out),
+            Some(("left", number)) => {
+                let number = number.parse().expect("a number");
+                out.left.push(Conversation(number));
+            }
             _ => match &*line {
                 "panic" => panic!("as the test ordered"),
                 "close" => out.close_stdin = true,
@@ -176,6 +180,8 @@ impl Rig {
                 write: PATIENCE,
             },
             lease: Box::new(Arc::clone(&lease)),
+            shared: false,
+            spawned: Box::new(|| ()),
         };
         let (handle, actor) = actor(parts, async {
             spawned.await.expect("the test answers for the start")
@@ -296,6 +302,8 @@ pub(super) fn words(report: &Report) -> String {
         Report::WriteFailed { .. } => "write failed".into(),
         Report::OutputClosed => "output closed".into(),
         Report::Exited { exit, stderr } => format!("exited {:?} {stderr:?}", exit.code),
+        Report::Held(held) => format!("held {held}"),
+        Report::Left => "left".into(),
         Report::Gone { left } => format!("gone, left {left:?}"),
     }
 }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::capabilities::{Feature, Support};
-use crate::config::{Mode, SessionOptions};
+use crate::config::{Mode, SessionOptions, Sharing};
 use crate::error::{Error, ErrorKind};
 
 /// One kind of agent.
@@ -69,6 +69,10 @@ pub(crate) struct Capabilities {
     pub one_shot_deltas: bool,
     /// What hosts can ask of it, each warm and one-shot. What does not stand here it cannot do.
     pub features: &'static [(Feature, Support)],
+    /// Whether one process holds several conversations, whose turns run at the same time. `None`: no.
+    /// Otherwise what holds if the host does not say. All that a session sets must then be told to
+    /// the agent per conversation, or stand in its launch: what is in neither is lost.
+    pub sharing: Option<Sharing>,
     /// The most text it takes in one message, in Unicode scalar values.
     pub max_prompt_chars: Option<usize>,
     /// How it is stopped.

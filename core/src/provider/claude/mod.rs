@@ -70,6 +70,7 @@ impl Provider for Claude {
             resume: true,
             first_sign: true,
             one_shot_deltas: true,
+            sharing: None,
             max_prompt_chars: None,
             stop: StopLadder {
                 // An idle one ends within 0.1 s. One with background work waits for it, up to

@@ -48,7 +48,7 @@ mod wire;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::Mode;
+use crate::config::{Mode, Sharing};
 use crate::error::Error;
 use crate::provider::{AgentSignal, Capabilities, Codec, Launch, LaunchPlan, Provider, StopLadder};
 
@@ -72,6 +72,7 @@ impl Provider for Codex {
             resume: true,
             first_sign: true,
             one_shot_deltas: false,
+            sharing: Some(Sharing::PerSession),
             max_prompt_chars: Some(1_048_576),
             stop: StopLadder {
                 half_close: Duration::from_secs(5),

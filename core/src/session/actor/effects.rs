@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Actor, STDERR_IN_FAILURE};
+use super::{Actor, Attached, STDERR_IN_FAILURE};
 use crate::config::Mode;
 use crate::error::Error;
 use crate::event::Body;
 use crate::ids::{ProcessId, TurnId};
-use crate::process::{Command, Report};
+use crate::pool::Recipe;
+use crate::pool::lease::{Grant, SeatLease};
+use crate::pool::slots::Want;
+use crate::process::{Command, Report, Stop};
 use crate::provider::Request;
-use crate::session::launch::{self, Launching};
+use crate::session::launch::{self, Common, Launching, Prepared};
 use crate::session::machine::{Effect, Input, ONLY};
 
 impl Actor {
@@ -22,7 +25,7 @@ impl Actor {
             }
             Effect::Acquire(want) => {
                 self.ticket += 1;
-                self.orphaned = !self.parts.pool.request(want, self.ticket);
+                self.orphaned = !self.acquire(want);
             }
             Effect::Abandon => {
                 self.ticket += 1;
@@ -35,10 +38,16 @@ impl Actor {
                 resume,
                 cost_usd,
             } => self.start(process, mode, resume, cost_usd),
-            Effect::StartDone => self.start = None,
-            Effect::Ask(process, request) => self.tell(process, Command::Request(request)),
-            Effect::Stop(process, stop) => self.tell(process, Command::Stop(stop)),
-            Effect::FreeSlot => self.slot = None,
+            Effect::StartDone => {
+                self.start = None;
+                self.seat.iter().for_each(SeatLease::ready);
+            }
+            Effect::Ask(process, request) => self.ask(process, request),
+            Effect::Stop(process, stop) => self.stop(process, stop),
+            Effect::FreeSlot => {
+                self.slot = None;
+                self.seat = None;
+            }
             Effect::Idle => self.parts.pool.idle(),
             Effect::Busy => self.parts.pool.busy(),
             Effect::RefuseEviction => self.parts.pool.refuse(),
@@ -76,44 +85,91 @@ impl Actor {
         if let Body::TurnFailed { failure, .. } = &mut body
             && failure.code.is_runtime()
             && failure.stderr.is_none()
-            && let Some(handle) = self.current.and_then(|id| self.processes.get(&id))
+            && let Some(process) = self.current.and_then(|id| self.processes.get(&id))
         {
-            let tail = handle.stderr.text(STDERR_IN_FAILURE);
+            let tail = process.handle.stderr.text(STDERR_IN_FAILURE);
             failure.stderr = (!tail.is_empty()).then_some(tail);
         }
         body
+    }
+
+    /// Asks the pool. `false`: nobody is there to answer.
+    fn acquire(&self, want: Want) -> bool {
+        let (pool, ticket) = (&self.parts.pool, self.ticket);
+        let common = self.parts.common.as_ref();
+        let common = common.filter(|_| want == Want::Warm);
+        let prepared = common.map(|common| self.prepare(Mode::Warm, None, Some(common)));
+        // What cannot be prepared fails when it is granted, as any other start.
+        let Some(Ok(prepared)) = prepared else {
+            return pool.request(want, ticket, None);
+        };
+        let want = match &prepared.key {
+            Some(key) => Want::Shared(key.clone(), ProcessId::next()),
+            None => want,
+        };
+        let recipe = Recipe::new(move |id, lease| prepared.start(id, lease));
+        pool.request(want, ticket, Some(recipe))
+    }
+
+    fn prepare(
+        &self,
+        mode: Mode,
+        resume: Option<&str>,
+        common: Option<&Common>,
+    ) -> Result<Prepared, Error> {
+        launch::prepare(&Launching {
+            mode,
+            resume,
+            provider: self.parts.provider,
+            options: &self.parts.options,
+            pool_options: &self.parts.pool_options,
+            counters: &self.parts.counters,
+            common,
+        })
     }
 
     fn start(&mut self, id: ProcessId, mode: Mode, resume: Option<String>, cost_usd: f64) {
         let Some(grant) = self.grant.take() else {
             return;
         };
-        let (process_lease, slot, start) = grant.split();
-        self.slot = slot;
-        self.start = Some(start);
-        let started = launch::start(Launching {
-            id,
-            mode,
-            resume: resume.as_deref(),
-            provider: self.parts.provider,
-            options: &self.parts.options,
-            pool_options: &self.parts.pool_options,
-            lease: process_lease,
-        });
-        let handle = match started {
-            Ok(handle) => handle,
-            Err(error) => return self.refuse_start(id, error),
+        let attached = match grant {
+            Grant::Seat(lease) => {
+                let attached = Attached {
+                    handle: lease.handle.clone(),
+                    conversation: lease.seat.conversation,
+                    shared: true,
+                };
+                self.seat = Some(lease);
+                attached
+            }
+            Grant::Own(own) => {
+                let (lease, slot, start) = own.split();
+                self.slot = slot;
+                self.start = Some(start);
+                let handle = match self.prepare(mode, resume.as_deref(), None) {
+                    Ok(prepared) => prepared.start(id, lease),
+                    Err(error) => {
+                        drop(lease);
+                        return self.refuse_start(id, vec![Report::SpawnFailed(error)]);
+                    }
+                };
+                Attached {
+                    handle,
+                    conversation: ONLY,
+                    shared: false,
+                }
+            }
         };
-        self.processes.insert(id, handle);
+        let attach = Command::Attach {
+            conversation: attached.conversation,
+            reports: self.reports_in.clone(),
+        };
+        if attached.handle.commands.send(attach).is_err() {
+            // It was gone before the session came.
+            return self.refuse_start(id, Vec::new());
+        }
+        self.processes.insert(id, attached);
         self.current = Some(id);
-        let reports = self.reports_in.clone();
-        self.tell(
-            id,
-            Command::Attach {
-                conversation: ONLY,
-                reports,
-            },
-        );
         let options = Arc::clone(&self.parts.options);
         let open = Request::Open {
             conversation: ONLY,
@@ -121,15 +177,16 @@ impl Actor {
             resume,
             cost_usd,
         };
-        self.tell(id, Command::Request(open));
+        self.ask(id, open);
     }
 
     /// The process cannot even be tried.
-    fn refuse_start(&mut self, id: ProcessId, error: Error) {
+    fn refuse_start(&mut self, id: ProcessId, mut reports: Vec<Report>) {
         let now = Instant::now();
         let mut effects = Vec::new();
         let machine = &mut self.parts.machine;
-        for report in [Report::SpawnFailed(error), Report::Gone { left: vec![] }] {
+        reports.push(Report::Gone { left: vec![] });
+        for report in reports {
             machine.step(now, Input::Report(id, report), &mut effects);
         }
         for effect in effects {
@@ -137,11 +194,35 @@ impl Actor {
         }
     }
 
-    /// A process that takes no commands is gone, and the news of it is on its way.
-    fn tell(&self, process: ProcessId, command: Command) {
-        let Some(handle) = self.processes.get(&process) else {
+    /// The machine knows one conversation, the process perhaps many.
+    fn ask(&self, id: ProcessId, request: Request) {
+        if let Some(process) = self.processes.get(&id) {
+            let request = request.readdressed(process.conversation);
+            process.tell(Command::Request(request));
+        }
+    }
+
+    /// A process that others may use is not ended but left. That it failed is for the pool to judge.
+    fn stop(&mut self, id: ProcessId, stop: Stop) {
+        let Some(process) = self.processes.get(&id) else {
             return;
         };
-        let _ = handle.commands.send(command);
+        if !process.shared {
+            return process.tell(Command::Stop(stop));
+        }
+        let conversation = process.conversation;
+        process.tell(Command::Leave { conversation, stop });
+        if let (Stop::Kill, Some(seat)) = (stop, &mut self.seat)
+            && seat.seat.process == id
+        {
+            seat.failed();
+        }
+    }
+}
+
+impl Attached {
+    /// A process that takes no commands is gone, and the news of it is on its way.
+    fn tell(&self, command: Command) {
+        let _ = self.handle.commands.send(command);
     }
 }
