@@ -180,6 +180,7 @@ impl Pool {
             shared: Arc::clone(&shared),
             machine,
             inbox: messages,
+            own: inbox.downgrade(),
             pool: PoolLink::new(id, inner.actor.clone()),
             provider,
             options: Arc::clone(&options),

@@ -73,6 +73,8 @@ pub(crate) struct Capabilities {
     /// Otherwise what holds if the host does not say. All that a session sets must then be told to
     /// the agent per conversation, or stand in its launch: what is in neither is lost.
     pub sharing: Option<Sharing>,
+    /// Where it calls the host's tools by way of an MCP server, having no way of its own.
+    pub tools_over_mcp: Support,
     /// The most text it takes in one message, in Unicode scalar values.
     pub max_prompt_chars: Option<usize>,
     /// How it is stopped.

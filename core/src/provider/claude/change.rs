@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::config::{McpServer, PermissionMode};
 use crate::event::WarningCode;
+use crate::host_tools::SERVER;
 use crate::provider::claude::codec::ClaudeCodec;
 use crate::provider::claude::control::Purpose;
-use crate::provider::claude::host;
 use crate::provider::claude::launch::Server;
 use crate::provider::claude::wire::{ControlAnswer, ServersSet, parse};
 use crate::provider::{Output, SignalBody, TurnRef};
@@ -131,7 +131,7 @@ impl ClaudeCodec {
         let fixed = launched.all(|(name, server)| wanted.get(name) == Some(server));
         let mut added = self.servers.added.iter();
         let same = added.all(|(name, server)| wanted.get(name).is_none_or(|now| now == server));
-        let free = self.tools.is_empty() || !wanted.contains_key(host::SERVER);
+        let free = self.tools.is_empty() || !wanted.contains_key(SERVER);
         if fixed && same && free {
             Ok(())
         } else {
@@ -172,7 +172,7 @@ impl ClaudeCodec {
         let mut servers: BTreeMap<&str, Server<'_>> = named.collect();
         // What is not named is taken away: the host's own tools as well.
         if !self.tools.is_empty() {
-            let name = host::SERVER;
+            let name = SERVER;
             servers.insert(name, Server::Sdk { name });
         }
         self.ask_agent(

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::config::{McpServer, Mode, PermissionMode, SessionOptions};
 use crate::error::Error;
-use crate::provider::claude::host;
+use crate::host_tools::SERVER;
 use crate::provider::{Launch, LaunchPlan};
 
 /// The longest single argument that Linux takes, with its NUL.
@@ -204,17 +204,13 @@ impl<'a> From<&'a McpServer> for Server<'a> {
 fn mcp_config(plan: &LaunchPlan<'_>) -> Result<Option<String>, Error> {
     let options = plan.options;
     let own = !options.tools.is_empty();
-    if own && options.mcp_servers.contains_key(host::SERVER) {
-        let why = format!("{:?} is the name of the host's own tools", host::SERVER);
-        return Err(Error::invalid("mcp_servers", why));
-    }
     let named = options.mcp_servers.iter();
     let mut mcp_servers: BTreeMap<&str, Server<'_>> = named
         .map(|(name, server)| (name.as_str(), server.into()))
         .collect();
     // A warm process is told by `initialize`.
     if own && plan.mode == Mode::OneShot {
-        let name = host::SERVER;
+        let name = SERVER;
         mcp_servers.insert(name, Server::Sdk { name });
     }
     if mcp_servers.is_empty() {

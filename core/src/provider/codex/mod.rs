@@ -48,6 +48,7 @@ mod wire;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::capabilities::Support;
 use crate::config::{Mode, Sharing};
 use crate::error::Error;
 use crate::provider::{AgentSignal, Capabilities, Codec, Launch, LaunchPlan, Provider, StopLadder};
@@ -73,6 +74,8 @@ impl Provider for Codex {
             first_sign: true,
             one_shot_deltas: false,
             sharing: Some(Sharing::PerSession),
+            // A warm one calls them over its protocol.
+            tools_over_mcp: Support::ONE_SHOT,
             max_prompt_chars: Some(1_048_576),
             stop: StopLadder {
                 half_close: Duration::from_secs(5),

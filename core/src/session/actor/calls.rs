@@ -69,6 +69,14 @@ impl Actor {
                 let operation = Arc::new(operation);
                 self.step(Input::Operate { number, operation })
             }
+            Call::Tool { call, reply } => {
+                self.replies.tools.insert(call.number, reply);
+                self.step(Input::ToolCalled(call))
+            }
+            Call::ToolLeft(number) => {
+                self.replies.tools.remove(&number);
+                self.step(Input::ToolLeft(number))
+            }
             Call::Hold(hold) => self.step(Input::Hold(hold)),
             Call::Close { reason, by } => self.close(reason, by),
             Call::Granted { ticket, grant } if ticket == self.ticket => {

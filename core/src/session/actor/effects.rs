@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Actor, Attached, STDERR_IN_FAILURE};
-use crate::config::Mode;
+use crate::config::{Mode, SessionOptions};
 use crate::error::Error;
 use crate::event::Body;
+use crate::host_tools::{self, ToolServer};
 use crate::ids::{ProcessId, TurnId};
 use crate::pool::Recipe;
 use crate::pool::lease::{Grant, SeatLease};
@@ -57,6 +58,7 @@ impl Actor {
             Effect::Operated { number, outcome } => {
                 self.replies.operated(number, outcome);
             }
+            Effect::ToolDone { number, result } => self.replies.called(number, result),
             Effect::SteerLost { steer } => drop(self.replies.steers.remove(&steer)),
             Effect::SteerDone {
                 steer,
@@ -98,7 +100,8 @@ impl Actor {
         let (pool, ticket) = (&self.parts.pool, self.ticket);
         let common = self.parts.common.as_ref();
         let common = common.filter(|_| want == Want::Warm);
-        let prepared = common.map(|common| self.prepare(Mode::Warm, None, Some(common)));
+        let options = &self.parts.options;
+        let prepared = common.map(|common| self.prepare(Mode::Warm, None, options, Some(common)));
         // What cannot be prepared fails when it is granted, as any other start.
         let Some(Ok(prepared)) = prepared else {
             return pool.request(want, ticket, None);
@@ -115,13 +118,14 @@ impl Actor {
         &self,
         mode: Mode,
         resume: Option<&str>,
+        options: &SessionOptions,
         common: Option<&Common>,
     ) -> Result<Prepared, Error> {
         launch::prepare(&Launching {
             mode,
             resume,
             provider: self.parts.provider,
-            options: &self.parts.options,
+            options,
             pool_options: &self.parts.pool_options,
             counters: &self.parts.counters,
             common,
@@ -132,32 +136,35 @@ impl Actor {
         let Some(grant) = self.grant.take() else {
             return;
         };
-        let attached = match grant {
-            Grant::Seat(lease) => {
+        let options = self.options_of(id, mode);
+        let resuming = resume.as_deref();
+        let attached = match (grant, &options) {
+            (Grant::Seat(lease), _) => {
                 let attached = Attached {
                     handle: lease.handle.clone(),
                     conversation: lease.seat.conversation,
                     shared: true,
                 };
                 self.seat = Some(lease);
-                attached
+                Ok(attached)
             }
-            Grant::Own(own) => {
+            (Grant::Own(own), Ok(options)) => {
                 let (lease, slot, start) = own.split();
                 self.slot = slot;
                 self.start = Some(start);
-                let handle = match self.prepare(mode, resume.as_deref(), None) {
-                    Ok(prepared) => prepared.start(id, lease),
-                    Err(error) => {
-                        drop(lease);
-                        return self.refuse_start(id, vec![Report::SpawnFailed(error)]);
-                    }
-                };
-                Attached {
-                    handle,
+                let prepared = self.prepare(mode, resuming, options, None);
+                prepared.map(|prepared| Attached {
+                    handle: prepared.start(id, lease),
                     conversation: ONLY,
                     shared: false,
-                }
+                })
+            }
+            (Grant::Own(_), Err(error)) => Err(error.clone()),
+        };
+        let (attached, options) = match (attached, options) {
+            (Ok(attached), Ok(options)) => (attached, options),
+            (Err(error), _) | (_, Err(error)) => {
+                return self.refuse_start(id, vec![Report::SpawnFailed(error)]);
             }
         };
         let attach = Command::Attach {
@@ -170,7 +177,6 @@ impl Actor {
         }
         self.processes.insert(id, attached);
         self.current = Some(id);
-        let options = Arc::clone(&self.parts.options);
         let open = Request::Open {
             conversation: ONLY,
             options,
@@ -178,6 +184,28 @@ impl Actor {
             cost_usd,
         };
         self.ask(id, open);
+    }
+
+    /// What a process gets: the session's options, and the way to the host's tools where the agent
+    /// calls those over MCP.
+    fn options_of(&mut self, id: ProcessId, mode: Mode) -> Result<Arc<SessionOptions>, Error> {
+        let options = &self.parts.options;
+        let capabilities = self.parts.provider.capabilities();
+        if options.tools.is_empty() || !capabilities.tools_over_mcp.in_mode(mode) {
+            return Ok(Arc::clone(options));
+        }
+        let server = match &mut self.tool_server {
+            Some(server) => server,
+            none => {
+                let own = self.parts.own.clone();
+                none.insert(ToolServer::start(&options.tools, own)?)
+            }
+        };
+        let mut options = SessionOptions::clone(options);
+        options
+            .mcp_servers
+            .insert(host_tools::SERVER.to_owned(), server.admit(id));
+        Ok(Arc::new(options))
     }
 
     /// The process cannot even be tried.

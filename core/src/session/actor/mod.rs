@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::config::{PoolOptions, SessionOptions};
 use crate::error::ErrorKind;
 use crate::event::{Body, CloseReason, Failure};
+use crate::host_tools::ToolServer;
 use crate::ids::{ProcessId, TurnId};
 use crate::metrics::Counters;
 use crate::pool;
@@ -37,6 +38,8 @@ pub(crate) struct Parts {
     pub shared: Arc<Shared>,
     pub machine: Machine,
     pub inbox: mpsc::UnboundedReceiver<Call>,
+    /// Weak: the session does not keep itself open.
+    pub own: mpsc::WeakUnboundedSender<Call>,
     pub pool: PoolLink,
     pub provider: &'static dyn Provider,
     pub options: Arc<SessionOptions>,
@@ -60,6 +63,7 @@ pub(crate) async fn run(parts: Parts) {
         start: None,
         seat: None,
         orphaned: false,
+        tool_server: None,
         replies: Replies::default(),
         listening: true,
         shown: Vec::new(),
@@ -93,6 +97,8 @@ struct Actor {
     seat: Option<SeatLease>,
     /// The pool is not there to answer the last question.
     orphaned: bool,
+    /// There from the first process that needs it.
+    tool_server: Option<ToolServer>,
     replies: Replies,
     listening: bool,
     /// Events of the current step, appended to the log in one go.
@@ -215,11 +221,18 @@ impl Actor {
     fn note(&mut self, process: ProcessId, report: &Report) {
         match report {
             Report::Gone { left } => {
-                self.processes.remove(&process);
+                self.forget(process);
                 self.left.extend_from_slice(left);
             }
-            Report::Left => drop(self.processes.remove(&process)),
+            Report::Left => self.forget(process),
             _ => {}
+        }
+    }
+
+    fn forget(&mut self, process: ProcessId) {
+        self.processes.remove(&process);
+        if let Some(server) = &self.tool_server {
+            server.dismiss(process);
         }
     }
 

@@ -26,6 +26,8 @@ enum Move {
     Answer(usize),
     Change(bool),
     Operate,
+    Call(usize),
+    Leave(usize),
     Close,
     Later(u32),
 }
@@ -91,6 +93,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => (0..3_usize).prop_map(Move::Answer),
         1 => any::<bool>().prop_map(Move::Change),
         1 => Just(Move::Operate),
+        2 => (0..3_usize).prop_map(Move::Call),
+        1 => (0..3_usize).prop_map(Move::Leave),
         1 => Just(Move::Close),
         2 => (0..200_u32).prop_map(Move::Later),
     ];
@@ -140,6 +144,8 @@ struct World {
     steers: BTreeSet<u64>,
     changes: BTreeSet<u64>,
     operations: BTreeSet<u64>,
+    /// Calls of tools that wait.
+    calls: BTreeSet<u64>,
     requests: Vec<RequestId>,
     unsettled: BTreeMap<RequestId, Option<TurnId>>,
 }
@@ -167,6 +173,7 @@ impl World {
             steers: BTreeSet::new(),
             changes: BTreeSet::new(),
             operations: BTreeSet::new(),
+            calls: BTreeSet::new(),
             requests: Vec::new(),
             unsettled: BTreeMap::new(),
         }
@@ -176,6 +183,10 @@ impl World {
         list.len().checked_sub(n + 1).map(|i| list[i])
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each thing that can come"
+    )]
     fn input(&mut self, one: &Move) -> Option<Input> {
         Some(match one {
             Move::Send => {
@@ -232,7 +243,9 @@ impl World {
                     interrupt: false,
                 },
             },
-            Move::Steer | Move::Change(_) | Move::Operate if self.closed > 0 => return None,
+            Move::Steer | Move::Change(_) | Move::Operate | Move::Call(_) if self.closed > 0 => {
+                return None;
+            }
             Move::Steer => {
                 self.number += 1;
                 self.steers.insert(self.number);
@@ -257,6 +270,22 @@ impl World {
                     number: self.number,
                     operation: Arc::new(Operation::Compact {}),
                 }
+            }
+            Move::Call(n) => {
+                let process = Self::back(&self.processes, *n)?;
+                self.number += 1;
+                self.calls.insert(self.number);
+                Input::ToolCalled(ToolCall {
+                    process,
+                    number: self.number,
+                    tool: "x".into(),
+                    input: RawJson::from_text("{}"),
+                })
+            }
+            Move::Leave(n) => {
+                let number = self.calls.iter().copied().nth(*n)?;
+                self.calls.remove(&number);
+                Input::ToolLeft(number)
             }
             Move::Close => Input::Close {
                 reason: CloseReason::Host,
@@ -488,6 +517,10 @@ impl World {
             }
             Effect::ChangeDone { number, .. } => assert!(self.changes.remove(&number)),
             Effect::Operated { number, .. } => assert!(self.operations.remove(&number)),
+            Effect::ToolDone { number, .. } => {
+                // Whoever left is told as well, and does not hear it.
+                self.calls.remove(&number);
+            }
             Effect::StartDone
             | Effect::RefuseEviction
             | Effect::Receipt(_)
@@ -561,5 +594,6 @@ proptest! {
         prop_assert!(!world.slot);
         prop_assert!(world.steers.is_empty() && world.changes.is_empty());
         prop_assert!(world.operations.is_empty() && world.unsettled.is_empty());
+        prop_assert!(world.calls.is_empty());
     }
 }

@@ -38,6 +38,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{
     Body, Changed, CloseReason, EvictionReason, Exit, Failure, RawJson, WarningCode,
 };
+use crate::host_tools::{ToolCall, ToolResult};
 use crate::ids::{ProcessId, RequestId, TurnId};
 use crate::message::Message;
 use crate::operation::Operation;
@@ -51,7 +52,7 @@ use change::Pending;
 use ending::Ending;
 use errand::Errand;
 pub(crate) use requests::Approvals;
-use requests::Questions;
+use requests::{Asker, Questions};
 use tally::Tally;
 
 /// The one conversation of a process that serves one session.
@@ -92,6 +93,10 @@ pub(crate) enum Input {
     Steer { steer: u64, message: Arc<Message> },
     /// The host answers a question.
     Answer { request: RequestId, answer: Answer },
+    /// The agent calls a tool of the host over our own server.
+    ToolCalled(ToolCall),
+    /// It no longer waits for that call.
+    ToolLeft(u64),
     /// The host changes settings, which the next process gets in any case. `live`: the agent can
     /// take all of them in the running one.
     Change {
@@ -177,6 +182,8 @@ pub(crate) enum Effect {
         number: u64,
         outcome: Result<RawJson, Error>,
     },
+    /// Answer the agent's call of a tool over our own server.
+    ToolDone { number: u64, result: ToolResult },
     /// Tell the host.
     Show(Option<TurnId>, Body),
     /// It is over. Comes after `SessionClosed` was shown.
@@ -352,6 +359,8 @@ impl Machine {
                 Input::Send { .. }
                 | Input::Steer { .. }
                 | Input::Answer { .. }
+                | Input::ToolCalled(_)
+                | Input::ToolLeft(_)
                 | Input::Change { .. }
                 | Input::Operate { .. }
                 | Input::Denied(_)
@@ -378,6 +387,8 @@ impl Machine {
             } => self.interrupt(now, turn, keep_commands, out),
             Input::Steer { steer, message } => self.steer(steer, message, out),
             Input::Answer { request, answer } => self.answer(now, request, answer, out),
+            Input::ToolCalled(call) => self.tool_called(now, call, out),
+            Input::ToolLeft(number) => self.withdraw(Asker::Tool(number), out),
             Input::Change {
                 number,
                 change,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{AgentTurn, Effect, HostTurn, Machine, Stage, Tally, show};
+use super::{AgentTurn, Asker, Effect, HostTurn, Machine, Stage, Tally, show};
 use crate::error::ErrorKind;
 use crate::event::{Body, Failure, TurnOrigin, WarningCode};
 use crate::ids::{ProcessId, TurnId};
@@ -50,7 +50,7 @@ impl Machine {
             }
             SignalBody::AgentTurn => self.begin_agent_turn(now, turn, out),
             SignalBody::Asked(asked) => self.asked(now, turn, *asked, out),
-            SignalBody::Withdrawn { request } => self.withdraw(request, out),
+            SignalBody::Withdrawn { request } => self.withdraw(Asker::Agent(request), out),
             SignalBody::Steered { steer, refused } => self.steered(steer, refused, out),
             SignalBody::Changed { refused } => self.changed(refused.as_deref(), out),
             SignalBody::Operated { number, outcome } => self.operated(number, outcome, out),

@@ -124,7 +124,7 @@ fn the_hosts_tools_are_a_server_of_the_command_line_only_in_a_one_shot_process()
     let mut options = SessionOptions::new("claude", "/project");
     options.tools = super::harness::tools();
     assert_eq!(args(&launch(&options, None)), [] as [&str; 0]);
-    let mut plan = LaunchPlan {
+    let plan = LaunchPlan {
         mode: Mode::OneShot,
         options: &options,
         resume: None,
@@ -144,8 +144,7 @@ fn the_hosts_tools_are_a_server_of_the_command_line_only_in_a_one_shot_process()
         headers: BTreeMap::new(),
     };
     taken.mcp_servers.insert("host".to_owned(), server);
-    plan.options = &taken;
-    let error = Claude.launch(&plan).expect_err("the name is taken");
+    let error = taken.check().expect_err("the name is taken");
     assert!(error.message().starts_with("mcp_servers"), "{error}");
 }
 

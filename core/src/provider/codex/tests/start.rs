@@ -18,12 +18,17 @@ fn args(mode: Mode, options: &SessionOptions, resume: Option<&str>) -> Vec<Strin
         resume,
     };
     let launch = Codex.launch(&plan).expect("the options are good");
-    assert!(launch.env.is_empty());
-    launch
-        .args
+    let text = |a: std::ffi::OsString| a.into_string().expect("UTF-8");
+    let env: Vec<_> = launch
+        .env
         .into_iter()
-        .map(|a| a.into_string().expect("UTF-8"))
-        .collect()
+        .map(|(k, v)| (text(k), text(v)))
+        .collect();
+    // Headers of MCP servers stand on no command line.
+    let secret = ("REMUDA_MCP_TOKEN_0".to_owned(), "b".to_owned());
+    let secrets = mode == Mode::OneShot && !options.mcp_servers.is_empty();
+    assert_eq!(env, Vec::from_iter(secrets.then_some(secret)));
+    launch.args.into_iter().map(text).collect()
 }
 
 fn full() -> SessionOptions {
@@ -69,7 +74,7 @@ fn options_stand_before_resume_and_the_prompt_comes_over_stdin() {
     expected.extend(["-c", r#"developer_instructions="be \"brief\"\n\u007F""#]);
     let servers = concat!(
         r#"mcp_servers={"a.b"={"args"=["x y"],"command"="run","env"={"K"="v"}},"#,
-        r#""h"={"http_headers"={"X-A"="b"},"url"="http://localhost/"}}"#
+        r#""h"={"env_http_headers"={"X-A"="REMUDA_MCP_TOKEN_0"},"url"="http://localhost/"}}"#
     );
     expected.extend(["-c", servers, "--enable", "plugins", "resume", "R", "-"]);
     assert_eq!(args(Mode::OneShot, &full(), Some("R")), expected);

@@ -118,6 +118,7 @@ impl Bench {
                     Ok(_) => "steered".into(),
                     Err(why) => format!("not steered: {why}"),
                 },
+                Effect::ToolDone { result, .. } => format!("tool: {}", result.0),
                 Effect::Operated { outcome, .. } => match outcome {
                     Ok(_) => "operated".into(),
                     Err(error) => format!("not operated: {}", error.kind()),
