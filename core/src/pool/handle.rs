@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::RwLock;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,8 +24,8 @@ use crate::pool::slots::{Bounds, Slots};
 use crate::process::Containment;
 use crate::provider::{self, Provider};
 use crate::session::{
-    Approvals, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner, Shared, find,
-    run,
+    Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner,
+    Shared, find, run,
 };
 
 /// A bounded herd of warm agent processes, and the sessions that use them.
@@ -51,12 +52,19 @@ pub(crate) struct PoolInner {
     shut: AtomicBool,
 }
 
+impl PoolInner {
+    /// Whether this process made it, and is no forked copy of that one.
+    pub(crate) fn is_ours(&self) -> bool {
+        std::process::id() == self.maker
+    }
+}
+
 impl Drop for PoolInner {
     fn drop(&mut self) {
         // Waits for nothing: the last handle may be dropped anywhere. The tasks end with the
         // runtime, their control sockets close, and the guards end the trees.
         if let Some(runtime) = self.runtime.take() {
-            if std::process::id() == self.maker {
+            if self.is_ours() {
                 runtime.shutdown_background();
             } else {
                 std::mem::forget(runtime);
@@ -183,7 +191,7 @@ impl Pool {
             own: inbox.downgrade(),
             pool: PoolLink::new(id, inner.actor.clone()),
             provider,
-            options: Arc::clone(&options),
+            options: LiveOptions::new(Arc::clone(&options)),
             pool_options: Arc::clone(&inner.options),
             counters: Arc::clone(&inner.counters),
             common,
@@ -197,7 +205,7 @@ impl Pool {
                     bytes: inner.options.max_message,
                     capabilities: provider.capabilities(),
                 },
-                _pool: Arc::clone(inner),
+                pool: Arc::clone(inner),
             }),
         })
     }
@@ -252,6 +260,7 @@ impl fmt::Debug for Pool {
 fn runtime(threads: usize) -> Result<Runtime, Error> {
     let fail =
         |why: &dyn fmt::Display| Error::new(ErrorKind::Internal, format!("no threads: {why}"));
+    spare_threads(threads).map_err(|e| fail(&e))?;
     // It panics where the system gives no more threads.
     std::panic::catch_unwind(|| {
         tokio::runtime::Builder::new_multi_thread()
@@ -263,6 +272,22 @@ fn runtime(threads: usize) -> Result<Runtime, Error> {
     })
     .map_err(|_| fail(&"the system gives none"))?
     .map_err(|e| fail(&e))
+}
+
+/// Fails if the system does not give the workers and one thread more, all at the same time.
+///
+/// Asked before, because a runtime that gets only some of its workers waits for ever for those to end.
+fn spare_threads(workers: usize) -> std::io::Result<()> {
+    let gate = RwLock::new(());
+    std::thread::scope(|scope| {
+        // Opened also by an early return, so that those which were started end.
+        let _closed = gate.write();
+        for _ in 0..=workers {
+            let thread = std::thread::Builder::new().name("remuda".to_owned());
+            thread.spawn_scoped(scope, || drop(gate.read()))?;
+        }
+        Ok(())
+    })
 }
 
 /// The directory is there, and its name means the same wherever the host goes.
@@ -287,9 +312,11 @@ fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions)
         downgrade: pool.downgrade,
         warm: capabilities.warm && options.persistent == Persistent::Auto,
         resume: capabilities.resume,
+        rewinds_with_process: capabilities.rewinds_with_process,
         first_sign: capabilities.first_sign,
         one_shot_deltas: capabilities.one_shot_deltas,
         steer: capabilities.support(Feature::Steer),
+        interrupt: capabilities.support(Feature::Interrupt),
     }
 }
 

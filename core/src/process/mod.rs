@@ -8,6 +8,7 @@
 //! The actor:
 //!
 //! - `actor`: one task that owns one process and its codec.
+//! - `burial`: what becomes of a tree that was given up.
 //! - `life`, `stop`: what follows from what, and when. Values only.
 //! - `leaving`: conversations that the agent is to let go of.
 //! - `audience`, `facts`: who is told, and what those are told who come late.
@@ -27,6 +28,7 @@
 
 mod actor;
 mod audience;
+mod burial;
 mod containment;
 #[cfg(unix)]
 mod control;

@@ -81,6 +81,7 @@ impl Codec for Echo {
 pub(super) enum Done {
     Signal(AgentSignal),
     Kill,
+    Force,
 }
 
 /// The operating system.
@@ -111,6 +112,10 @@ impl Control for Fake {
 
     fn kill(&self) {
         self.done(Done::Kill);
+    }
+
+    fn force(&mut self) {
+        self.done(Done::Force);
     }
 }
 

@@ -8,8 +8,8 @@ mod codec;
 mod codex;
 
 pub(crate) use codec::{
-    AgentRequest, AgentSignal, Asked, Codec, Conversation, Outcome, Output, Request, Signal,
-    SignalBody, TurnEnd, TurnRef,
+    AgentRequest, AgentSignal, Asked, ChangeOutcome, Codec, Conversation, Outcome, Output, Request,
+    Signal, SignalBody, TurnEnd, TurnRef,
 };
 
 use std::ffi::OsString;
@@ -62,6 +62,9 @@ pub(crate) struct Capabilities {
     pub warm: bool,
     /// It goes on with an earlier conversation in a new process.
     pub resume: bool,
+    /// It takes a conversation back with a new process, which refuses before it is ready where there is
+    /// no such place. Its codec says where a conversation stands.
+    pub rewinds_with_process: bool,
     /// A warm process answers a sent turn at once with some line, before the model does.
     pub first_sign: bool,
     /// A one-shot process shows its output as it comes. Without it, the turn may stay silent until
@@ -71,7 +74,8 @@ pub(crate) struct Capabilities {
     pub features: &'static [(Feature, Support)],
     /// Whether one process holds several conversations, whose turns run at the same time. `None`: no.
     /// Otherwise what holds if the host does not say. All that a session sets must then be told to
-    /// the agent per conversation, or stand in its launch: what is in neither is lost.
+    /// the agent per conversation, or stand in its launch: what is in neither is lost. So it must not
+    /// need a new process to go back.
     pub sharing: Option<Sharing>,
     /// Where it calls the host's tools by way of an MCP server, having no way of its own.
     pub tools_over_mcp: Support,
@@ -99,6 +103,9 @@ pub(crate) struct LaunchPlan<'a> {
     pub options: &'a SessionOptions,
     /// The conversation to go on with.
     pub resume: Option<&'a str>,
+    /// Where in it: behind what stands there, as if the rest had not been said. Only for agents that
+    /// rewind with a new process.
+    pub back_to: Option<&'a str>,
 }
 
 /// How to start it.

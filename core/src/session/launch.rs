@@ -21,6 +21,7 @@ use crate::provider::{Codec, LaunchPlan, Provider, StopLadder};
 pub(crate) struct Launching<'a> {
     pub mode: Mode,
     pub resume: Option<&'a str>,
+    pub back_to: Option<&'a str>,
     pub provider: &'static dyn Provider,
     pub options: &'a SessionOptions,
     pub pool_options: &'a PoolOptions,
@@ -55,6 +56,7 @@ pub(crate) fn prepare(launching: &Launching<'_>) -> Result<Prepared, Error> {
     let Launching {
         mode,
         resume,
+        back_to,
         provider,
         options,
         pool_options,
@@ -65,6 +67,7 @@ pub(crate) fn prepare(launching: &Launching<'_>) -> Result<Prepared, Error> {
         mode,
         options,
         resume,
+        back_to,
     };
     let launch = provider.launch(&plan)?;
     let host = Inherited::of_host();
@@ -142,6 +145,7 @@ pub(crate) fn find(
         mode: Mode::Warm,
         options,
         resume: options.resume.as_deref(),
+        back_to: None,
     })?;
     let host = Inherited::of_host();
     let env = environment::build(options, provider.environment(), &launch.env, host);

@@ -54,9 +54,9 @@ impl Replies {
     }
 
     /// Answers a change.
-    pub(super) fn changed(&mut self, number: u64, how: Changed) {
+    pub(super) fn changed(&mut self, number: u64, outcome: Result<Changed, Error>) {
         let reply = self.changes.remove(&number);
-        self.due.extend(reply.map(|r| Due::Changed(r, Ok(how))));
+        self.due.extend(reply.map(|r| Due::Changed(r, outcome)));
     }
 
     /// Refuses a change before it is made.

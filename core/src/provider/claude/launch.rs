@@ -96,6 +96,9 @@ pub(super) fn launch(plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
     if let Some(id) = plan.resume {
         flag("--resume", id)?;
     }
+    if let Some(point) = plan.back_to {
+        flag("--resume-session-at", point)?;
+    }
     if let Some(model) = &options.model {
         flag("--model", model)?;
     }
@@ -141,11 +144,21 @@ pub(super) fn restricted(options: &SessionOptions) -> bool {
     options.read_only || options.permission_mode == PermissionMode::ReadOnly
 }
 
+/// Whether the agent is started so that it can be told later to permit everything.
+pub(super) fn may_bypass(options: &SessionOptions) -> bool {
+    let of_host = |arg: &String| {
+        arg == "--dangerously-skip-permissions" || arg == "--allow-dangerously-skip-permissions"
+    };
+    let mode = options.permission_mode == PermissionMode::BypassPermissions;
+    mode && !restricted(options) || options.extra_args.iter().any(of_host)
+}
+
 fn option_name(flag: &str) -> &str {
     match flag {
         "--append-system-prompt" => "append_system_prompt",
         "--mcp-config" => "mcp_servers",
         "--resume" => "resume",
+        "--resume-session-at" => "before",
         "--effort" => "effort",
         _ => "model",
     }

@@ -71,6 +71,7 @@ impl Provider for Codex {
             features: features::FEATURES,
             warm: true,
             resume: true,
+            rewinds_with_process: false,
             first_sign: true,
             one_shot_deltas: false,
             sharing: Some(Sharing::PerSession),

@@ -15,7 +15,7 @@ use crate::pool::slots::Want;
 use crate::process::{Command, Report, Stop};
 use crate::provider::Request;
 use crate::session::launch::{self, Common, Launching, Prepared};
-use crate::session::machine::{Effect, Input, ONLY};
+use crate::session::machine::{Effect, Input, ONLY, Resume};
 
 impl Actor {
     pub(super) fn carry_out(&mut self, effect: Effect) {
@@ -54,7 +54,14 @@ impl Actor {
             Effect::RefuseEviction => self.parts.pool.refuse(),
             Effect::Receipt(receipt) => self.replies.receipt(receipt),
             Effect::Answered(outcome) => self.replies.answered(outcome),
-            Effect::ChangeDone { number, how } => self.replies.changed(number, how),
+            Effect::ChangeDone { number, how } => {
+                self.parts.options.settle(number);
+                self.replies.changed(number, Ok(how));
+            }
+            Effect::ChangeRefused { number, error } => {
+                self.parts.options.refuse(number);
+                self.replies.changed(number, Err(error));
+            }
             Effect::Operated { number, outcome } => {
                 self.replies.operated(number, outcome);
             }
@@ -100,7 +107,7 @@ impl Actor {
         let (pool, ticket) = (&self.parts.pool, self.ticket);
         let common = self.parts.common.as_ref();
         let common = common.filter(|_| want == Want::Warm);
-        let options = &self.parts.options;
+        let options = self.parts.options.current();
         let prepared = common.map(|common| self.prepare(Mode::Warm, None, options, Some(common)));
         // What cannot be prepared fails when it is granted, as any other start.
         let Some(Ok(prepared)) = prepared else {
@@ -117,13 +124,14 @@ impl Actor {
     fn prepare(
         &self,
         mode: Mode,
-        resume: Option<&str>,
+        resume: Option<&Resume>,
         options: &SessionOptions,
         common: Option<&Common>,
     ) -> Result<Prepared, Error> {
         launch::prepare(&Launching {
             mode,
-            resume,
+            resume: resume.map(|r| r.conversation.as_str()),
+            back_to: resume.and_then(|r| r.back_to.as_deref()),
             provider: self.parts.provider,
             options,
             pool_options: &self.parts.pool_options,
@@ -132,12 +140,12 @@ impl Actor {
         })
     }
 
-    fn start(&mut self, id: ProcessId, mode: Mode, resume: Option<String>, cost_usd: f64) {
+    fn start(&mut self, id: ProcessId, mode: Mode, resume: Option<Resume>, cost_usd: f64) {
         let Some(grant) = self.grant.take() else {
             return;
         };
         let options = self.options_of(id, mode);
-        let resuming = resume.as_deref();
+        let resuming = resume.as_ref();
         let attached = match (grant, &options) {
             (Grant::Seat(lease), _) => {
                 let attached = Attached {
@@ -180,7 +188,7 @@ impl Actor {
         let open = Request::Open {
             conversation: ONLY,
             options,
-            resume,
+            resume: resume.map(|r| r.conversation),
             cost_usd,
         };
         self.ask(id, open);
@@ -189,7 +197,7 @@ impl Actor {
     /// What a process gets: the session's options, and the way to the host's tools where the agent
     /// calls those over MCP.
     fn options_of(&mut self, id: ProcessId, mode: Mode) -> Result<Arc<SessionOptions>, Error> {
-        let options = &self.parts.options;
+        let options = self.parts.options.current();
         let capabilities = self.parts.provider.capabilities();
         if options.tools.is_empty() || !capabilities.tools_over_mcp.in_mode(mode) {
             return Ok(Arc::clone(options));

@@ -2,6 +2,9 @@
 
 mod calls;
 mod effects;
+mod options;
+
+pub(crate) use options::LiveOptions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +12,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use crate::config::{PoolOptions, SessionOptions};
+use crate::config::PoolOptions;
 use crate::error::ErrorKind;
 use crate::event::{Body, CloseReason, Failure};
 use crate::host_tools::ToolServer;
@@ -42,7 +45,7 @@ pub(crate) struct Parts {
     pub own: mpsc::WeakUnboundedSender<Call>,
     pub pool: PoolLink,
     pub provider: &'static dyn Provider,
-    pub options: Arc<SessionOptions>,
+    pub options: LiveOptions,
     pub pool_options: Arc<PoolOptions>,
     pub counters: Arc<Counters>,
     /// Set if it shares its warm processes.

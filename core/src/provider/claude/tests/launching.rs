@@ -16,6 +16,7 @@ fn launch(options: &SessionOptions, resume: Option<&str>) -> Launch {
         mode,
         options,
         resume,
+        back_to: None,
     };
     Claude.launch(&plan).expect("the options are fine")
 }
@@ -128,6 +129,7 @@ fn the_hosts_tools_are_a_server_of_the_command_line_only_in_a_one_shot_process()
         mode: Mode::OneShot,
         options: &options,
         resume: None,
+        back_to: None,
     };
     let one_shot = Claude.launch(&plan).expect("the options are fine");
     let config = args(&one_shot)[0]
@@ -191,6 +193,7 @@ fn what_no_command_line_can_hold_is_refused_by_name() {
         mode: Mode::OneShot,
         options: &options,
         resume: None,
+        back_to: None,
     };
     let error = Claude.launch(&plan).expect_err("it is too long");
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);

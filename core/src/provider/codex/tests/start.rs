@@ -16,6 +16,7 @@ fn args(mode: Mode, options: &SessionOptions, resume: Option<&str>) -> Vec<Strin
         mode,
         options,
         resume,
+        back_to: None,
     };
     let launch = Codex.launch(&plan).expect("the options are good");
     let text = |a: std::ffi::OsString| a.into_string().expect("UTF-8");
@@ -155,6 +156,7 @@ fn what_the_agent_cannot_take_is_refused_by_name() {
         mode: Mode::Warm,
         options: &options,
         resume: None,
+        back_to: None,
     };
     let error = Codex.launch(&plan).expect_err("a space is not possible");
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
@@ -168,6 +170,7 @@ fn what_the_agent_cannot_take_is_refused_by_name() {
         mode: Mode::OneShot,
         options: &options,
         resume: Some("--last"),
+        back_to: None,
     };
     let error = Codex.launch(&plan).expect_err("it is an option");
     assert_eq!(error.message(), "resume: it begins like an option");
