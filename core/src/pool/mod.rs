@@ -19,5 +19,7 @@ pub use actor::Shutdown;
 pub(crate) use founding::Recipe;
 pub(crate) use handle::PoolInner;
 pub use handle::{Pool, PoolBuilder};
+#[cfg(test)]
+pub(crate) use herd::Seat;
 pub(crate) use key::{Facts, ShareKey, means_place};
 pub(crate) use members::lost;

@@ -24,8 +24,8 @@ use crate::process::seam::{Control, Started, TreeEvent};
 use crate::process::stderr::{Drain, StderrTail};
 use crate::process::stop::Step;
 use crate::process::writer::{Failure, Writer};
-use crate::process::{Command, Limits, ProcessHandle, Report, Stop};
-use crate::provider::{Codec, Conversation, Request, StopLadder};
+use crate::process::{Command, Limits, ProcessHandle, Report};
+use crate::provider::{Codec, Request, StopLadder};
 
 /// How much of stderr an exit is reported with.
 const LAST_WORDS: usize = 8 << 10;
@@ -343,27 +343,6 @@ impl Actor {
         }
     }
 
-    /// A session leaves: the agent is asked to let go of its conversation.
-    fn leave<C: Control>(
-        &mut self,
-        conversation: Conversation,
-        stop: Stop,
-        running: &mut Running<C>,
-    ) {
-        if self.life.is_stopping() {
-            return self.life.stop(stop, Instant::now());
-        }
-        // One that is at its end is gone soon.
-        if self.life.is_output_closed() || !self.leaving.begin(conversation, Instant::now()) {
-            return;
-        }
-        if self.facts.write_failed.is_some() {
-            // It would not hear of it.
-            return self.life.kill(Instant::now());
-        }
-        self.request(Request::Close { conversation }, running);
-    }
-
     fn read<C: Control>(&mut self, read: Read, running: &mut Running<C>) {
         match read {
             Read::Bytes(size) => {
@@ -417,11 +396,7 @@ impl Actor {
         if !output.signals.is_empty() {
             self.audience.signals(output.signals, self.overflow());
         }
-        for conversation in output.left {
-            if self.leaving.end(conversation) {
-                self.audience.dismiss(conversation);
-            }
-        }
+        self.let_go(output.left);
         for size in said.too_long {
             let message = format!("a line of {size} bytes or more was skipped");
             self.note(WarningCode::LineTooLong, &message);
@@ -480,41 +455,6 @@ enum End {
     Leaked,
 }
 
-/// The end.
-impl Actor {
-    /// What is left of a tree that is not gone: never nothing.
-    fn left_of<C>(&self, running: &Running<C>) -> Vec<u32> {
-        if self.left.is_empty() {
-            vec![running.pid]
-        } else {
-            self.left.clone()
-        }
-    }
-
-    /// Tells everybody that the process is gone, those too who come at the last moment.
-    async fn farewell(&mut self, left: Vec<u32>) {
-        let gone = || Report::Gone { left: left.clone() };
-        self.audience.all(Overflow::Keep, |_| gone());
-        // Whoever sends from now on is told by the channel itself.
-        self.commands.close();
-        while let Some(command) = self.commands.recv().await {
-            if let Command::Attach {
-                conversation,
-                reports,
-            } = command
-            {
-                let mut since = self.facts.since(conversation);
-                since.push(gone());
-                self.audience
-                    .attach(conversation, reports, self.facts.start(), since);
-            }
-        }
-        while !self.audience.is_clear() {
-            self.audience.progress().await;
-        }
-    }
-}
-
 pub(super) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
@@ -529,6 +469,12 @@ async fn read(reader: &mut Option<Reader>, codec: &mut Fence) -> Read {
     }
 }
 
+#[path = "departure.rs"]
+mod departure;
+
+#[cfg(test)]
+#[path = "departure_tests.rs"]
+mod departure_tests;
 #[cfg(test)]
 #[path = "actor_tests.rs"]
 mod tests;

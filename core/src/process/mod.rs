@@ -10,7 +10,7 @@
 //! - `actor`: one task that owns one process and its codec.
 //! - `burial`: what becomes of a tree that was given up.
 //! - `life`, `stop`: what follows from what, and when. Values only.
-//! - `leaving`: conversations that the agent is to let go of.
+//! - `departure`, `leaving`: how sessions get out of one.
 //! - `audience`, `facts`: who is told, and what those are told who come late.
 //! - `reader`, `framing`, `fence`: from the agent's output to its codec.
 //! - `writer`, `stderr`: its input, and the last of its complaints.

@@ -159,6 +159,20 @@ impl Rig {
 
     /// The same, to which no session is attached yet.
     pub(super) fn unattended(room: usize) -> Self {
+        Self::made(room, false)
+    }
+
+    /// A process that runs and that sessions share: the first one, with room for `room` reports, is
+    /// attached.
+    pub(super) async fn shared(room: usize) -> Self {
+        let mut rig = Self::made(room, true);
+        rig.attach(0, rig.sender.clone());
+        rig.spawned();
+        assert_eq!(rig.report().await, "spawned");
+        rig
+    }
+
+    fn made(room: usize, shared: bool) -> Self {
         let pair = || UnixStream::pair().expect("a pair of sockets");
         let ((stdin, in_), (stdout, out), (stderr, err)) = (pair(), pair(), pair());
         let (tree, events) = mpsc::unbounded_channel();
@@ -185,7 +199,7 @@ impl Rig {
                 write: PATIENCE,
             },
             lease: Box::new(Arc::clone(&lease)),
-            shared: false,
+            shared,
             spawned: Box::new(|| ()),
         };
         let (handle, actor) = actor(parts, async {
