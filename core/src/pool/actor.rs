@@ -208,6 +208,10 @@ impl PoolActor {
             Effect::Found(process, session) => {
                 if let Some(recipe) = self.members.take_recipe(session) {
                     self.founded.start(process, recipe, &self.own);
+                } else {
+                    // Nobody knows how: there will be none.
+                    let gone = Input::SharedGone(process);
+                    let _ = self.own.send(PoolMessage::Slots(gone));
                 }
             }
             Effect::Grant(session, given) => self.grant(session, given),
