@@ -6,7 +6,7 @@ use std::time::Duration;
 use remuda::config::{Downgrade, Sharing, Timeouts};
 use remuda::event::{EvictionReason, StopReason};
 use remuda::{Body, ErrorKind, Event, EventKind, Pool, PoolBuilder, Session};
-use remuda_tests::{Scene, Tape, count, hanging, isolated_async};
+use remuda_tests::{Scene, Tape, count, hanging, isolated_async, stopped};
 use rustix::process::{Pid, Signal, kill_process};
 use scripted_agent::{Action, InterruptMode, Script, Trigger};
 
@@ -25,9 +25,11 @@ async fn process(session: &Session) -> u32 {
 }
 
 fn pids(events: &[Arc<Event>]) -> Vec<u32> {
-    let started = events.iter().filter_map(|event| match event.body {
-        Body::ProcessStarted { pid, shared, .. } => shared.then_some(pid),
-        _ => None,
+    let started = events.iter().filter_map(|event| {
+        if let Body::ProcessStarted { pid, shared, .. } = event.body {
+            return shared.then_some(pid);
+        }
+        None
     });
     started.collect()
 }
@@ -218,12 +220,7 @@ fn an_idle_shared_process_makes_way_and_all_its_sessions_go_on_later() {
         drop((sessions, other));
         for tape in tapes {
             let events = tape.whole().await;
-            let reasons = events.iter().filter_map(|e| match e.body {
-                Body::ProcessStopped { reason, .. } => Some(reason),
-                _ => None,
-            });
-            let reasons: Vec<_> = reasons.collect();
-            assert_eq!(reasons, [StopReason::Evicted, StopReason::Closed]);
+            assert_eq!(stopped(&events), [StopReason::Evicted, StopReason::Closed]);
         }
         scene.end().await;
     });
