@@ -6,6 +6,8 @@
 mod claude;
 mod codec;
 mod codex;
+mod lines;
+mod rpc;
 
 pub(crate) use codec::{
     AgentRequest, AgentSignal, Asked, Codec, Conversation, Outcome, Output, Request, Signal,
