@@ -97,7 +97,7 @@ impl Permission<'_> {
                 reject,
             },
             kind,
-            title: call.title().to_owned(),
+            title: call.title(),
             subject: subject(profile, call),
             decisions,
             questions: Vec::new(),
@@ -116,7 +116,7 @@ fn choice(options: Vec<(String, String)>, reject: Option<String>, call: &ToolCal
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let asked = text(&first["question"]);
     let title = if asked.is_empty() {
-        call.title().to_owned()
+        call.title()
     } else {
         one_line(&asked)
     };
@@ -146,10 +146,7 @@ fn subject(profile: &Profile, call: &ToolCall) -> Subject {
     let input: Value = read(call.input()).unwrap_or_default();
     let is_command = call.tool_kind() == ToolKind::Shell;
     let command = input["command"].as_str().map(str::to_owned);
-    let title = profile
-        .quirks
-        .title_is_command
-        .then(|| call.title().to_owned());
+    let title = profile.quirks.title_is_command.then(|| call.title());
     let mut paths = call.locations.clone();
     let named = ["path", "file_path", "filePath", "filepath"];
     let named = named.iter().filter_map(|name| input[*name].as_str());

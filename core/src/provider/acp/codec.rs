@@ -1,6 +1,6 @@
 //! The codec: one process, many conversations, told apart by the agent's session ids.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -43,6 +43,8 @@ pub(super) struct Acp {
     pub(super) opening: BTreeMap<Conversation, Opening>,
     pub(super) sessions: BTreeMap<Conversation, Session>,
     pub(super) routes: HashMap<Box<str>, Conversation>,
+    /// Conversations of the agent that were left, and of which it may still say something.
+    pub(super) left: HashSet<Box<str>>,
     lines: Lines,
     pub(super) notices: Vec<Body>,
     said_stray: bool,
@@ -60,6 +62,7 @@ impl Acp {
             opening: BTreeMap::new(),
             sessions: BTreeMap::new(),
             routes: HashMap::new(),
+            left: HashSet::new(),
             lines: Lines::default(),
             notices: Vec::new(),
             said_stray: false,
@@ -193,7 +196,7 @@ impl Acp {
         let conversation = self.routes.get(&*place.session_id).copied();
         let session = conversation.and_then(|c| self.sessions.get_mut(&c));
         let Some(session) = session else {
-            if !self.calls.forks() {
+            if !self.calls.forks() && !self.left.contains(&*place.session_id) {
                 self.stray("an update of a session that is not open", out);
             }
             return;

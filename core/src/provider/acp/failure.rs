@@ -7,16 +7,24 @@ use crate::error::ErrorKind;
 use crate::provider::Outcome;
 use crate::provider::lines::one_line;
 
-/// What people read of an error. Some agents put the text into `data`, and Gemini's text can be
-/// JSON that has the text inside.
-pub(super) fn text(error: &RpcError) -> String {
-    let inner = serde_json::from_str::<Value>(&error.message).ok();
+/// A text, or what stands inside where it holds the answer of a model's service as JSON.
+pub(super) fn unwrapped(text: &str) -> String {
+    let (start, end) = (text.find('{'), text.rfind('}'));
+    let json = start
+        .zip(end)
+        .and_then(|(start, end)| text.get(start..=end));
+    let inner = json.and_then(|json| serde_json::from_str::<Value>(json).ok());
     let inner = inner.as_ref().and_then(|v| v["error"]["message"].as_str());
-    let message = inner.unwrap_or(&error.message);
+    one_line(inner.unwrap_or(text))
+}
+
+/// What people read of an error. Some agents put the text into `data`.
+pub(super) fn text(error: &RpcError) -> String {
+    let message = unwrapped(&error.message);
     let details = error.data["details"].as_str().filter(|d| !d.is_empty());
     one_line(&match details {
         Some(details) => format!("{message}: {details}"),
-        None => message.to_owned(),
+        None => message,
     })
 }
 

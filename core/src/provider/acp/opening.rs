@@ -16,6 +16,9 @@ use crate::config::{McpServer, Mode, SessionOptions};
 use crate::error::ErrorKind;
 use crate::provider::{Conversation, Output, SignalBody, TurnRef};
 
+/// So many conversations that were left are remembered.
+const REMEMBERED: usize = 1024;
+
 /// The state of the handshake.
 #[derive(Debug, Default)]
 pub(super) enum Handshake {
@@ -166,9 +169,8 @@ impl Acp {
             return;
         };
         session.offers = Offers::read(&mut answer);
-        if replays && session.commands.is_none() {
-            session.state = State::Replaying;
-        } else {
+        session.state = State::Replaying;
+        if !replays || session.commands.is_some() {
             self.settle(conversation, out);
         }
     }
@@ -293,6 +295,9 @@ impl Acp {
 
     /// Lets the agent forget a conversation that it keeps on the disk.
     pub(super) fn leave(&mut self, id: &str, out: &mut Output) {
+        if self.left.len() < REMEMBERED {
+            self.left.insert(id.into());
+        }
         if self.can.close {
             let params = json!({"sessionId": id});
             self.calls.write(Call::Aside, "session/close", &params, out);

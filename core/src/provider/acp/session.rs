@@ -215,7 +215,7 @@ impl Running {
             } else {
                 why
             };
-            return failed(failure::by_text(why), why);
+            return failed(failure::by_text(why), &failure::unwrapped(why));
         }
         if !self.gave {
             // Kimi Code 2.1.0 ends a turn so when the model's service fails.

@@ -78,7 +78,7 @@ impl Tools {
         if !call.shown && !over && !begun && call.is_whole(profile, status) {
             call.show(id, place, out);
         }
-        call.pieces(profile, id, &meta, place, out);
+        call.pieces(profile, id, &meta, over, place, out);
         if over {
             self.end(id, place, status == "failed" || cancelled, out);
         } else {
@@ -161,6 +161,10 @@ impl ToolCall {
         }
         if let Some(raw) = update.content {
             let (text, diffs) = content::read(raw);
+            if !text.starts_with(&self.text) {
+                // Another text, of which no piece can be told as more of the one before.
+                self.told = text.len();
+            }
             self.text = text;
             // The result of an edit may come without the change that was shown before.
             if !diffs.is_empty() {
@@ -191,12 +195,13 @@ impl ToolCall {
         }
     }
 
-    pub(super) fn title(&self) -> &str {
-        if self.title.is_empty() {
-            self.name()
-        } else {
-            &self.title
+    /// One line for people: the agent's title, or what the input says it is about.
+    pub(super) fn title(&self) -> String {
+        if !self.title.is_empty() && self.title != self.name() {
+            return self.title.clone();
         }
+        let input: Value = read(self.input()).unwrap_or_default();
+        about(&input).map_or_else(|| self.name().to_owned(), one_line)
     }
 
     pub(super) fn input(&self) -> Option<&RawValue> {
@@ -235,7 +240,7 @@ impl ToolCall {
             id: id.to_owned(),
             name: self.name().to_owned(),
             kind: self.tool_kind(),
-            title: self.title().to_owned(),
+            title: self.title(),
             input: input.map_or_else(|| RawJson::from_text("{}"), RawJson::from),
             parent: None,
         };
@@ -248,6 +253,7 @@ impl ToolCall {
         profile: &Profile,
         id: &str,
         meta: &ToolMeta,
+        over: bool,
         place: Place,
         out: &mut Output,
     ) {
@@ -260,7 +266,7 @@ impl ToolCall {
             let text = output.data.clone();
             return place.show(Body::ToolOutputDelta { id, text }, out);
         }
-        if profile.quirks.live_content != LiveContent::Output || !self.shown {
+        if profile.quirks.live_content != LiveContent::Output || !self.shown || over {
             return;
         }
         let Some(piece) = self.text.get(self.told..).filter(|p| !p.is_empty()) else {
@@ -335,6 +341,20 @@ impl ToolCall {
 /// Whether an input says nothing yet: some agents begin with an empty one.
 fn is_empty(input: &RawValue) -> bool {
     matches!(input.get().trim(), "{}" | "null" | "\"\"")
+}
+
+/// The member of an input that says what a tool is about.
+pub(super) fn about(input: &Value) -> Option<&str> {
+    let members = [
+        "command",
+        "file_path",
+        "filePath",
+        "path",
+        "pattern",
+        "query",
+        "url",
+    ];
+    members.iter().find_map(|member| input[*member].as_str())
 }
 
 /// Arguments that were streamed as text, once they are whole.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::failure::by_text;
+use super::super::failure::{by_text, unwrapped};
 use super::super::speech::Voice;
 use super::Printed;
 use crate::event::{Body, Usage, WarningCode};
@@ -75,8 +75,8 @@ impl Printed {
             Outcome::Interrupted
         } else {
             let message = event["error"]["message"].as_str();
-            let message = one_line(message.unwrap_or("the agent gave no reason"));
-            let code = by_text(&message);
+            let message = message.unwrap_or("the agent gave no reason");
+            let (code, message) = (by_text(message), unwrapped(message));
             Outcome::Failed { code, message }
         };
         self.end(outcome, out);

@@ -10,7 +10,7 @@ use serde_json::{Value, from_str};
 use super::profile::Print;
 use super::prompt::plain;
 use super::speech::Speech;
-use super::tool::Place;
+use super::tool::{Place, about};
 use crate::error::ErrorKind;
 use crate::event::{Body, RawJson, ToolKind, Usage};
 use crate::ids::TurnId;
@@ -218,21 +218,11 @@ impl Printed {
 
     /// A tool was used.
     fn used(&mut self, id: &str, name: &str, input: &Value, out: &mut Output) {
-        let title = [
-            "command",
-            "file_path",
-            "filePath",
-            "path",
-            "pattern",
-            "query",
-            "url",
-        ];
-        let title = title.iter().find_map(|member| input[*member].as_str());
         let body = Body::ToolUse {
             id: id.to_owned(),
             name: name.to_owned(),
             kind: kind_of(name),
-            title: one_line(title.unwrap_or(name)),
+            title: one_line(about(input).unwrap_or(name)),
             input: RawJson::from_text(&input.to_string()),
             parent: None,
         };
