@@ -44,7 +44,7 @@ impl Printed {
                 let exit = state["metadata"]["exit"].as_i64();
                 let output = [&state["output"], &state["error"]];
                 let output = output.iter().find_map(|o| o.as_str()).unwrap_or_default();
-                self.refused |= failed;
+                self.refused |= failed && output.contains("rejected permission");
                 let failed = failed || exit.is_some_and(|code| code != 0);
                 self.result(id, failed, output, out);
             }
