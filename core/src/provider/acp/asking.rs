@@ -73,7 +73,7 @@ impl Permission<'_> {
         }
         let once = id(of("allow_once").next());
         // Gemini 0.61.0 offers two for MCP tools, the narrower one last.
-        let always = id(of("allow_always").last());
+        let always = id(of("allow_always").next_back());
         let mut decisions = Vec::new();
         decisions.extend(once.is_some().then_some(Decision::AllowOnce));
         decisions.extend(always.is_some().then_some(profile.always));

@@ -78,9 +78,8 @@ impl Diff {
         let kind = match self.meta.as_ref().and_then(|m| m.kind.as_deref()) {
             Some("add") => FileChangeKind::Add,
             Some("delete") => FileChangeKind::Delete,
-            Some(_) => FileChangeKind::Update,
             None if old.is_empty() => FileChangeKind::Add,
-            None => FileChangeKind::Update,
+            Some(_) | None => FileChangeKind::Update,
         };
         let diff = match kind {
             FileChangeKind::Add => new.to_owned(),

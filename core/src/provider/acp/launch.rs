@@ -11,14 +11,14 @@ use crate::provider::{Launch, LaunchPlan};
 /// The command that prints, where the plan wants nothing that only the protocol can carry.
 pub(super) fn print(profile: &Profile, plan: &LaunchPlan<'_>) -> Option<Print> {
     let options = plan.options;
-    let plain = options.mcp_servers.is_empty() && options.effort.is_none();
+    let simple = options.mcp_servers.is_empty() && options.effort.is_none();
     let known = match profile.print? {
         Print::Gemini => true,
         Print::OpenCode => effective(options) != PermissionMode::Plan,
     };
     profile
         .print
-        .filter(|_| plan.mode == Mode::OneShot && plain && known)
+        .filter(|_| plan.mode == Mode::OneShot && simple && known)
 }
 
 /// How to start it.

@@ -123,25 +123,25 @@ impl Offers {
         Some(json!({"models": models}))
     }
 
-    /// The step that makes a model the one in force. `None`: it is already.
-    fn use_model(&self, model: &str) -> Result<Option<Step>, Refusal> {
-        if let Some(step) = self.use_option("model", model) {
-            return Ok(step);
+    /// The step that makes a model the one in force, unless it is already.
+    fn use_model(&self, model: &str) -> Result<Vec<Step>, Refusal> {
+        if let Some(steps) = self.use_option("model", model) {
+            return Ok(steps);
         }
         if self.models.is_object() {
             let is = self.models["currentModelId"] == model;
-            return Ok((!is).then(|| Step::Model(model.to_owned())));
+            return Ok(unless(is, Step::Model(model.to_owned())));
         }
         Err(unsupported("model: the agent lets no model be chosen"))
     }
 
-    fn use_effort(&self, effort: &str) -> Result<Option<Step>, Refusal> {
+    fn use_effort(&self, effort: &str) -> Result<Vec<Step>, Refusal> {
         self.use_option("thought_level", effort)
             .ok_or_else(|| unsupported("effort: the agent offers none with this model"))
     }
 
-    /// The first of these words that the agent offers as a mode.
-    fn use_mode(&self, words: &[&str]) -> Option<Option<Step>> {
+    /// The step to the first of these words that the agent offers as a mode. `None`: it offers none.
+    fn use_mode(&self, words: &[&str]) -> Option<Vec<Step>> {
         let option = self.option("mode");
         for word in words {
             if option.is_some_and(|o| choices(o).any(|c| c["value"] == **word)) {
@@ -150,19 +150,19 @@ impl Offers {
             let mut modes = self.modes["availableModes"].as_array()?.iter();
             if modes.any(|mode| mode["id"] == **word) {
                 let is = self.modes["currentModeId"] == **word;
-                return Some((!is).then(|| Step::Mode((*word).to_owned())));
+                return Some(unless(is, Step::Mode((*word).to_owned())));
             }
         }
         None
     }
 
-    /// The step that sets an option of a category. `None`: there is none.
-    fn use_option(&self, category: &str, value: &str) -> Option<Option<Step>> {
+    /// The step that sets the option of a category. `None`: there is none.
+    fn use_option(&self, category: &str, value: &str) -> Option<Vec<Step>> {
         let option = self.option(category)?;
         let id = option["id"].as_str()?.to_owned();
         let value = value.to_owned();
         let is = option["currentValue"] == *value;
-        Some((!is).then_some(Step::Option { id, value }))
+        Some(unless(is, Step::Option { id, value }))
     }
 
     /// The step that takes another one back.
@@ -200,7 +200,7 @@ impl Offers {
         if mode != PermissionMode::Default {
             let variables = carries(profile, options);
             match self.use_mode(profile.words(mode)) {
-                Some(step) => steps.extend(step),
+                Some(found) => steps.extend(found),
                 None if variables => {}
                 None => return Err(unsupported("permission_mode: the agent has no such mode")),
             }
@@ -283,6 +283,11 @@ fn choices(option: &Value) -> impl Iterator<Item = &Value> {
         Some(group) => group.iter().collect::<Vec<_>>(),
         None => vec![choice],
     })
+}
+
+/// A step that is only needed where it is not so already.
+fn unless(is: bool, step: Step) -> Vec<Step> {
+    if is { Vec::new() } else { vec![step] }
 }
 
 fn unsupported(why: &str) -> Refusal {

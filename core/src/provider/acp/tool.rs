@@ -74,7 +74,7 @@ impl Tools {
         let meta = call.take(profile, id, update);
         let status = update.status.as_deref().unwrap_or_default();
         let over = matches!(status, "completed" | "failed");
-        let begun = update.session_update.as_deref() == Some("tool_call") && status == "pending";
+        let begun = update.tag.as_deref() == Some("tool_call") && status == "pending";
         if !call.shown && !over && !begun && call.is_whole(profile, status) {
             call.show(id, place, out);
         }
@@ -247,7 +247,7 @@ impl ToolCall {
         place.show(body, out);
     }
 
-    /// Shows what is new of a running tool's output. OpenCode repeats all of it every time.
+    /// Shows what is new of a running tool's output. `OpenCode` repeats all of it every time.
     fn pieces(
         &mut self,
         profile: &Profile,

@@ -39,7 +39,7 @@ impl Session {
         let Some(update) = read::<Update<'_>>(Some(raw)) else {
             return Heard::Nothing;
         };
-        match update.session_update.as_deref() {
+        match update.tag.as_deref() {
             Some("available_commands_update") => {
                 self.commands = read(update.available_commands);
                 return Heard::Commands;
@@ -65,7 +65,7 @@ impl Session {
         out: &mut Output,
     ) -> Option<()> {
         let place = self.place();
-        match update.session_update.as_deref()? {
+        match update.tag.as_deref()? {
             "agent_message_chunk" => self.chunk(Voice::Answer, profile, update, out)?,
             "agent_thought_chunk" => self.chunk(Voice::Thought, profile, update, out)?,
             // The host knows what it said, and a summary replaces nothing that it shows.

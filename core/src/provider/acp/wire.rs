@@ -31,8 +31,9 @@ pub(super) struct Place<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Update<'a> {
-    #[serde(borrow, default)]
-    pub session_update: Option<Text<'a>>,
+    /// Which kind of update it is.
+    #[serde(borrow, default, rename = "sessionUpdate")]
+    pub tag: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub content: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -113,6 +114,10 @@ pub(super) struct TerminalExit {
 
 /// What the agent can do, from the answer to `initialize`.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one yes or no about an agent"
+)]
 pub(super) struct Abilities {
     pub load: bool,
     pub resume: bool,

@@ -25,6 +25,10 @@ const ONE_SHOT: &str = "a process of one turn does not take it";
 
 /// The codec.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that was seen or not"
+)]
 pub(super) struct Printed {
     print: Print,
     conversation: Option<Conversation>,

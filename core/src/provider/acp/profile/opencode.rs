@@ -1,4 +1,4 @@
-//! OpenCode. Seen: 1.18.33.
+//! `OpenCode`. Seen: 1.18.33.
 
 use super::{Permission, Print, Profile, Quirks, ladder};
 use crate::capabilities::{Feature, Support};

@@ -206,8 +206,8 @@ fn values_that_look_like_options_are_refused() {
     };
     for agent in [&acp::GEMINI, &acp::OPENCODE] {
         for resume in [None, Some("--yolo")] {
-            let plain = options();
-            let options = if resume.is_some() { &plain } else { &dash };
+            let without = options();
+            let options = if resume.is_some() { &without } else { &dash };
             let plan = LaunchPlan {
                 mode: Mode::OneShot,
                 options,

@@ -4,6 +4,10 @@
     clippy::wildcard_enum_match_arm,
     reason = "a test looks at few of many signals"
 )]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "JSON that a test makes for a call reads best in it"
+)]
 
 mod captures;
 mod contract;

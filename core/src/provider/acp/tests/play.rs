@@ -299,11 +299,10 @@ impl Player {
                     self.ids.insert(id, 1);
                     false
                 }
-                ("open", None) => true,
                 // A second one at the same time core never sends.
                 ("prompt", Some(_)) => !busy,
                 ("steer", Some(_)) => busy,
-                ("fork" | "close", Some(_)) => true,
+                ("open", None) | ("fork" | "close", Some(_)) => true,
                 _ => false,
             };
             if ours {
