@@ -147,6 +147,12 @@ impl Support {
         one_shot: false,
     };
 
+    /// Only in one that serves a single turn.
+    pub(crate) const ONE_SHOT: Self = Self {
+        warm: false,
+        one_shot: true,
+    };
+
     /// Whether in this kind.
     #[must_use]
     pub const fn in_mode(self, mode: Mode) -> bool {

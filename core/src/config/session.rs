@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{bounded, millis};
 use crate::error::Error;
 use crate::event::RawJson;
+use crate::host_tools;
 use crate::request::Rule;
 
 /// What a session is: which agent, where, and how.
@@ -128,6 +129,13 @@ impl SessionOptions {
                     "an argument has a NUL character",
                 ));
             }
+        }
+        if !self.tools.is_empty() && self.mcp_servers.contains_key(host_tools::SERVER) {
+            let why = format!(
+                "{:?} is the name of the host's own tools",
+                host_tools::SERVER
+            );
+            return Err(Error::invalid("mcp_servers", why));
         }
         let mut names = std::collections::BTreeSet::new();
         for tool in &self.tools {

@@ -230,8 +230,11 @@ pub enum Body {
     },
     /// Tokens of this turn so far.
     Usage {
-        /// The count.
+        /// The count, with those of its sub-agents as far as the agent tells them.
         usage: Usage,
+        /// The tool call of the sub-agent whose use is the latest in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Box<str>>,
     },
     /// A rate limit's state.
     RateLimit {

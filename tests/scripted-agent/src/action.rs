@@ -226,6 +226,8 @@ pub enum ReplyMode {
     Drop,
     /// Before each reply comes one with an id that nobody used.
     Unknown,
+    /// Every change of settings is refused.
+    Refuse,
 }
 
 impl Action {

@@ -124,7 +124,7 @@ impl Codec for Acp {
             Request::Change {
                 conversation,
                 change,
-            } => self.change(conversation, &change, out),
+            } => self.change(conversation, change, out),
             Request::Operate {
                 conversation,
                 number,

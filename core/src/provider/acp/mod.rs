@@ -42,6 +42,7 @@ mod wire;
 use std::path::{Path, PathBuf};
 
 use self::profile::{Print, Profile};
+use crate::capabilities::Support;
 use crate::error::Error;
 use crate::provider::{Capabilities, Codec, Launch, LaunchPlan, Provider};
 
@@ -71,12 +72,14 @@ impl Provider for AcpAgent {
             features: self.0.features,
             warm: true,
             resume: true,
+            rewinds_with_process: false,
             // The first word of a turn is often the model's.
             first_sign: false,
             one_shot_deltas: match self.0.print {
                 Some(Print::OpenCode) => false,
                 Some(Print::Gemini) | None => true,
             },
+            tools_over_mcp: Support::default(),
             max_prompt_chars: self.0.max_prompt_chars,
             stop: self.0.stop,
         }

@@ -247,17 +247,16 @@ impl Acp {
         };
         if let Some(error) = error {
             if session.is_ready() {
-                return self.change_refused(conversation, &text(error), out);
+                return self.step_refused(conversation, error, out);
             }
             let why = format!("{}: {}", step.method(), text(error));
             return self.refuse(conversation, (ErrorKind::InvalidArgument, why), out);
         }
-        let back = session.offers.back_from(step);
         session.offers.done(step);
         let mut answer: Value = read(result).unwrap_or_default();
         session.offers.set_options(answer["configOptions"].take());
         if session.is_ready() {
-            self.changed(conversation, back, out);
+            self.step_made(conversation, out);
         } else {
             self.settle_on(conversation, out);
         }

@@ -1,5 +1,7 @@
 //! What hosts ask of a conversation beside turns: settings and operations.
 
+use std::sync::Arc;
+
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
@@ -7,37 +9,55 @@ use super::calls::Call;
 use super::codec::Acp;
 use super::failure::text;
 use super::session::{Changing, Session};
-use super::settings::Step;
-use super::wire::{RpcError, read};
+use super::wire::{METHOD_NOT_FOUND, RpcError, read};
 use crate::error::ErrorKind;
 use crate::event::RawJson;
 use crate::operation::Operation;
-use crate::provider::{Conversation, Output, SignalBody, TurnRef};
+use crate::provider::{ChangeOutcome, Conversation, Output, SignalBody, TurnRef};
 use crate::settings::Change;
 
 /// What became of an operation.
 type Outcome = Result<Value, (ErrorKind, String)>;
 
 impl Acp {
-    /// Changes settings, one after the other.
-    pub(super) fn change(&mut self, conversation: Conversation, change: &Change, out: &mut Output) {
+    /// Changes settings. One change is made after the other, for that is how they are answered.
+    pub(super) fn change(
+        &mut self,
+        conversation: Conversation,
+        change: Arc<Change>,
+        out: &mut Output,
+    ) {
         let session = self.sessions.get_mut(&conversation);
         let Some(session) = session.filter(|s| s.is_ready()) else {
-            return changed(conversation, Some("the conversation is not open"), out);
+            return changed(conversation, ChangeOutcome::NeedsProcess, out);
         };
-        if session.changing.is_some() {
-            return changed(conversation, Some("another change is under way"), out);
+        session.changes.push_back(change);
+        if session.changing.is_none() {
+            self.next_change(conversation, out);
         }
-        let read_only = session.options.read_only;
-        match session.offers.steps_of(self.profile, change, read_only) {
-            Ok(steps) => {
-                session.changing = Some(Changing {
-                    left: steps.into(),
-                    back: Vec::new(),
-                });
-                self.change_on(conversation, out);
+    }
+
+    /// Begins the next change that waits. What the agent does not offer only a new process could
+    /// have, or refuse.
+    fn next_change(&mut self, conversation: Conversation, out: &mut Output) {
+        let Some(session) = self.sessions.get_mut(&conversation) else {
+            return;
+        };
+        while let Some(change) = session.changes.pop_front() {
+            let read_only = session.options.read_only;
+            match session.offers.steps_of(self.profile, &change, read_only) {
+                Ok(steps) if steps.is_empty() => {
+                    changed(conversation, ChangeOutcome::Live, out);
+                }
+                Ok(steps) => {
+                    session.changing = Some(Changing {
+                        left: steps.into(),
+                        begun: false,
+                    });
+                    return self.change_on(conversation, out);
+                }
+                Err(_) => changed(conversation, ChangeOutcome::NeedsProcess, out),
             }
-            Err((_, why)) => changed(conversation, Some(&why), out),
         }
     }
 
@@ -56,43 +76,52 @@ impl Acp {
             self.calls.write(call, method, &params, out);
         } else {
             session.changing = None;
-            changed(conversation, None, out);
+            changed(conversation, ChangeOutcome::Live, out);
+            self.next_change(conversation, out);
         }
     }
 
-    /// A step of a change was made, and this would take it back.
-    pub(super) fn changed(
-        &mut self,
-        conversation: Conversation,
-        back: Option<Step>,
-        out: &mut Output,
-    ) {
+    /// A step of a change was made.
+    pub(super) fn step_made(&mut self, conversation: Conversation, out: &mut Output) {
         let session = self.sessions.get_mut(&conversation);
         if let Some(changing) = session.and_then(|s| s.changing.as_mut()) {
-            changing.back.extend(back);
+            changing.begun = true;
             self.change_on(conversation, out);
         }
     }
 
-    /// A step of a change was refused: those before it are taken back.
-    pub(super) fn change_refused(
+    /// A step of a change was refused, and with it the rest.
+    pub(super) fn step_refused(
         &mut self,
         conversation: Conversation,
-        why: &str,
+        error: &RpcError,
         out: &mut Output,
     ) {
-        let Some(session) = self.sessions.get_mut(&conversation) else {
+        let session = self.sessions.get_mut(&conversation);
+        let Some(changing) = session.and_then(|s| s.changing.take()) else {
             return;
         };
-        let Some(changing) = session.changing.take() else {
-            return;
+        let outcome = if error.code == METHOD_NOT_FOUND && !changing.begun {
+            ChangeOutcome::NeedsProcess
+        } else {
+            ChangeOutcome::Refused {
+                message: text(error),
+                halfway: changing.begun,
+            }
         };
-        for step in changing.back.iter().rev() {
-            session.offers.done(step);
-            let params = step.params(&session.id);
-            self.calls.write(Call::Aside, step.method(), &params, out);
+        changed(conversation, outcome, out);
+        self.next_change(conversation, out);
+    }
+
+    /// Nothing will be answered any more: nor will the changes that wait.
+    pub(super) fn abandon_changes(&mut self, out: &mut Output) {
+        for (conversation, session) in &mut self.sessions {
+            let waiting = usize::from(session.changing.take().is_some()) + session.changes.len();
+            session.changes.clear();
+            for _ in 0..waiting {
+                changed(*conversation, ChangeOutcome::NeedsProcess, out);
+            }
         }
-        changed(conversation, Some(why), out);
     }
 
     /// Starts an operation.
@@ -186,9 +215,8 @@ fn not_told(what: &str) -> (ErrorKind, String) {
     (ErrorKind::AgentError, message)
 }
 
-fn changed(conversation: Conversation, refused: Option<&str>, out: &mut Output) {
-    let refused = refused.map(str::to_owned);
-    out.signal(conversation, TurnRef::None, SignalBody::Changed { refused });
+fn changed(conversation: Conversation, outcome: ChangeOutcome, out: &mut Output) {
+    out.signal(conversation, TurnRef::None, SignalBody::Changed(outcome));
 }
 
 fn operated(conversation: Conversation, number: u64, outcome: Outcome, out: &mut Output) {

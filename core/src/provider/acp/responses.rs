@@ -66,17 +66,9 @@ impl Acp {
 
     /// Nothing will be answered any more.
     pub(super) fn abandon(&mut self, out: &mut Output) {
+        self.abandon_changes(out);
         for call in self.calls.abandon() {
             match call {
-                Call::Set(conversation, _) => {
-                    if self
-                        .sessions
-                        .get(&conversation)
-                        .is_some_and(|s| s.changing.is_some())
-                    {
-                        self.change_refused(conversation, ENDED, out);
-                    }
-                }
                 Call::Steer(conversation, turn, steer) => {
                     let refused = Some(ENDED.to_owned());
                     let steered = SignalBody::Steered { steer, refused };
@@ -91,6 +83,7 @@ impl Acp {
                 Call::Initialize
                 | Call::Login(_)
                 | Call::Open(_)
+                | Call::Set(..)
                 | Call::Prompt(..)
                 | Call::Aside => {}
             }

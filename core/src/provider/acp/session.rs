@@ -17,6 +17,7 @@ use crate::error::ErrorKind;
 use crate::ids::TurnId;
 use crate::provider::lines::one_line;
 use crate::provider::{Conversation, Outcome, Output, SignalBody, TurnEnd, TurnRef};
+use crate::settings::Change;
 
 /// How far a conversation is.
 #[derive(Debug)]
@@ -49,8 +50,8 @@ pub(super) struct Running {
 #[derive(Debug)]
 pub(super) struct Changing {
     pub left: VecDeque<Step>,
-    /// What takes back the steps that were made, the last first.
-    pub back: Vec<Step>,
+    /// Whether a step of it was made.
+    pub begun: bool,
 }
 
 /// One conversation.
@@ -74,6 +75,8 @@ pub(super) struct Session {
     pub tools: Tools,
     pub speech: Speech,
     pub changing: Option<Changing>,
+    /// Changes that wait for that one, the oldest first.
+    pub changes: VecDeque<Arc<Change>>,
 }
 
 impl Session {
@@ -98,6 +101,7 @@ impl Session {
             tools: Tools::default(),
             speech: Speech::default(),
             changing: None,
+            changes: VecDeque::new(),
         }
     }
 

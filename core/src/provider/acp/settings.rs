@@ -165,23 +165,6 @@ impl Offers {
         Some(unless(is, Step::Option { id, value }))
     }
 
-    /// The step that takes another one back.
-    pub(super) fn back_from(&self, step: &Step) -> Option<Step> {
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        match step {
-            Step::Option { id, .. } => {
-                let option = self.options.iter().find(|option| option["id"] == **id)?;
-                let value = text(&option["currentValue"])?;
-                Some(Step::Option {
-                    id: id.clone(),
-                    value,
-                })
-            }
-            Step::Mode(_) => text(&self.modes["currentModeId"]).map(Step::Mode),
-            Step::Model(_) => text(&self.models["currentModelId"]).map(Step::Model),
-        }
-    }
-
     /// What has to be set in a conversation that was just opened. The model comes first: options
     /// change with it.
     pub(super) fn first_steps(

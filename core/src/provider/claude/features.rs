@@ -8,7 +8,8 @@ const ONE_SHOT: Support = Support {
     one_shot: true,
 };
 
-/// What does not stand here it cannot do. `Rewind` and `Fork` need a new process and flags of it.
+/// What does not stand here it cannot do. `Fork` is a flag of a new process, which makes the second
+/// conversation only with a message.
 pub(super) const FEATURES: &[(Feature, Support)] = &[
     (Feature::Resume, Support::BOTH),
     (Feature::Interrupt, Support::BOTH),
@@ -38,6 +39,7 @@ pub(super) const FEATURES: &[(Feature, Support)] = &[
     (Feature::ListCommands, Support::WARM),
     (Feature::McpStatus, Support::WARM),
     (Feature::ContextUsage, Support::WARM),
+    (Feature::Rewind, Support::WARM),
     (Feature::ListTasks, Support::WARM),
     (Feature::StopTasks, Support::WARM),
 ];

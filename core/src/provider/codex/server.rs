@@ -31,7 +31,7 @@ const NOTICES: usize = 16;
 /// So many unknown threads are told apart.
 const STRANGERS: usize = 256;
 /// JSON-RPC: the method does not exist.
-const METHOD_NOT_FOUND: i64 = -32601;
+pub(super) const METHOD_NOT_FOUND: i64 = -32601;
 
 /// Whose thread it is.
 #[derive(Clone, Copy, Debug)]

@@ -201,7 +201,7 @@ impl Agent {
     /// Answers a request of the host, well or badly. `id` points to the id in the reply.
     pub(crate) fn reply(&self, reply: Value, id: &str) {
         match self.settings().replies {
-            ReplyMode::Normal => self.line(&reply),
+            ReplyMode::Normal | ReplyMode::Refuse => self.line(&reply),
             ReplyMode::Duplicate => {
                 self.line(&reply);
                 self.line(&reply);

@@ -17,7 +17,8 @@ use crate::ids::TurnId;
 use crate::message::Message;
 use crate::provider::lines::{Line, Lines, one_line};
 use crate::provider::{
-    AgentSignal, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
+    AgentSignal, ChangeOutcome, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd,
+    TurnRef,
 };
 
 /// Why something cannot be done.
@@ -116,8 +117,8 @@ impl Codec for Printed {
                 out.signal(conversation, TurnRef::Host(turn), steered);
             }
             Request::Change { conversation, .. } => {
-                let refused = Some(ONE_SHOT.to_owned());
-                out.signal(conversation, TurnRef::None, SignalBody::Changed { refused });
+                let changed = SignalBody::Changed(ChangeOutcome::NeedsProcess);
+                out.signal(conversation, TurnRef::None, changed);
             }
             Request::Operate {
                 conversation,

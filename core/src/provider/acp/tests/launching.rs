@@ -14,6 +14,7 @@ fn launch(agent: &AcpAgent, mode: Mode, options: &SessionOptions) -> Launch {
         mode,
         options,
         resume,
+        back_to: None,
     };
     agent.launch(&plan).expect("it can be started")
 }
@@ -37,6 +38,7 @@ fn refused(agent: &AcpAgent, options: &SessionOptions) -> ErrorKind {
         mode: Mode::Warm,
         options,
         resume: None,
+        back_to: None,
     };
     agent
         .launch(&plan)
@@ -212,6 +214,7 @@ fn values_that_look_like_options_are_refused() {
                 mode: Mode::OneShot,
                 options,
                 resume,
+                back_to: None,
             };
             let error = agent.launch(&plan).expect_err("it cannot be started");
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);

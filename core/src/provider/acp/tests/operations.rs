@@ -12,7 +12,7 @@ use crate::config::{Mode, PermissionMode};
 use crate::error::ErrorKind;
 use crate::operation::Operation;
 use crate::provider::acp;
-use crate::provider::{Request, SignalBody};
+use crate::provider::{ChangeOutcome, Request, SignalBody};
 use crate::settings::Change;
 
 fn change(player: &mut Player, change: Change) {
@@ -23,16 +23,12 @@ fn change(player: &mut Player, change: Change) {
     });
 }
 
-/// What became of the last change.
-fn changed(player: &Player) -> &str {
+/// What became of the last change. `None`: it is under way.
+fn changed(player: &Player) -> Option<&ChangeOutcome> {
     match player.signals.last().map(|s| &s.body) {
-        Some(SignalBody::Changed { refused }) => refused.as_deref().unwrap_or("done"),
-        _ => "under way",
+        Some(SignalBody::Changed(outcome)) => Some(outcome),
+        _ => None,
     }
-}
-
-fn is_refused(player: &Player) -> bool {
-    !["done", "under way"].contains(&changed(player))
 }
 
 fn operated(player: &Player) -> Result<Value, ErrorKind> {
@@ -56,10 +52,10 @@ fn model_effort_and_mode_change_one_after_the_other() {
     };
     change(&mut player, wanted.clone());
     for _ in 0..3 {
-        assert_eq!(changed(&player), "under way");
+        assert_eq!(changed(&player), None);
         reply(&mut player, json!({}));
     }
-    assert_eq!(changed(&player), "done");
+    assert_eq!(changed(&player), Some(&ChangeOutcome::Live));
     let values: Vec<_> = player
         .written
         .iter()
@@ -69,7 +65,7 @@ fn model_effort_and_mode_change_one_after_the_other() {
     player.written.clear();
     change(&mut player, wanted);
     assert_eq!(methods(&player), [""; 0], "what is so already is not said");
-    assert_eq!(changed(&player), "done");
+    assert_eq!(changed(&player), Some(&ChangeOutcome::Live));
     let back = Change {
         permission_mode: Some(PermissionMode::Default),
         ..Change::default()
@@ -79,24 +75,55 @@ fn model_effort_and_mode_change_one_after_the_other() {
 }
 
 #[test]
-fn a_change_that_is_refused_half_way_is_taken_back() {
-    let mut player = opened();
-    change(
-        &mut player,
-        Change {
+fn a_change_that_is_refused_says_whether_a_part_of_it_was_made() {
+    let refused = |halfway| ChangeOutcome::Refused {
+        message: "no".to_owned(),
+        halfway,
+    };
+    for made in [false, true] {
+        let mut player = opened();
+        let wanted = Change {
             model: Some("large".into()),
             effort: Some("high".into()),
             ..Change::default()
-        },
-    );
+        };
+        change(&mut player, wanted);
+        if made {
+            reply(&mut player, json!({}));
+        }
+        refuse(&mut player, -32602, "no", Value::Null);
+        assert_eq!(changed(&player), Some(&refused(made)));
+    }
+}
+
+#[test]
+fn changes_are_made_and_answered_in_their_order() {
+    let mut player = opened();
+    for model in ["large", "unknown", "small"] {
+        let model = Some(model.to_owned());
+        change(
+            &mut player,
+            Change {
+                model,
+                ..Change::default()
+            },
+        );
+    }
+    assert_eq!(player.written.len(), 1);
     reply(&mut player, json!({}));
-    refuse(&mut player, -32602, "no such effort", Value::Null);
-    assert_eq!(changed(&player), "no such effort");
-    let last = &player.written.last().expect("a step")["params"];
-    assert_eq!(
-        last,
-        &json!({"sessionId": "S", "configId": "m", "value": "small"})
-    );
+    refuse(&mut player, -32602, "no", Value::Null);
+    reply(&mut player, json!({}));
+    let set: Vec<_> = player
+        .written
+        .iter()
+        .map(|l| &l["params"]["value"])
+        .collect();
+    assert_eq!(set, ["large", "unknown", "small"]);
+    let outcomes = player.signals.iter().filter_map(|s| match &s.body {
+        SignalBody::Changed(outcome) => Some(*outcome == ChangeOutcome::Live),
+        _ => None,
+    });
+    assert_eq!(outcomes.collect::<Vec<_>>(), [true, false, true]);
 }
 
 #[test]
@@ -118,7 +145,7 @@ fn what_cannot_be_changed_is_refused_without_a_word_to_the_agent() {
     for wanted in cases {
         let mut player = opened();
         change(&mut player, wanted);
-        assert!(is_refused(&player));
+        assert_eq!(changed(&player), Some(&ChangeOutcome::NeedsProcess));
         assert!(player.written.is_empty());
     }
 }
@@ -223,7 +250,7 @@ fn nothing_waits_for_an_answer_when_the_output_ends() {
             } | SignalBody::Operated {
                 outcome: Err(_),
                 ..
-            } | SignalBody::Changed { refused: Some(_) }
+            } | SignalBody::Changed(ChangeOutcome::NeedsProcess)
         )
     });
     assert_eq!(answered.count(), 3);

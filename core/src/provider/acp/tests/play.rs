@@ -79,6 +79,7 @@ pub(super) fn codec(agent: &AcpAgent, mode: Mode) -> Box<dyn Codec> {
         mode,
         options: &options,
         resume: None,
+        back_to: None,
     })
 }
 
