@@ -15,7 +15,7 @@ use super::questions::Questions;
 use super::session::{Session, State};
 use super::update::Heard;
 use super::wire::{
-    Abilities, METHOD_NOT_FOUND, Message, Place, Update, VERSION, read, write_error,
+    Abilities, METHOD_NOT_FOUND, Message, Place, Update, VERSION, read, write_error, write_result,
 };
 use crate::config::Mode;
 use crate::error::ErrorKind;
@@ -26,6 +26,7 @@ use crate::provider::lines::{Line, Lines, one_line};
 use crate::provider::{
     Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
 };
+use crate::request::{Answer, Decision, Scope};
 
 /// So many notices wait for the first conversation.
 const NOTICES: usize = 16;
@@ -271,7 +272,15 @@ impl Acp {
             running.gave = true;
         }
         let tool = call.tool_call_id.as_deref().map(str::to_owned);
-        let asks = permission.read(profile, session.tools.ask(profile, place, &call, out)?);
+        let call = session.tools.ask(profile, place, &call, out)?;
+        let asks = permission.read(profile, call);
+        let (scope, input) = (Scope::Once, None);
+        let yes = Answer::Allow { scope, input };
+        if call.own && asks.decisions.contains(&Decision::AllowOnce) {
+            // What the host's own tools do is the host's to judge, when they are called.
+            write_result(&mut out.bytes, id, &asks.reply.result(&yes));
+            return Some(());
+        }
         self.questions.ask(id, place, tool, asks, params?, out);
         Some(())
     }

@@ -42,7 +42,7 @@ mod wire;
 use std::path::{Path, PathBuf};
 
 use self::profile::{Print, Profile};
-use crate::capabilities::Support;
+use crate::capabilities::Feature;
 use crate::error::Error;
 use crate::provider::{Capabilities, Codec, Launch, LaunchPlan, Provider};
 
@@ -79,7 +79,7 @@ impl Provider for AcpAgent {
                 Some(Print::OpenCode) => false,
                 Some(Print::Gemini) | None => true,
             },
-            tools_over_mcp: Support::default(),
+            tools_over_mcp: self.0.support(Feature::HostTools),
             max_prompt_chars: self.0.max_prompt_chars,
             stop: self.0.stop,
         }

@@ -86,6 +86,8 @@ impl Session {
         options: Arc<SessionOptions>,
         resumed: bool,
     ) -> Self {
+        let own = options.tools.iter().map(|tool| tool.name.clone());
+        let tools = Tools::new(own.collect());
         Self {
             conversation,
             id: id.into(),
@@ -98,7 +100,7 @@ impl Session {
             cost: None,
             model: None,
             running: None,
-            tools: Tools::default(),
+            tools,
             speech: Speech::default(),
             changing: None,
             changes: VecDeque::new(),

@@ -12,6 +12,7 @@ use super::content::{self, Diff};
 use super::profile::{LiveContent, Profile};
 use super::wire::{Block, ToolMeta, Update, read};
 use crate::event::{Body, FileChange, FileChangeKind, RawJson, ToolKind};
+use crate::host_tools::SERVER;
 use crate::provider::lines::one_line;
 use crate::provider::{Conversation, Output, SignalBody, TurnRef};
 
@@ -42,6 +43,8 @@ pub(super) struct ToolCall {
     /// What a command wrote, where that comes beside the content.
     terminal: String,
     exit: Option<i64>,
+    /// Whether it is one of the host's own tools.
+    pub own: bool,
     /// Whether its use was shown.
     shown: bool,
     /// So many bytes of its text were shown as output.
@@ -51,11 +54,21 @@ pub(super) struct ToolCall {
 /// The calls of one turn.
 #[derive(Debug, Default)]
 pub(super) struct Tools {
+    /// The names of the host's own tools.
+    own: Vec<String>,
     open: HashMap<Box<str>, ToolCall>,
     over: HashSet<Box<str>>,
 }
 
 impl Tools {
+    /// Knows the host's own tools by these names.
+    pub(super) fn new(own: Vec<String>) -> Self {
+        Self {
+            own,
+            ..Self::default()
+        }
+    }
+
     /// Takes `tool_call` or `tool_call_update`. `cancelled`: the turn is being interrupted, and
     /// what ends now did not end by itself, whatever the agent says.
     pub(super) fn update(
@@ -72,6 +85,7 @@ impl Tools {
         }
         let call = self.open.entry(id.into()).or_default();
         let meta = call.take(profile, id, update);
+        call.own(&self.own);
         let status = update.status.as_deref().unwrap_or_default();
         let over = matches!(status, "completed" | "failed");
         let begun = update.tag.as_deref() == Some("tool_call") && status == "pending";
@@ -101,6 +115,7 @@ impl Tools {
         // The text of a request is for people who decide. What was told before may be the arguments.
         let before = std::mem::take(&mut call.text);
         call.take(profile, id, update);
+        call.own(&self.own);
         if call.input.as_deref().is_none_or(is_empty) {
             call.input = arguments(&before).or_else(|| call.input.take());
         }
@@ -177,6 +192,15 @@ impl ToolCall {
         meta
     }
 
+    /// Finds out whether it is one of these tools of the host, and then names it as the host does.
+    fn own(&mut self, tools: &[String]) {
+        let named = self.name.as_deref().and_then(host_tool);
+        if let Some(name) = named.filter(|name| tools.iter().any(|own| own == name)) {
+            self.name = Some(name.to_owned());
+            self.own = true;
+        }
+    }
+
     /// Whether all that the use of the tool needs is known.
     fn is_whole(&self, profile: &Profile, status: &str) -> bool {
         match self.input.as_deref() {
@@ -217,6 +241,9 @@ impl ToolCall {
     }
 
     pub(super) fn tool_kind(&self) -> ToolKind {
+        if self.own {
+            return ToolKind::Host;
+        }
         if self.mcp_server().is_some() {
             return ToolKind::Mcp;
         }
@@ -336,6 +363,21 @@ impl ToolCall {
         });
         files.collect()
     }
+}
+
+/// The name of a tool of our MCP server: each agent has its own way to say whose tool it is.
+fn host_tool(name: &str) -> Option<&str> {
+    let marks = [
+        ("mcp__", "__"),
+        ("mcp_", "_"),
+        ("mcp.", "."),
+        ("", "_"),
+        ("", "."),
+    ];
+    marks.iter().find_map(|(before, after)| {
+        let rest = name.strip_prefix(before)?.strip_prefix(SERVER)?;
+        rest.strip_prefix(after)
+    })
 }
 
 /// Whether an input says nothing yet: some agents begin with an empty one.

@@ -41,6 +41,7 @@ pub(crate) static GEMINI: Profile = Profile {
         (Feature::Interrupt, Support::BOTH),
         (Feature::Images, Support::WARM),
         (Feature::TextFiles, Support::BOTH),
+        (Feature::HostTools, Support::BOTH),
         (Feature::CommandApproval, Support::WARM),
         (Feature::FileChangeApproval, Support::WARM),
         (Feature::AllowSession, Support::WARM),

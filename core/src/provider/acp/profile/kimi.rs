@@ -34,6 +34,7 @@ pub(crate) static KIMI: Profile = Profile {
         (Feature::Interrupt, Support::BOTH),
         (Feature::Images, Support::BOTH),
         (Feature::TextFiles, Support::BOTH),
+        (Feature::HostTools, Support::BOTH),
         (Feature::CommandApproval, Support::BOTH),
         (Feature::FileChangeApproval, Support::BOTH),
         (Feature::UserQuestion, Support::BOTH),

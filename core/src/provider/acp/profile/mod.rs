@@ -148,6 +148,12 @@ impl Profile {
         found.map_or(&[], |(_, words)| words)
     }
 
+    /// In which kinds of process the agent can do this at most.
+    pub(super) fn support(&self, feature: Feature) -> Support {
+        let found = self.features.iter().find(|(known, _)| *known == feature);
+        found.map_or_else(Support::default, |(_, support)| *support)
+    }
+
     /// The variables that carry a permission.
     pub(super) fn variables(
         &self,

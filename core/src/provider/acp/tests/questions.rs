@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::opened::{FIRST, methods, opened_by, shown};
 use super::play::Player;
-use crate::event::{Body, RawJson, RequestKind};
+use crate::config::{HostTool, SessionOptions};
+use crate::event::{Body, RawJson, RequestKind, ToolKind};
 use crate::provider::acp::{self, AcpAgent};
 use crate::provider::{Asked, SignalBody};
 use crate::request::{Answer, Decision, Scope};
@@ -321,4 +322,59 @@ fn a_question_that_the_agent_takes_back_is_answered_and_gone() {
     assert!(matches!(last.body, SignalBody::Withdrawn { .. }));
     player.answer(FIRST, 1, allow(Scope::Once));
     assert_eq!(player.written.len(), 1);
+}
+
+#[test]
+fn a_tool_of_the_host_is_named_as_the_host_does_and_needs_no_permission() {
+    let named = |agent: &AcpAgent, call: Value| {
+        let mut player = super::opened::greeted(agent);
+        let tool = HostTool {
+            name: "look_up".into(),
+            description: String::new(),
+            input_schema: RawJson::from_text("{}"),
+        };
+        let options = SessionOptions {
+            tools: vec![tool],
+            ..super::opened::options()
+        };
+        player.open(options, None);
+        super::opened::reply(&mut player, super::opened::offers("S"));
+        player.turn(FIRST, "go");
+        player.signals.clear();
+        player.written.clear();
+        player.line(&permission(&json!(0), &call, &options_of_all()));
+        player
+    };
+    let cases = [
+        (
+            &acp::CLAUDE_ACP,
+            json!({"toolCallId": "t", "name": "mcp__host__look_up"}),
+        ),
+        (
+            &acp::KIMI,
+            json!({"toolCallId": "t", "title": "mcp__host__look_up"}),
+        ),
+        (&acp::GEMINI, json!({"toolCallId": "mcp_host_look_up__1"})),
+        (
+            &acp::OPENCODE,
+            json!({"toolCallId": "t", "title": "host_look_up"}),
+        ),
+    ];
+    for (agent, call) in cases {
+        let player = named(agent, call.clone());
+        let Body::ToolUse { name, kind, .. } = shown(&player)[0] else {
+            panic!("{call}");
+        };
+        assert_eq!((name.as_str(), *kind), ("look_up", ToolKind::Host));
+        let outcome = json!({"outcome": "selected", "optionId": "id-allow_once"});
+        assert_eq!(player.written[0]["result"]["outcome"], outcome);
+    }
+    for other in ["mcp__host__other", "mcp__db__look_up", "look_up"] {
+        let player = named(&acp::CLAUDE_ACP, json!({"toolCallId": "t", "name": other}));
+        assert_eq!(asked(&player).kind, RequestKind::ToolApproval, "{other}");
+    }
+}
+
+fn options_of_all() -> Value {
+    options(ALL)
 }
