@@ -97,12 +97,13 @@ impl Codec for Acp {
                 conversation,
                 options,
                 resume,
-                cost_usd: _,
+                cost_usd,
             } => {
                 let opening = Opening {
                     options,
                     resume,
                     asked_for_login: false,
+                    cost: cost_usd,
                 };
                 self.opening.insert(conversation, opening);
                 self.open(conversation, out);

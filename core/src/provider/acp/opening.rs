@@ -34,6 +34,8 @@ pub(super) struct Opening {
     pub options: Arc<SessionOptions>,
     pub resume: Option<String>,
     pub asked_for_login: bool,
+    /// What the conversation has cost before, in US dollars.
+    pub cost: f64,
 }
 
 impl Acp {
@@ -82,9 +84,12 @@ impl Acp {
                 return Err((ErrorKind::Unsupported, why.to_owned()));
             }
         };
-        self.take_over(conversation, &id)?;
         params["sessionId"] = id.as_str().into();
-        let session = Session::new(conversation, &id, options, true);
+        let cost = opening.cost;
+        self.take_over(conversation, &id)?;
+        let mut session = Session::new(conversation, &id, options, true);
+        // Some go on counting from there.
+        session.cost = (cost > 0.0).then_some(cost);
         self.routes.insert(id.into(), conversation);
         self.sessions.insert(conversation, session);
         self.calls

@@ -67,8 +67,10 @@ pub(super) struct Session {
     pub commands: Option<Value>,
     /// Tokens in the context, and how many fit, as last told.
     pub context: Option<(u64, Option<u64>)>,
-    /// What the conversation has cost in this process, in US dollars, where the agent counts it.
+    /// What the conversation has cost, in US dollars, by the agent's last count or core's.
     pub cost: Option<f64>,
+    /// Whether the agent counts.
+    pub counts_cost: bool,
     /// The model that answered last, where the agent tells.
     pub model: Option<String>,
     pub running: Option<Running>,
@@ -98,6 +100,7 @@ impl Session {
             commands: None,
             context: None,
             cost: None,
+            counts_cost: false,
             model: None,
             running: None,
             tools,
@@ -184,7 +187,10 @@ impl Session {
             text,
             stop_reason,
             usage: usage::of_turn(result),
-            cost_usd: self.cost.map(|cost| added(running.cost, cost)),
+            cost_usd: self
+                .cost
+                .filter(|_| self.counts_cost)
+                .map(|cost| added(running.cost, cost)),
             model: self.model.clone(),
             ..TurnEnd::default()
         };

@@ -89,6 +89,7 @@ impl Tools {
         let status = update.status.as_deref().unwrap_or_default();
         let over = matches!(status, "completed" | "failed");
         let begun = update.tag.as_deref() == Some("tool_call") && status == "pending";
+        let begun = begun || (profile.quirks.input_grows && status != "in_progress");
         if !call.shown && !over && !begun && call.is_whole(profile, status) {
             call.show(id, place, out);
         }
@@ -124,6 +125,19 @@ impl Tools {
             call.show(id, place, out);
         }
         self.open.get(id)
+    }
+
+    /// The agent speaks of something else than this call: the inputs of all others do not grow any
+    /// more.
+    pub(super) fn turn_to(&mut self, id: Option<&str>, place: Place, out: &mut Output) {
+        let grown = self.open.iter_mut().filter(|(known, call)| {
+            Some(&***known) != id && !call.shown && !call.input().is_none_or(is_empty)
+        });
+        let mut grown: Vec<_> = grown.collect();
+        grown.sort_by(|a, b| a.0.cmp(b.0));
+        for (id, call) in grown {
+            call.show(id, place, out);
+        }
     }
 
     /// Ends a call, once.
@@ -196,7 +210,11 @@ impl ToolCall {
     fn own(&mut self, tools: &[String]) {
         let named = self.name.as_deref().and_then(host_tool);
         if let Some(name) = named.filter(|name| tools.iter().any(|own| own == name)) {
-            self.name = Some(name.to_owned());
+            let name = name.to_owned();
+            if self.name.as_ref() == Some(&self.title) {
+                self.title.clear();
+            }
+            self.name = Some(name);
             self.own = true;
         }
     }

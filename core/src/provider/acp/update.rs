@@ -65,7 +65,12 @@ impl Session {
         out: &mut Output,
     ) -> Option<()> {
         let place = self.place();
-        match update.tag.as_deref()? {
+        let tag = update.tag.as_deref()?;
+        if profile.quirks.input_grows {
+            let about = update.tool_call_id.as_deref();
+            self.tools.turn_to(about, place, out);
+        }
+        match tag {
             "agent_message_chunk" => self.chunk(Voice::Answer, profile, update, out)?,
             "agent_thought_chunk" => self.chunk(Voice::Thought, profile, update, out)?,
             // The host knows what it said, and a summary replaces nothing that it shows.
@@ -194,6 +199,7 @@ impl Session {
         let cost: Option<Cost> = read(update.cost);
         if let Some(cost) = cost.filter(|c| c.currency == "USD" && c.amount.is_finite()) {
             self.cost = Some(cost.amount);
+            self.counts_cost = true;
         }
         if self.context.replace((used, window)) == Some((used, window)) {
             self.sign(out);

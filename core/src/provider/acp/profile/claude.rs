@@ -48,6 +48,7 @@ pub(crate) static CLAUDE_ACP: Profile = Profile {
     ],
     max_prompt_chars: None,
     quirks: Quirks {
+        input_grows: true,
         live_content: LiveContent::Description,
         ..Quirks::NONE
     },

@@ -36,7 +36,6 @@ pub(crate) static CODEX_ACP: Profile = Profile {
         (Feature::Steer, Support::BOTH),
         (Feature::Images, Support::BOTH),
         (Feature::TextFiles, Support::BOTH),
-        (Feature::HostTools, Support::BOTH),
         (Feature::CommandApproval, Support::BOTH),
         (Feature::FileChangeApproval, Support::BOTH),
         (Feature::AllowRemember, Support::BOTH),

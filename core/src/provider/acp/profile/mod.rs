@@ -114,6 +114,8 @@ pub(crate) struct Quirks {
     pub title_is_command: bool,
     /// Nothing more is said of a tool call that was denied.
     pub silent_denial: bool,
+    /// The input of a tool call comes in pieces that each look whole.
+    pub input_grows: bool,
     /// Text without an id that begins so is a warning.
     pub warning: Option<&'static str>,
     pub live_content: LiveContent,
@@ -128,6 +130,7 @@ impl Quirks {
         title_is_name: false,
         title_is_command: false,
         silent_denial: false,
+        input_grows: false,
         warning: None,
         live_content: LiveContent::Output,
     };

@@ -165,6 +165,16 @@ impl Player {
         conversation
     }
 
+    /// Goes on with a conversation that has cost so much.
+    pub(super) fn resume_at(&mut self, options: SessionOptions, id: &str, cost_usd: f64) {
+        self.request(Request::Open {
+            conversation: Conversation(0),
+            options: Arc::new(options),
+            resume: Some(id.to_owned()),
+            cost_usd,
+        });
+    }
+
     /// Sends the next turn.
     pub(super) fn turn(&mut self, conversation: Conversation, text: &str) -> TurnId {
         let turn = TurnId::from_raw(self.host_turns.len() as u64 + 1);

@@ -488,3 +488,39 @@ fn attachments_go_as_the_agent_takes_them() {
         }]
     ));
 }
+
+#[test]
+fn a_conversation_that_goes_on_counts_its_cost_from_where_it_was() {
+    for (count, added) in [(2.5, 0.5), (0.25, 0.25)] {
+        let mut player = super::opened::greeted(&acp::CLAUDE_ACP);
+        player.resume_at(options(), "S", 2.0);
+        reply(&mut player, offers("S"));
+        player.turn(FIRST, "go");
+        player.line(&said("x"));
+        let cost = json!({"used": 1, "size": 2, "cost": {"amount": count, "currency": "USD"}});
+        player.line(&note("usage_update", cost));
+        reply(&mut player, json!({"stopReason": "end_turn"}));
+        assert_eq!(ends(&player)[0].cost_usd, Some(added));
+    }
+}
+
+#[test]
+fn an_input_that_grows_is_shown_when_the_agent_speaks_of_something_else() {
+    let mut player = in_turn(&acp::CLAUDE_ACP);
+    player.line(&tool(
+        "tool_call",
+        &json!({"name": "Bash", "status": "pending", "rawInput": {}}),
+    ));
+    for input in [
+        json!({"command": "l"}),
+        json!({"command": "ls", "description": "d"}),
+    ] {
+        player.line(&tool("tool_call_update", &json!({"rawInput": input})));
+        assert!(shown(&player).is_empty());
+    }
+    player.line(&note("usage_update", json!({"used": 1, "size": 2})));
+    let Body::ToolUse { input, .. } = shown(&player)[0] else {
+        panic!("{:?}", shown(&player));
+    };
+    assert_eq!(input.get(), r#"{"command":"ls","description":"d"}"#);
+}
