@@ -79,6 +79,7 @@ pub(super) fn open_kind(resuming: bool, error: &RpcError) -> ErrorKind {
         "Unknown sessionId",
         "No previous sessions",
         "invalid session id",
+        "Invalid session identifier",
         "valid session ID",
         "service failure",
     ];

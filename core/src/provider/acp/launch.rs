@@ -25,7 +25,13 @@ pub(super) fn print(profile: &Profile, plan: &LaunchPlan<'_>) -> Option<Print> {
 pub(super) fn launch(profile: &Profile, plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
     check(profile, plan.options)?;
     let options = plan.options;
-    let mut args: Vec<OsString> = match print(profile, plan) {
+    let print = print(profile, plan);
+    if plan.mode == Mode::OneShot && print.is_none() && profile.quirks.load_can_lose {
+        let why =
+            "mcp_servers, effort: not in a process of one turn, which could lose the conversation";
+        return Err(Error::new(ErrorKind::Unsupported, why));
+    }
+    let mut args: Vec<OsString> = match print {
         Some(Print::Gemini) => gemini(plan)?,
         Some(Print::OpenCode) => opencode(plan)?,
         None => profile.arguments.iter().map(OsString::from).collect(),

@@ -41,7 +41,7 @@ pub(crate) static GEMINI: Profile = Profile {
         (Feature::Interrupt, Support::BOTH),
         (Feature::Images, Support::WARM),
         (Feature::TextFiles, Support::BOTH),
-        (Feature::HostTools, Support::BOTH),
+        (Feature::HostTools, Support::WARM),
         (Feature::CommandApproval, Support::WARM),
         (Feature::FileChangeApproval, Support::WARM),
         (Feature::AllowSession, Support::WARM),
@@ -55,6 +55,7 @@ pub(crate) static GEMINI: Profile = Profile {
     quirks: Quirks {
         mode_as_text: true,
         replay_after_answer: true,
+        load_can_lose: true,
         name_in_id: true,
         title_is_command: true,
         silent_denial: true,

@@ -193,7 +193,16 @@ fn what_a_printing_command_cannot_carry_goes_by_the_protocol() {
         permission_mode: PermissionMode::Plan,
         ..options()
     };
-    assert_eq!(args(&acp::GEMINI, Mode::OneShot, &with_server), ["--acp"]);
+    let plan = LaunchPlan {
+        mode: Mode::OneShot,
+        options: &with_server,
+        resume: None,
+        back_to: None,
+    };
+    let error = acp::GEMINI
+        .launch(&plan)
+        .expect_err("it could lose the conversation");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(args(&acp::OPENCODE, Mode::OneShot, &with_server), ["acp"]);
     assert_eq!(args(&acp::OPENCODE, Mode::OneShot, &planning), ["acp"]);
     // Its printing command takes the prompt only as an argument, and never asks.
