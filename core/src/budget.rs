@@ -19,7 +19,8 @@ pub struct Budget {
     /// cache does not count.
     pub max_tokens: Option<u64>,
     /// US dollars. Agents tell what a turn cost only at its end, so this fails a turn that cost too
-    /// much, but cannot stop it before.
+    /// much, but cannot stop it before. Refused as unsupported where the agent never tells
+    /// ([`crate::Feature::Cost`]).
     pub max_cost_usd: Option<f64>,
     /// Wall time, from acceptance.
     #[serde(rename = "max_duration_ms", with = "millis::option")]

@@ -46,6 +46,8 @@ features! {
     TextFiles,
     /// Answers with JSON that fits a schema.
     OutputSchema,
+    /// Tells what a turn costs, so that a budget can say how much it may.
+    Cost,
     /// Calls tools of the host.
     HostTools,
     /// Asks before it runs a command.

@@ -1,15 +1,14 @@
-//! Turns with a budget: what is over it fails, and costs nothing else.
+//! What a turn may use up, and what follows when it has.
 
 use std::time::Duration;
 
-use remuda::{Budget, ErrorKind, Pool, SendOptions, Sent};
-use remuda_tests::{Scene, Tape, each_protocol, fails, finish, isolated_async, says};
+use remuda::{Budget, ErrorKind, Feature, OnBusy, Pool, SendOptions, Sent};
+use remuda_tests::{Scene, can, each_protocol, isolated_async};
 
 /// Runs a turn with a budget, which it uses up; the process stays.
 async fn uses_up(protocol: &'static str, prompt: &str, budget: Budget) {
     let scene = Scene::new(protocol, Pool::builder());
     let session = scene.open();
-    let tape = Tape::of(&session);
     session.ask("warm").await.expect("an answer");
     let options = SendOptions {
         budget,
@@ -19,11 +18,13 @@ async fn uses_up(protocol: &'static str, prompt: &str, budget: Budget) {
     let Ok(Sent::Started(turn)) = sent else {
         panic!("{sent:?}")
     };
-    fails(turn, ErrorKind::BudgetExceeded).await;
+    let failed = turn.result().await.expect_err("it used up its budget");
+    assert_eq!(failed.kind(), Some(ErrorKind::BudgetExceeded), "{failed:?}");
     let next = session.ask("and on").await.expect("an answer");
     assert_eq!(next.text, "You said: and on");
     assert_eq!(scene.pool.stats().processes_started, 1);
-    finish(scene, session, tape).await;
+    drop(session);
+    scene.end().await;
 }
 
 #[test]
@@ -65,12 +66,11 @@ fn a_turn_within_its_budget_ends_well() {
     each_protocol(async |protocol| {
         let scene = Scene::new(protocol, Pool::builder());
         let session = scene.open();
-        let tape = Tape::of(&session);
         let options = SendOptions {
             budget: Budget {
                 max_agent_turns: Some(1),
                 max_tokens: Some(1_000_000),
-                max_cost_usd: Some(1.0),
+                max_cost_usd: can(protocol, Feature::Cost).then_some(1.0),
                 max_duration: Some(Duration::from_mins(5)),
             },
             ..SendOptions::default()
@@ -80,9 +80,41 @@ fn a_turn_within_its_budget_ends_well() {
             let Ok(Sent::Started(turn)) = sent else {
                 panic!("{sent:?}")
             };
-            says(turn, "You said: hello").await;
+            let result = turn.result().await.expect("a good end");
+            assert_eq!(result.text, "You said: hello");
         }
-        finish(scene, session, tape).await;
+        drop(session);
+        scene.end().await;
+    });
+}
+
+#[test]
+fn a_budget_of_money_is_refused_where_the_agent_does_not_tell_the_cost() {
+    each_protocol(async |protocol| {
+        if can(protocol, Feature::Cost) {
+            return;
+        }
+        let scene = Scene::new(protocol, Pool::builder());
+        let session = scene.open();
+        let before = session.snapshot();
+        for on_busy in [OnBusy::Reject, OnBusy::Queue, OnBusy::Steer] {
+            let options = SendOptions {
+                on_busy,
+                budget: Budget {
+                    max_cost_usd: Some(1.0),
+                    ..Budget::default()
+                },
+                ..SendOptions::default()
+            };
+            let refused = session.send_with("hello", options).await;
+            assert_eq!(
+                refused.map_err(|e| e.kind()).err(),
+                Some(ErrorKind::Unsupported)
+            );
+        }
+        assert_eq!(session.snapshot(), before);
+        drop(session);
+        scene.end().await;
     });
 }
 

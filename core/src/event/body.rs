@@ -294,7 +294,8 @@ pub enum Body {
         /// What the user is asked, of a user question.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         questions: Vec<Question>,
-        /// The tool's input, or the schema of the content that an MCP server asks for.
+        /// The tool's input, or the schema of the content that an MCP server asks for, or the page
+        /// that it sends the user to: `{"url": "…"}`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         input: Option<RawJson>,
         /// Until when it waits for the host, in milliseconds since the Unix epoch. `None`: it does

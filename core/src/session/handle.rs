@@ -151,7 +151,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Self::send); [`ErrorKind::TurnInProgress`] also when the queue is full;
+    /// Those of [`send`](Self::send); [`ErrorKind::Unsupported`] for a budget that the agent cannot be
+    /// held to; [`ErrorKind::TurnInProgress`] also when the queue is full;
     /// [`ErrorKind::FirstOutputTimeout`] when the agent does not say whether a message joined a turn
     /// that is over: it is not sent again.
     pub async fn send_with(
@@ -160,6 +161,7 @@ impl Session {
         options: SendOptions,
     ) -> Result<Sent, Error> {
         let message = self.inner.admit(message)?;
+        self.inner.check_budget(&options.budget)?;
         match options.on_busy {
             OnBusy::Reject => self.inner.enter(message, options, false, None),
             OnBusy::Queue => self.inner.enter(message, options, true, None),

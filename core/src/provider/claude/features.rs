@@ -19,6 +19,7 @@ pub(super) const FEATURES: &[(Feature, Support)] = &[
     (Feature::Documents, Support::BOTH),
     (Feature::TextFiles, Support::BOTH),
     (Feature::OutputSchema, ONE_SHOT),
+    (Feature::Cost, Support::BOTH),
     (Feature::HostTools, Support::BOTH),
     (Feature::CommandApproval, Support::BOTH),
     (Feature::FileChangeApproval, Support::BOTH),

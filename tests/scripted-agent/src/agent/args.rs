@@ -9,6 +9,7 @@ pub(crate) enum Role {
     Claude(ClaudeArgs),
     CodexServer,
     CodexExec(ExecArgs),
+    Acp,
     Version(&'static str),
 }
 
@@ -48,7 +49,7 @@ impl Role {
     pub(crate) fn shape(&self) -> Shape {
         match self {
             Self::Claude(args) if args.stream_input => Shape::Warm,
-            Self::CodexServer => Shape::Warm,
+            Self::CodexServer | Self::Acp => Shape::Warm,
             Self::Claude(_) | Self::CodexExec(_) | Self::Version(_) => Shape::OneShot,
         }
     }
@@ -56,6 +57,15 @@ impl Role {
 
 /// Decides the role. `protocol` is the value of `SCRIPTED_AGENT_PROTOCOL`.
 pub(crate) fn parse(program: &str, arguments: &[String], protocol: Option<&str>) -> Role {
+    let acp = match protocol {
+        Some(protocol) => protocol == "acp",
+        None => {
+            program.ends_with("-acp")
+                || arguments
+                    .iter()
+                    .any(|word| word == "--acp" || word == "acp")
+        }
+    };
     let codex = match protocol {
         Some(protocol) => protocol == "codex",
         None => {
@@ -72,7 +82,14 @@ pub(crate) fn parse(program: &str, arguments: &[String], protocol: Option<&str>)
         .iter()
         .any(|word| word == "--version" || word == "-V")
     {
-        return Role::Version(if codex { "codex" } else { "claude" });
+        return Role::Version(match (acp, codex) {
+            (true, _) => "acp",
+            (false, true) => "codex",
+            (false, false) => "claude",
+        });
+    }
+    if acp {
+        return Role::Acp;
     }
     if !codex {
         return Role::Claude(claude(arguments));
@@ -252,6 +269,9 @@ mod tests {
             parse("x", &words("--version"), Some("codex")),
             Role::Version("codex")
         );
+        assert_eq!(parse("gemini", &words("--acp -m x"), None), Role::Acp);
+        assert_eq!(parse("opencode", &words("acp"), None), Role::Acp);
+        assert_eq!(parse("/bin/codex-acp", &[], None), Role::Acp);
         let resumed = parse("x", &words("exec -s read-only resume T --json go"), None);
         assert_eq!(
             resumed,

@@ -52,6 +52,8 @@ pub(crate) struct Agent {
     held: Mutex<Option<Value>>,
     turns: AtomicU64,
     shaken: AtomicBool,
+    /// The conversation that was opened last, for lines that are to be about a known one.
+    pub(crate) latest: Mutex<String>,
     pub(crate) inbox: SyncSender<Incoming>,
     /// Taken by the main thread.
     pub(crate) incoming: Mutex<Option<Receiver<Incoming>>>,
@@ -92,6 +94,7 @@ impl Agent {
             held: Mutex::default(),
             turns: AtomicU64::new(0),
             shaken: AtomicBool::new(false),
+            latest: Mutex::default(),
             inbox,
             incoming: Mutex::new(Some(incoming)),
         }))
