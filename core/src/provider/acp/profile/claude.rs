@@ -31,6 +31,7 @@ pub(crate) static CLAUDE_ACP: Profile = Profile {
         (Feature::Steer, Support::BOTH),
         (Feature::Images, Support::BOTH),
         (Feature::TextFiles, Support::BOTH),
+        (Feature::Cost, Support::BOTH),
         (Feature::HostTools, Support::BOTH),
         (Feature::CommandApproval, Support::BOTH),
         (Feature::FileChangeApproval, Support::BOTH),

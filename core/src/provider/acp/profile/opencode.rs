@@ -57,6 +57,7 @@ pub(crate) static OPENCODE: Profile = Profile {
         (Feature::Interrupt, Support::BOTH),
         (Feature::Images, Support::WARM),
         (Feature::TextFiles, Support::BOTH),
+        (Feature::Cost, Support::ONE_SHOT),
         (Feature::HostTools, Support::BOTH),
         (Feature::CommandApproval, Support::WARM),
         (Feature::FileChangeApproval, Support::WARM),

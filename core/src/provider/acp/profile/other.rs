@@ -37,6 +37,7 @@ pub(crate) static ACP: Profile = Profile {
         (Feature::Steer, Support::BOTH),
         (Feature::Images, Support::BOTH),
         (Feature::TextFiles, Support::BOTH),
+        (Feature::Cost, Support::BOTH),
         (Feature::HostTools, Support::BOTH),
         (Feature::CommandApproval, Support::BOTH),
         (Feature::FileChangeApproval, Support::BOTH),

@@ -24,6 +24,7 @@ const TESTS: &[(Feature, &str)] = &[
         Feature::TextFiles,
         "turns: attachments_go_as_the_agent_takes_them",
     ),
+    (Feature::Cost, "turns: tokens_and_money_are_counted"),
     (Feature::HostTools, "questions: a_tool_of_the_host_is_named"),
     (
         Feature::CommandApproval,

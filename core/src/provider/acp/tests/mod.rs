@@ -20,4 +20,5 @@ mod opened;
 mod operations;
 mod play;
 mod questions;
+mod tools;
 mod turns;
