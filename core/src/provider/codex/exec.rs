@@ -10,7 +10,6 @@ use super::failure::{kind_by_text, one_line, open_kind};
 use super::input::prompt;
 use super::item::{Item, read_item};
 use super::ledger::{Ledger, Scope};
-use super::lines::{Line, Lines};
 use super::usage::Tokens;
 use crate::error::ErrorKind;
 use crate::event::{Body, RawJson, ToolKind};
@@ -18,6 +17,7 @@ use crate::host_tools;
 use crate::ids::TurnId;
 use crate::message::Message;
 use crate::provider::cut::{Cut, unread};
+use crate::provider::lines::{Line, Lines};
 use crate::provider::{
     AgentSignal, ChangeOutcome, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd,
     TurnRef,

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Requests;
 use crate::error::ErrorKind;
+use crate::pool::Seat;
 use crate::provider::SignalBody;
 use moves::{Move, moves, policies};
 
@@ -116,7 +117,11 @@ impl World {
                 Input::Granted(match given {
                     0 => Given::Slot,
                     1 => Given::OneShot,
-                    _ => Given::Spill,
+                    2 => Given::Spill,
+                    n => Given::Seat(Seat {
+                        process: ProcessId::next(),
+                        conversation: Conversation(u32::from(*n) - 3),
+                    }),
                 })
             }
             Move::Denied => {
