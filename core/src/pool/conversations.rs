@@ -77,13 +77,11 @@ impl Claim {
             let other = {
                 let mut taken = self.all.taken.lock();
                 let other = taken.get(&key).cloned();
-                match other.filter(|other| Some(other.session) != closed) {
-                    Some(other) => other,
-                    None => {
-                        taken.insert(key, self.taker.clone());
-                        break;
-                    }
-                }
+                let Some(other) = other.filter(|other| Some(other.session) != closed) else {
+                    taken.insert(key, self.taker.clone());
+                    break;
+                };
+                other
             };
             if other.is_open() {
                 let session = other.session;

@@ -2,7 +2,7 @@
 //!
 //! - `handle`: what hosts hold.
 //! - `actor`: receives, steps, carries out; `founding`: the processes that it owns.
-//! - [`slots`], `herd`: what follows from what. Values only.
+//! - [`slots`] (with `admission` and `queue`), `herd`: what follows from what. Values only.
 //! - `key`: which sessions may share a process.
 //! - `conversations`: which session has which conversation.
 //! - [`lease`]: what is given, and comes back by `Drop`.
