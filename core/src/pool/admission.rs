@@ -53,7 +53,8 @@ impl Slots {
             WhenFull::Spill => !slot_free && may_start,
             WhenFull::Wait { .. } => false,
         };
-        let makes_way = !self.idle.is_empty() && !(slot_free && process_free);
+        let full = !slot_free || !process_free;
+        let makes_way = full && !self.idle.is_empty();
         let warm = (slot_free && may_start) || by_policy || makes_way;
         let shared = warm || (left.shared > 0 && self.herd.has_hope());
         (left.one_shot > 0 && one_shot) || (left.warm > 0 && warm) || (left.shared > 0 && shared)
