@@ -6,6 +6,7 @@
 mod claude;
 mod codec;
 mod codex;
+mod paseo;
 
 pub(crate) use codec::{
     AgentRequest, AgentSignal, Asked, ChangeOutcome, Codec, Conversation, Outcome, Output, Request,
@@ -114,7 +115,7 @@ pub(crate) struct Launch {
 
 /// Every provider there is.
 pub(crate) const fn all() -> &'static [&'static dyn Provider] {
-    &[&claude::Claude, &codex::Codex]
+    &[&claude::Claude, &codex::Codex, &paseo::Paseo]
 }
 
 /// Finds a provider by the name that options use.
