@@ -246,11 +246,11 @@ fn every_yes_is_driven_by_a_test_of_that_provider() {
             let (_, warm, one_shot) = driven(feature);
             for (mode, tests) in [(Mode::Warm, warm), (Mode::OneShot, one_shot)] {
                 let drives = |test: &&str| runs_of(test).contains(&(provider, mode));
-                let driven = match stand_in(provider) {
+                let is_driven = match stand_in(provider) {
                     Some(tests) => tests.iter().any(|test| test.drives(feature, mode)),
                     None => tests.iter().any(drives),
                 };
-                if support.in_mode(mode) && !driven {
+                if support.in_mode(mode) && !is_driven {
                     missing.push(format!("{provider}: {feature:?} in {mode:?}"));
                 }
             }

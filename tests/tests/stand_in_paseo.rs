@@ -17,7 +17,7 @@ use remuda::config::Environment;
 use remuda::{Body, ErrorKind, EventKind, Pool, Receipt, Session, SessionOptions};
 use remuda_tests::{
     Tape, bounded, count, descendants, end_of, fails, is_interrupted, isolated, isolated_async,
-    root, says, stats_become, wait_until,
+    root, says, soon, stats_become, wait_until,
 };
 use rustix::process::{WaitOptions, wait};
 use serde_json::Value;
@@ -301,6 +301,26 @@ fn an_interrupt_while_the_agent_is_made_stops_it_as_soon_as_it_is() {
         assert_eq!(daemon.status(&agent_of(&session)), "idle");
         finish(pool, session, tape).await;
         assert_eq!(daemon.count("stop"), 1);
+    });
+}
+
+#[test]
+fn an_agent_that_does_not_stop_is_left_to_its_daemon_and_gets_the_next_message() {
+    isolated_async(async || {
+        let (daemon, pool) = (Daemon::start(), pool());
+        let mut options = daemon.options();
+        options.timeouts = Some(soon(|t, short| t.interrupt_grace = short));
+        let session = pool.open(options).expect("a session");
+        let tape = Tape::of(&session);
+        let turn = session.send("[[deaf]]").expect("accepted");
+        daemon.wait_for("wait", 1);
+        let receipt = bounded("a receipt", turn.interrupt()).await;
+        assert_eq!(receipt.expect("it runs"), Receipt::Delivered);
+        is_interrupted(turn).await;
+        assert_eq!(daemon.status(&daemon.agent()), "running");
+        says(session.send("on").expect("accepted"), "on").await;
+        finish(pool, session, tape).await;
+        assert_eq!((daemon.count("run"), daemon.count("stop")), (1, 1));
     });
 }
 

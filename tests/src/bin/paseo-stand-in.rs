@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `[[recall]]` | says all messages that it ever got |
 //! | `[[hang]]` | works until it is stopped |
+//! | `[[deaf]]` | works on when it is stopped, until it gets another message |
 //! | `[[slow-run]]` | keeps `paseo run` from answering until the file `go` is there, then works until it is stopped |
 //! | `[[ask]]` | asks for a permission, and says whether it got it |
 //! | `[[fail]]` | fails |
@@ -271,7 +272,10 @@ impl Daemon {
         } else {
             message.to_owned()
         };
-        let status = if has("[[hang]]") || has("[[slow-run]]") {
+        let status = if ["[[hang]]", "[[deaf]]", "[[slow-run]]"]
+            .into_iter()
+            .any(has)
+        {
             "running"
         } else if has("[[ask]]") {
             "permission"
@@ -284,6 +288,7 @@ impl Daemon {
             "idle"
         };
         agent["status"] = status.into();
+        agent["deaf"] = has("[[deaf]]").into();
         self.save(agent);
     }
 
@@ -332,7 +337,7 @@ impl Daemon {
         let missing = || failure("AGENT_NOT_FOUND", &format!("No agent found matching: {id}"));
         let mut agent = self.load(id).ok_or_else(missing)?;
         let stopped = agent["status"] == "running";
-        if stopped {
+        if stopped && agent["deaf"] == false {
             agent["status"] = "idle".into();
             self.save(&agent);
         }

@@ -97,13 +97,17 @@ fn what_could_only_be_left_out_is_refused_by_name() {
     type Set = fn(&mut SessionOptions);
     let refused: [(&str, Set); 5] = [
         ("permission_mode", |o| {
-            o.permission_mode = PermissionMode::Plan
+            o.permission_mode = PermissionMode::Plan;
         }),
-        ("read_only", |o| o.read_only = true),
+        ("read_only", |o| {
+            o.read_only = true;
+        }),
         ("append_system_prompt", |o| {
             o.append_system_prompt = Some("x".to_owned());
         }),
-        ("thinking_budget", |o| o.thinking_budget = Some(1)),
+        ("thinking_budget", |o| {
+            o.thinking_budget = Some(1);
+        }),
         ("mcp_servers", |o| {
             let (url, headers) = ("http://localhost".to_owned(), BTreeMap::new());
             let server = McpServer::Http { url, headers };

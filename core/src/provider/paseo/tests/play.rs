@@ -81,6 +81,10 @@ impl Player {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what has no words of its own is told as it is"
+)]
 fn told(turn: TurnRef, body: &SignalBody) -> String {
     let told = match body {
         SignalBody::Ready { version } => format!("ready {version:?}"),
@@ -138,18 +142,18 @@ pub(super) fn play(name: &str) -> Player {
     let lines = capture(name);
     let resumed = lines[0].1.strip_prefix("the session goes on with ");
     let mut player = Player::open(resumed);
-    let mut stderr = String::new();
+    let mut stderr = Vec::new();
     for (mark, text) in &lines {
         match mark {
             '>' => player.send(text),
             '<' => player.lines(&format!("{text}\n")),
-            '!' => stderr += &format!("{text}\n"),
+            '!' => stderr.push(text.as_str()),
             '#' if text.starts_with("SIGINT") => player.interrupt(),
             '#' => {}
             other => panic!("{name}: {other}"),
         }
     }
-    player.end(stderr.trim_end());
+    player.end(&stderr.join("\n"));
     player
 }
 
