@@ -1,8 +1,8 @@
 //! `docs/providers/matrix.md` is made from the table that the code uses; this test fails when it is
 //! stale. `REMUDA_UPDATE_DOCS=1 cargo test -p remuda-tests --test matrix_page` rewrites it.
 //!
-//! Every "yes" of it is driven by a test with the real agent: the table below names them. For an agent that cannot
-//! be installed here, those of a file `stand_in_NAME.rs` drive it with a stand-in; the file names them at its head.
+//! Every "yes" of it is driven by a test with the real agent: the table below names them. Agents that are
+//! not installed here have captures instead, or a stand-in: the head of `stand_in_NAME.rs` names the tests with that.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,8 +20,10 @@ const INTRODUCTION: &str = "# What each provider can do
 turn. What an agent cannot do is refused with `unsupported` before anything is started. Settings that cannot be changed
 without a new process are changed by replacing it between two turns.
 
-Each \"yes\" is driven by a test with the real agent; `tests/tests/matrix_page.rs` names it. Providers marked * were not tried with
-the real agent: their \"yes\" is driven with a stand-in that the tests build.
+Each \"yes\" is driven by a test with the real agent, which `tests/tests/matrix_page.rs` names; of the agents of the Agent Client
+Protocol by captures of the real agent, where `core/src/provider/acp/tests/features.rs` names the test. What a version of those cannot do
+it says when it starts, and is then refused with `unsupported` too. Of providers
+marked * there is neither an agent nor a capture here: they were read, and are driven with a stand-in.
 
 ";
 
@@ -210,6 +212,16 @@ const DRIVEN: &[Driven] = &[
     ),
 ];
 
+/// Agents whose tables are driven by their captures: `core/src/provider/acp/tests/features.rs`.
+const CAPTURED: &[&str] = &[
+    "acp",
+    "claude-acp",
+    "codex-acp",
+    "gemini",
+    "kimi",
+    "opencode",
+];
+
 #[test]
 fn the_page_is_that_of_the_table() {
     let table = capabilities();
@@ -242,6 +254,9 @@ fn the_page_is_that_of_the_table() {
 fn every_yes_is_driven_by_a_test_of_that_provider() {
     let mut missing = Vec::new();
     for (provider, features) in capabilities() {
+        if CAPTURED.contains(&provider) {
+            continue;
+        }
         for (feature, support) in features {
             let (_, warm, one_shot) = driven(feature);
             for (mode, tests) in [(Mode::Warm, warm), (Mode::OneShot, one_shot)] {

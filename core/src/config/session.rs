@@ -17,13 +17,14 @@ use crate::request::Rule;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionOptions {
-    /// The provider's name: `claude`, `codex`.
+    /// The provider's name: `claude`, `codex`, `gemini`, `opencode`, `kimi`, `claude-acp`, `codex-acp`,
+    /// `paseo`; or `acp`, for any other program that speaks the Agent Client Protocol.
     pub provider: String,
     /// The directory the agent works in. Must exist. Relative paths are taken from the host's
     /// directory at the time of `open`.
     pub cwd: PathBuf,
     /// The agent's program, by path or by name. A relative path is taken from `cwd`, a name is
-    /// looked for in `PATH`. Default: the provider's name for it.
+    /// looked for in `PATH`. Default: the provider's name for it; `acp` has none.
     pub program: Option<PathBuf>,
     /// The model, in the agent's word. Default: the agent's.
     pub model: Option<String>,

@@ -3,10 +3,13 @@
 //!
 //! Adding an agent: a folder here, one line in [`all`], a page in `docs/providers/`, captures.
 
+mod acp;
 mod claude;
 mod codec;
 mod codex;
+mod lines;
 mod paseo;
+mod rpc;
 
 pub(crate) use codec::{
     AgentRequest, AgentSignal, Asked, ChangeOutcome, Codec, Conversation, Outcome, Output, Request,
@@ -115,7 +118,17 @@ pub(crate) struct Launch {
 
 /// Every provider there is.
 pub(crate) const fn all() -> &'static [&'static dyn Provider] {
-    &[&claude::Claude, &codex::Codex, &paseo::Paseo]
+    &[
+        &claude::Claude,
+        &codex::Codex,
+        &acp::GEMINI,
+        &acp::OPENCODE,
+        &acp::KIMI,
+        &acp::CLAUDE_ACP,
+        &acp::CODEX_ACP,
+        &acp::ANY,
+        &paseo::Paseo,
+    ]
 }
 
 /// Finds a provider by the name that options use.

@@ -374,6 +374,37 @@ fn acp_lines_have_all_members_of_the_real_ones() {
 }
 
 #[test]
+fn printed_lines_have_all_members_of_the_real_ones() {
+    let kind = |line: &Value| {
+        let status = line["part"]["state"]["status"].as_str();
+        let role = line["role"].as_str().or(line["status"].as_str());
+        Some(format!(
+            "{}/{}",
+            line["type"].as_str()?,
+            status.or(role).unwrap_or_default()
+        ))
+    };
+    let gemini: &[&str] = &["--output-format", "stream-json"];
+    let opencode: &[&str] = &["run", "--format", "json", "--thinking"];
+    for (name, arguments) in [
+        ("acp/oneshot-gemini-tools.jsonl", gemini),
+        ("acp/oneshot-opencode-tools.jsonl", opencode),
+    ] {
+        let turn = |script: &str| {
+            let ask = r#"{"bash":"ask"}"#;
+            Setup::new().acp_print(arguments, script, ask).rest()
+        };
+        let mut ours = turn("[[think hm]] [[tool Bash ls]] [[say x]]");
+        ours.extend(turn("[[ask Bash ls]]"));
+        let real = members(&recorded(name, "< "), kind);
+        let kinds: Vec<&str> = real.keys().map(String::as_str).collect();
+        // Timings, and members per model.
+        let open = ["/part/time", "/part/state/time", "/stats/models/"];
+        assert_covers(&members(&ours, kind), &real, &kinds, &open);
+    }
+}
+
+#[test]
 fn exec_lines_have_all_members_of_the_real_ones() {
     let kind = |line: &Value| {
         Some(format!(

@@ -361,3 +361,21 @@ fn input_that_comes_while_a_turn_begins_becomes_part_of_it_and_no_second_one() {
     }
     assert_eq!(run.code(), Some(0));
 }
+
+#[test]
+fn a_plan_is_told_and_a_request_of_another_protocol_is_not_made() {
+    let (mut run, thread) = Setup::new().codex();
+    let lines = run.codex_turn(3, &thread, "[[plan 2]] [[request fs/read_text_file]]");
+    let told = lines
+        .iter()
+        .find(|line| line["method"] == "turn/plan/updated");
+    let plan = told.unwrap()["params"]["plan"].clone();
+    assert_eq!(
+        plan,
+        json!([
+            {"step": "step 1", "status": "completed"},
+            {"step": "step 2", "status": "inProgress"},
+        ])
+    );
+    assert_eq!(answer(&lines), "null");
+}

@@ -5,7 +5,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `launch`, `options`, `settings`, `features` | how it is started, a session's options in its words, what it can do |
-//! | `lines`, `wire`, `input` | lines and JSON; messages |
+//! | `wire`, `input` | JSON; messages |
 //! | `server`, `opening`, `responses`, `notification`, `lifecycle`, `account` | the app-server's codec: routing by thread id |
 //! | `operations` | changes of settings, operations |
 //! | `thread`, `turn`, `steer`, `interrupt` | one thread, and its turns |
@@ -28,7 +28,6 @@ mod item;
 mod launch;
 mod ledger;
 mod lifecycle;
-mod lines;
 mod notification;
 mod opening;
 mod operations;

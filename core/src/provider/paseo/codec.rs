@@ -2,11 +2,12 @@
 //!
 //! The turn ends with the output: before that, the answer is not known to be whole.
 
-use super::failure::{failed, one_line, told};
-use super::lines::{Lines, MOST, Said, Status, Waited};
+use super::failure::{failed, told};
+use super::said::{MOST, Reader, Said, Status, Waited};
 use crate::error::ErrorKind;
 use crate::event::{Body, WarningCode};
 use crate::ids::TurnId;
+use crate::provider::lines::one_line;
 use crate::provider::{
     AgentSignal, ChangeOutcome, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd,
     TurnRef,
@@ -29,7 +30,7 @@ pub(super) struct OneTurn {
     interrupted: bool,
     /// The agent ended the turn well; its answer is being fetched.
     done: bool,
-    lines: Lines,
+    reader: Reader,
 }
 
 impl Codec for OneTurn {
@@ -92,7 +93,7 @@ impl Codec for OneTurn {
     }
 
     fn line(&mut self, line: &[u8], out: &mut Output) {
-        match self.lines.take(line) {
+        match self.reader.take(line) {
             None => {}
             Some(Said::Agent(id)) => {
                 self.bound(id, out);
@@ -105,15 +106,12 @@ impl Codec for OneTurn {
                     format!("the answer is longer than {MOST} bytes: its rest is left out");
                 self.warn(WarningCode::Agent, message, out);
             }
-            Some(Said::Noise(line)) => {
-                let message = format!("not a protocol line: {line}");
-                self.warn(WarningCode::Noise, message, out);
-            }
+            Some(Said::Noise(warning)) => self.show(*warning, out),
         }
     }
 
     fn end_of_output(&mut self, out: &mut Output) {
-        let answer = self.lines.answer();
+        let answer = self.reader.answer();
         if self.interrupted {
             self.end(Outcome::Interrupted, answer, out);
         } else if answer.is_some() {

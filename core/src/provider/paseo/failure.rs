@@ -4,9 +4,7 @@ use serde::Deserialize;
 
 use crate::error::ErrorKind;
 use crate::provider::Outcome;
-
-/// So many characters of Paseo's words are shown.
-const LONGEST: usize = 500;
+use crate::provider::lines::one_line;
 
 /// What a command with `--json` writes to stderr before it ends with code 1.
 #[derive(Deserialize)]
@@ -65,15 +63,4 @@ fn kind(code: &str, message: &str, resuming: bool) -> ErrorKind {
     } else {
         ErrorKind::AgentError
     }
-}
-
-/// As one line of bounded length.
-pub(super) fn one_line(text: &str) -> String {
-    let text = text.trim();
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let mut line: String = text.chars().take(LONGEST).map(plain).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        line.push('…');
-    }
-    line
 }

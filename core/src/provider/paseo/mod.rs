@@ -6,13 +6,13 @@
 //! |---|---|
 //! | `launch`, `features` | how a turn is started, what it can do |
 //! | `turn.sh` | the commands of a turn, for the shell |
-//! | `codec`, `lines`, `failure` | what they say |
+//! | `codec`, `said`, `failure` | what they say |
 
 mod codec;
 mod failure;
 mod features;
 mod launch;
-mod lines;
+mod said;
 #[cfg(test)]
 mod tests;
 

@@ -8,21 +8,17 @@ use serde_json::json;
 use super::{Missing, base_env, entries, modules};
 use crate::ModelApi;
 
-/// Finds the native program; the launcher script is not needed. Of the builds that npm installs, the
-/// one with the longest name makes the fewest demands on the processor.
+/// Finds the native program; the launcher script is not needed.
 pub fn opencode() -> Result<PathBuf, Missing> {
     entries(&modules(), "opencode-")
         .into_iter()
-        // The package of the launcher, whose program only says that it was not set up.
-        .filter(|package| !package.ends_with("opencode-ai"))
         .flat_map(|package| {
             [
                 package.join("bin/opencode"),
                 package.join("bin/opencode.exe"),
             ]
         })
-        .filter(|program| program.is_file())
-        .max_by_key(|program| program.as_os_str().len())
+        .find(|program| program.is_file())
         .ok_or(Missing {
             program: "opencode",
             searched: modules(),

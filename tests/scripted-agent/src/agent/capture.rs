@@ -65,7 +65,7 @@ pub(crate) fn play(agent: &Arc<Agent>, path: &Path) -> i32 {
 fn waits_at_end(role: &Role) -> bool {
     match role {
         Role::CodexServer | Role::Acp => true,
-        Role::Claude(_) | Role::CodexExec(_) | Role::Version(_) => false,
+        Role::Claude(_) | Role::CodexExec(_) | Role::AcpPrint(_) | Role::Version(_) => false,
     }
 }
 

@@ -74,6 +74,7 @@ fn run(arguments: &[String]) -> i32 {
         Role::CodexServer => codex::serve(&agent),
         Role::CodexExec(args) => codex::exec(&agent, args),
         Role::Acp => acp::serve(&agent),
+        Role::AcpPrint(args) => acp::print(&agent, args),
         Role::Version(_) => 0,
     }
 }

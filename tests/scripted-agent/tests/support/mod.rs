@@ -65,7 +65,11 @@ impl Setup {
     }
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Run {
-        let mut child = self.command(arguments).spawn().unwrap();
+        self.run(self.command(arguments))
+    }
+
+    fn run(&self, mut command: Command) -> Run {
+        let mut child = command.spawn().unwrap();
         Run {
             stdin: child.stdin.take(),
             stdout: BufReader::new(child.stdout.take().unwrap()),
@@ -100,6 +104,19 @@ impl Setup {
             "initialize",
             &json!({"protocolVersion": 1, "clientCapabilities": {}}),
         );
+        run
+    }
+
+    /// Starts a command that prints one turn of an ACP agent, with a prompt on stdin.
+    pub(crate) fn acp_print(&self, arguments: &[&str], prompt: &str, permission: &str) -> Run {
+        let mut command = self.command(arguments);
+        command
+            .env("SCRIPTED_AGENT_PROTOCOL", "acp")
+            .env("OPENCODE_PERMISSION", permission);
+        let mut run = self.run(command);
+        // An agent that refuses its arguments is gone before it reads.
+        let _ = write!(run.stdin.as_mut().unwrap(), "{prompt}");
+        run.close();
         run
     }
 
@@ -185,6 +202,15 @@ impl Run {
         self.send(&json!({"type": "control_request", "request_id": "r1", "request": request}));
         let lines = self.until(|line| line["type"] == "control_response");
         lines.last().unwrap()["response"].clone()
+    }
+
+    /// All lines up to the end.
+    pub(crate) fn rest(&mut self) -> Vec<Value> {
+        let mut text = String::new();
+        self.stdout.read_to_string(&mut text).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// Closes stdin and gives what is left of stdout, stderr and the exit.

@@ -6,7 +6,7 @@ use super::play::{CONVERSATION, Player};
 use crate::ids::TurnId;
 use crate::message::Message;
 use crate::operation::Operation;
-use crate::provider::paseo::lines::MOST;
+use crate::provider::paseo::said::MOST;
 use crate::provider::{AgentSignal, Request};
 use crate::request::Answer;
 use crate::settings::Change;

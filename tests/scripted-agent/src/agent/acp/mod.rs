@@ -1,8 +1,10 @@
-//! Plays an agent of the Agent Client Protocol, version 1: many sessions over stdio.
+//! Plays an agent of the Agent Client Protocol, version 1: many sessions over stdio; or the command of
+//! such an agent that prints one turn.
 
 mod features;
 mod hub;
 mod lines;
+mod print;
 mod requests;
 mod voice;
 
@@ -17,6 +19,7 @@ use crate::complain;
 use crate::context::{Agent, Incoming};
 
 pub(crate) use self::lines::{unknown, wrong};
+pub(crate) use self::print::run as print;
 
 /// The version that is played.
 pub(crate) fn version() -> String {

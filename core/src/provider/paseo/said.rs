@@ -2,14 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::event::RawJson;
+use crate::event::{Body, RawJson};
+use crate::provider::lines::{Line, Lines};
 
 /// The most bytes of an object, and of an answer.
 pub(super) const MOST: usize = 16 << 20;
-/// So many lines that are none of these are reported; then there is silence.
-const REPORTED: u32 = 10;
-/// So many characters of such a line are shown.
-const SHOWN: usize = 200;
 /// What `paseo logs` puts before the user's message.
 const USER: &str = "[User] ";
 /// What `paseo logs` prints if there is nothing.
@@ -26,8 +23,8 @@ pub(super) enum Said {
     Unknown(RawJson),
     /// The answer is too long; what comes now is left out.
     Cut,
-    /// Not of the protocol, shortened.
-    Noise(String),
+    /// Not of the protocol.
+    Noise(Box<Body>),
 }
 
 /// The answer of `paseo wait`.
@@ -56,9 +53,9 @@ pub(super) enum Status {
 
 /// Reads the lines of one turn.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct Reader {
     inside: Inside,
-    noise: u32,
+    lines: Lines,
 }
 
 /// Where a line stands.
@@ -76,7 +73,7 @@ enum Inside {
     },
 }
 
-impl Lines {
+impl Reader {
     /// Takes a line. Bytes that are not UTF-8 are replaced.
     pub(super) fn take(&mut self, line: &[u8]) -> Option<Said> {
         let line = String::from_utf8_lossy(line);
@@ -145,8 +142,9 @@ impl Lines {
     }
 
     fn noise(&mut self, text: &str) -> Option<Said> {
-        self.noise = self.noise.saturating_add(1);
-        let shown = text.chars().take(SHOWN).collect();
-        (self.noise <= REPORTED).then_some(Said::Noise(shown))
+        match self.lines.noise(text) {
+            Line::Noise(warning) => Some(Said::Noise(warning)),
+            Line::Object(_) | Line::Nothing => None,
+        }
     }
 }
