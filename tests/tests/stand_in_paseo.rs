@@ -10,104 +10,21 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use remuda::config::Environment;
-use remuda::{Body, ErrorKind, EventKind, Pool, Receipt, Session, SessionOptions};
+use remuda::{Body, ErrorKind, EventKind, Pool, Receipt, Session};
 use remuda_tests::{
     Tape, bounded, count, descendants, end_of, fails, is_interrupted, isolated, isolated_async,
     root, says, soon, stats_become, wait_until,
 };
 use rustix::process::{WaitOptions, wait};
-use serde_json::Value;
 use tempfile::TempDir;
 
-/// The folder of a daemon that runs.
-struct Daemon {
-    home: TempDir,
-}
+#[path = "stand_in_paseo/daemon.rs"]
+mod daemon;
 
-impl Daemon {
-    fn start() -> Self {
-        let home = TempDir::new().expect("a folder");
-        fs::write(home.path().join("daemon"), "").expect("a daemon");
-        Self { home }
-    }
-
-    /// Options of a session with one of its agents.
-    fn options(&self) -> SessionOptions {
-        options(self.home.path())
-    }
-
-    fn open(&self, pool: &Pool) -> Session {
-        pool.open(self.options()).expect("a session")
-    }
-
-    fn stop(&self) {
-        fs::remove_file(self.home.path().join("daemon")).expect("it ran");
-    }
-
-    /// The commands that it got, each with its arguments.
-    fn calls(&self) -> Vec<Vec<String>> {
-        calls(self.home.path())
-    }
-
-    /// How often it got this command.
-    fn count(&self, command: &str) -> usize {
-        let calls = self.calls();
-        let named = calls
-            .iter()
-            .filter(|call| call.iter().take(2).any(|w| w == command));
-        named.count()
-    }
-
-    /// Waits until it got this command so often.
-    fn wait_for(&self, command: &str, times: usize) {
-        wait_until(command, || self.count(command) >= times);
-    }
-
-    /// Its only agent.
-    fn agent(&self) -> String {
-        let agents = fs::read_dir(self.home.path().join("agents")).expect("agents");
-        let agents: Vec<_> = agents.flatten().map(|file| file.file_name()).collect();
-        let [agent] = agents.as_slice() else {
-            panic!("{agents:?}")
-        };
-        agent.to_str().expect("text").to_owned()
-    }
-
-    /// What an agent is doing.
-    fn status(&self, agent: &str) -> String {
-        let file = self.home.path().join("agents").join(agent);
-        let agent = fs::read(file).expect("an agent");
-        let agent: Value = serde_json::from_slice(&agent).expect("JSON");
-        agent["status"].as_str().expect("a status").to_owned()
-    }
-}
-
-fn options(home: &Path) -> SessionOptions {
-    let mut environment = Environment::default();
-    let home_text = home.display().to_string();
-    environment.set.insert("PASEO_HOME".to_owned(), home_text);
-    SessionOptions {
-        program: Some(PathBuf::from(env!("CARGO_BIN_EXE_paseo-stand-in"))),
-        model: Some("codex/m".to_owned()),
-        environment,
-        ..SessionOptions::new("paseo", home)
-    }
-}
-
-fn calls(home: &Path) -> Vec<Vec<String>> {
-    let text = fs::read_to_string(home.join("calls")).unwrap_or_default();
-    // The last line may be on its way.
-    let whole = text
-        .split_inclusive('\n')
-        .filter(|line| line.ends_with('\n'));
-    whole
-        .map(|line| serde_json::from_str(line).expect("words"))
-        .collect()
-}
+use daemon::{Daemon, options};
 
 fn pool() -> Pool {
     Pool::builder().build().expect("a pool")
