@@ -48,6 +48,7 @@ impl Provider for Paseo {
             rewinds_with_process: false,
             first_sign: false,
             one_shot_deltas: false,
+            sharing: None,
             tools_over_mcp: Support::default(),
             max_prompt_chars: Some(MAX_PROMPT_CHARS),
             stop: StopLadder {
