@@ -80,7 +80,7 @@ static void a_message_joins_the_running_turn_and_the_call_tells(void)
 {
     struct host *host = host_push(NULL);
     remuda_session session = open_session(host, NULL, NULL);
-    remuda_turn first = send_text(host, session, "[[tool Bash make 300]] [[say end]]", 1);
+    remuda_turn first = send_text(host, session, "[[tool Bash make 3000]] [[say end]]", 1);
     remuda_sent sent;
     struct seen done;
     struct seen joined;
