@@ -8,6 +8,7 @@ use runtime::Event;
 
 use crate::in_flight::Outcome;
 use crate::kind::{REMUDA_EVENT_CALL_DONE, remuda_event_kind};
+use crate::provoke;
 use crate::session::{remuda_request, remuda_session, remuda_turn};
 use crate::status::{self, REMUDA_STATUS_OK, remuda_status};
 use crate::text::Terminated;
@@ -75,6 +76,7 @@ impl Texts {
 
     fn fill_event(&mut self, data: *mut c_void, event: &Event, tag: u64) -> remuda_event {
         let body = &event.body;
+        provoke::at(body.text());
         self.text.set(body.text());
         let json = !body.is_plain();
         if json {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{JoinHandle, ThreadId};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
@@ -95,9 +95,7 @@ impl Herd {
 
     /// Whether the caller is the thread that pushes this pool's events.
     pub(crate) fn is_inside(&self) -> bool {
-        let inside = |id: ThreadId| id == std::thread::current().id();
-        let thread = self.thread.lock();
-        thread.as_ref().is_some_and(|t| inside(t.thread().id()))
+        push::is_of(self)
     }
 
     pub(crate) fn open(

@@ -24,6 +24,7 @@ pub mod kind;
 pub mod message;
 mod message_options;
 pub mod pool;
+mod provoke;
 pub mod pull;
 mod push;
 pub mod queries;

@@ -5,9 +5,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use serde::Serialize;
 
 use crate::boundary::{give_sized, guard, in_pool, init, output, sized};
@@ -243,24 +243,40 @@ pub unsafe extern "C" fn remuda_pool_options(
     })
 }
 
-/// Wakes the thread that waits in [`block_on`].
-struct Unpark(Thread);
+/// Wakes the thread that waits in [`block_on`]. Not `thread::park`: on a thread of the host that would leave something
+/// behind.
+#[derive(Default)]
+struct Alarm {
+    rings: Mutex<bool>,
+    changed: Condvar,
+}
 
-impl Wake for Unpark {
+impl Alarm {
+    fn wait(&self) {
+        let mut rings = self.rings.lock();
+        while !std::mem::take(&mut *rings) {
+            self.changed.wait(&mut rings);
+        }
+    }
+}
+
+impl Wake for Alarm {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        *self.rings.lock() = true;
+        self.changed.notify_one();
     }
 }
 
 /// Waits on this thread. Core's futures need no executor.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let alarm = Arc::<Alarm>::default();
+    let waker = Waker::from(Arc::clone(&alarm));
     let mut context = Context::from_waker(&waker);
     loop {
         match future.as_mut().poll(&mut context) {
             Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::park(),
+            Poll::Pending => alarm.wait(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The thread that calls the host, in push mode.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -12,8 +13,19 @@ use crate::seat::{Look, Seat};
 /// So many items of a session come before another session has its turn.
 const PORTION: usize = 256;
 
+thread_local! {
+    /// The pool that this thread serves. Not `thread::current()`: on a thread of the host that would leave something behind.
+    static OF: Cell<*const Herd> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Whether the caller is the thread that calls the host of this pool.
+pub(crate) fn is_of(herd: &Herd) -> bool {
+    std::ptr::eq(OF.get(), herd)
+}
+
 /// Reads every session of the pool and calls the host, until the pool is freed. Then `destroy` runs, as the last thing.
 pub(crate) fn run(herd: Arc<Herd>, host: Host) {
+    OF.set(Arc::as_ptr(&herd));
     let reading = catch_unwind(AssertUnwindSafe(|| read(&herd, &host)));
     if reading.is_err() {
         herd.poison();

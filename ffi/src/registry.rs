@@ -3,7 +3,7 @@
 //! A `remuda_pool *` points to nothing: it is a number that was given out once. So a handle that was freed, by
 //! whomever and in the middle of whatever, is answered and not followed.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -14,7 +14,7 @@ use crate::herd::Herd;
 use crate::pool::remuda_pool;
 use crate::status::REMUDA_STATUS_FORKED;
 
-static POOLS: RwLock<Option<HashMap<usize, Arc<Herd>>>> = RwLock::new(None);
+static POOLS: RwLock<BTreeMap<usize, Arc<Herd>>> = RwLock::new(BTreeMap::new());
 static NEXT: AtomicUsize = AtomicUsize::new(16);
 /// The process that made the first pool. 0: none did.
 static MAKER: AtomicU32 = AtomicU32::new(0);
@@ -42,8 +42,7 @@ pub(crate) fn claim() {
 pub(crate) fn add(pool: Arc<Herd>) -> *mut remuda_pool {
     // It is never followed; aligned as a pointer of its type would be.
     let number = NEXT.fetch_add(16, Ordering::Relaxed);
-    let mut pools = POOLS.write();
-    pools.get_or_insert_default().insert(number, pool);
+    POOLS.write().insert(number, pool);
     std::ptr::without_provenance_mut(number)
 }
 
@@ -53,13 +52,12 @@ pub(crate) fn find(pool: *const remuda_pool) -> Result<Arc<Herd>, Failure> {
         return Err(Failure::null("pool"));
     }
     not_forked()?;
-    let pools = POOLS.read();
-    let found = pools.as_ref().and_then(|pools| pools.get(&pool.addr()));
-    found.cloned().ok_or_else(|| Failure::closed("pool"))
+    let found = POOLS.read().get(&pool.addr()).cloned();
+    found.ok_or_else(|| Failure::closed("pool"))
 }
 
 /// Takes a pool's handle back. `None`: it was freed, or this is a forked copy.
 pub(crate) fn remove(pool: *const remuda_pool) -> Option<Arc<Herd>> {
     not_forked().ok()?;
-    POOLS.write().as_mut()?.remove(&pool.addr())
+    POOLS.write().remove(&pool.addr())
 }

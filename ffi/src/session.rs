@@ -12,6 +12,7 @@ use crate::error::{Failure, remuda_error};
 use crate::in_flight::About;
 use crate::message::{REMUDA_SENT_UNDER_WAY, remuda_message, remuda_sent, tagged, told};
 use crate::pool::remuda_pool;
+use crate::provoke;
 use crate::seat::Seat;
 use crate::status::remuda_status;
 use crate::text::give_json;
@@ -43,7 +44,7 @@ pub unsafe extern "C" fn remuda_session_open(
             let config = sized(config, "config")?;
             (config, config.options()?)
         };
-        provoked(&options.provider);
+        provoke::at(&options.provider);
         let id = herd.open(options, config.session_data)?;
         // SAFETY: the contract of this function.
         if let Some(session) = unsafe { session.as_mut() } {
@@ -51,17 +52,6 @@ pub unsafe extern "C" fn remuda_session_open(
         }
         Ok(())
     })
-}
-
-/// The tests' way to a panic.
-fn provoked(provider: &str) {
-    #[cfg(feature = "provoke")]
-    #[expect(clippy::panic, reason = "that is what it is for")]
-    if provider == "panic" {
-        panic!("provoked");
-    }
-    #[cfg(not(feature = "provoke"))]
-    let _ = provider;
 }
 
 /// Sends text. Accepted or refused at once: an accepted turn gets exactly one end. `tag` is yours and comes back in every

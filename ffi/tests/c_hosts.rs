@@ -5,6 +5,7 @@
 mod hosts;
 
 use hosts::{Build, c_tests, play, quick};
+use remuda_tests::root;
 
 #[test]
 fn c_hosts_by_gcc_under_address_and_undefined_behaviour_sanitizer() {
@@ -27,6 +28,8 @@ fn c_hosts_under_valgrind_lose_no_memory_and_read_nothing_wrong() {
     if quick() {
         return;
     }
+    let known = root().join("ffi/tests/memcheck.supp");
+    let suppressions = format!("--suppressions={}", known.display());
     let memcheck = [
         "valgrind",
         "--quiet",
@@ -34,6 +37,8 @@ fn c_hosts_under_valgrind_lose_no_memory_and_read_nothing_wrong() {
         "--leak-check=full",
         "--errors-for-leak-kinds=definite,indirect,possible",
         "--child-silent-after-fork=yes",
+        "--num-callers=40",
+        &suppressions,
     ];
     play(
         || {
@@ -44,5 +49,41 @@ fn c_hosts_under_valgrind_lose_no_memory_and_read_nothing_wrong() {
         },
         &memcheck,
         &[("REMUDA_TEST_SESSIONS", "8")],
+    );
+}
+
+#[test]
+fn a_panic_becomes_a_status_and_the_pool_can_be_freed() {
+    let folder = root().join("ffi/tests");
+    let sources = ["panic/panic.c", "c/check.c"].map(|source| folder.join(source));
+    let build = || Build::with("gcc", "c99").args(sources);
+    play(|| build().provoked(), &[], &[]);
+}
+
+/// Only what the tests themselves do is judged: helgrind does not see how the library's locks, which are not those of
+/// the C library, order things.
+#[test]
+fn t1_eight_threads_and_a_hundred_sessions_under_helgrind_race_nowhere_in_c() {
+    if quick() {
+        return;
+    }
+    let ours = root().join("ffi/tests/helgrind.supp");
+    let suppressions = format!("--suppressions={}", ours.display());
+    let helgrind = [
+        "valgrind",
+        "--tool=helgrind",
+        "--quiet",
+        "--error-exitcode=9",
+        &suppressions,
+    ];
+    play(
+        || {
+            Build::with("gcc", "c11")
+                .args(["-gdwarf-4"])
+                .args(c_tests())
+                .shared()
+        },
+        &helgrind,
+        &[("REMUDA_TEST_SESSIONS", "100"), ("REMUDA_TEST_ONLY", "t1_")],
     );
 }

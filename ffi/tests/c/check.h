@@ -47,6 +47,9 @@ struct test {
 
 #define TEST(function) {#function, function}
 
+/* The path of this program. */
+extern const char *own_program;
+
 /* Never returns. */
 void be_killed(int out);
 

@@ -192,7 +192,9 @@ static void t10_a_forked_copy_is_refused_and_does_not_hang(void)
                        REMUDA_STATUS_FORKED &&
                    remuda_pool_new(NULL, &other, NULL) == REMUDA_STATUS_FORKED;
         remuda_pool_free(host->pool);
-        _exit(good ? 0 : 1);
+        /* The one thing that such a copy may do. */
+        execl("/bin/sh", "sh", "-c", good ? "exit 0" : "exit 1", (char *)NULL);
+        _exit(127);
     }
     CHECK(waitpid(child, &status, 0) == child);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -282,7 +284,7 @@ static void t11_no_process_outlives_a_killed_host(void)
         char number[32];
         close(pipes[0]);
         snprintf(number, sizeof number, "%d", pipes[1]);
-        execl("/proc/self/exe", "host", "be_killed", number, (char *)NULL);
+        execl(own_program, own_program, "be_killed", number, (char *)NULL);
         _exit(127);
     }
     close(pipes[1]);

@@ -21,7 +21,8 @@ pub(crate) fn library() -> &'static Path {
         // Cargo builds no shared library for tests, and a stale one would be tested without a word.
         let mut build = Command::new(env!("CARGO"));
         build
-            .args(["build", "--quiet", "--package", "remuda-ffi"])
+            .args(["build", "--quiet"])
+            .args(["--package", "remuda-ffi", "--package", "remuda-ffi-provoke"])
             .arg("--target-dir")
             .arg(built().parent().expect("a target folder"));
         run(build.current_dir(root()));
@@ -30,7 +31,7 @@ pub(crate) fn library() -> &'static Path {
         for name in ["libremuda.so", "libremuda.so.0"] {
             let link = folder.join(name);
             // Several test programs may do so at once.
-            let _ = std::os::unix::fs::symlink(built().join("libremuda.so"), link);
+            let _ = std::os::unix::fs::symlink("../libremuda.so", link);
         }
         folder
     })
@@ -106,6 +107,17 @@ impl Build {
             .arg(library)
             .args(["-lremuda", "-lpthread"])
             .arg(format!("-Wl,-rpath,{}", library.display()));
+        self.finish()
+    }
+
+    /// Links with the library that can be made to panic.
+    pub(crate) fn provoked(mut self) -> Program {
+        library();
+        self.command
+            .arg("-L")
+            .arg(built())
+            .args(["-lremuda_provoke", "-lpthread"])
+            .arg(format!("-Wl,-rpath,{}", built().display()));
         self.finish()
     }
 
