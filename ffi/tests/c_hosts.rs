@@ -4,8 +4,9 @@
 
 mod hosts;
 
-use hosts::{Build, c_tests, play, quick};
-use remuda_tests::root;
+use hosts::{Build, c_tests, play, quick, run};
+use remuda_tests::{isolated, root, scripted_agent};
+use tempfile::TempDir;
 
 #[test]
 fn c_hosts_by_gcc_under_address_and_undefined_behaviour_sanitizer() {
@@ -86,4 +87,30 @@ fn t1_eight_threads_and_a_hundred_sessions_under_helgrind_race_nowhere_in_c() {
         &helgrind,
         &[("REMUDA_TEST_SESSIONS", "100"), ("REMUDA_TEST_ONLY", "t1_")],
     );
+}
+
+/// A short run from the kept corpus; `cargo xtask fuzz-ffi` is the long one.
+#[test]
+fn random_sequences_of_calls_find_nothing() {
+    isolated(|| {
+        let flags = ["-O1", "-fsanitize=fuzzer,address,undefined"];
+        let source = root().join("ffi/fuzz/calls.c");
+        let fuzzer = Build::with("clang", "c11")
+            .args(flags)
+            .args([source])
+            .shared();
+        let fresh = TempDir::new().expect("a temporary folder");
+        run(fuzzer
+            .command(&[])
+            .args([
+                "-runs=4000",
+                "-max_total_time=15",
+                "-max_len=400",
+                "-timeout=60",
+            ])
+            .arg(fresh.path())
+            .arg(root().join("ffi/fuzz/corpus"))
+            .current_dir(fresh.path())
+            .env("REMUDA_TEST_AGENT", scripted_agent()));
+    });
 }
