@@ -26,6 +26,7 @@ const USAGE: &str = "usage: cargo xtask <command>
                    --quick leaves out the real agents and the long runs
   dist [--dev]     the C library with headers, libraries and licences, as a folder and an
                    archive in target/dist; --dev: not optimised, and only the folder
+  consumer         packs the C library and builds a project with it, by cmake and pkg-config
   fuzz-ffi [SECONDS]  sequences of calls of the C library, for 600 s; keeps the corpus";
 
 fn main() -> ExitCode {
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         "demo" => demo(rest),
         "test" => test::run(rest),
         "dist" => dist(rest),
+        "consumer" => consumer(),
         "fuzz-ffi" => fuzz_ffi(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
@@ -65,6 +67,11 @@ fn dist(arguments: &[String]) -> Result<(), String> {
 }
 
 #[cfg(unix)]
+fn consumer() -> Result<(), String> {
+    library::package()
+}
+
+#[cfg(unix)]
 fn fuzz_ffi(arguments: &[String]) -> Result<(), String> {
     library::fuzz(arguments)
 }
@@ -72,6 +79,11 @@ fn fuzz_ffi(arguments: &[String]) -> Result<(), String> {
 #[cfg(not(unix))]
 fn dist(_: &[String]) -> Result<(), String> {
     Err("dist packs libraries as Unix names them".to_owned())
+}
+
+#[cfg(not(unix))]
+fn consumer() -> Result<(), String> {
+    dist(&[])
 }
 
 #[cfg(not(unix))]
