@@ -4,7 +4,7 @@
 
 mod hosts;
 
-use hosts::{Build, c_tests, play, quick, run};
+use hosts::{Build, c_tests, play, quick, reap, run};
 use remuda_tests::{isolated, root, scripted_agent};
 use tempfile::TempDir;
 
@@ -112,5 +112,6 @@ fn random_sequences_of_calls_find_nothing() {
             .arg(root().join("ffi/fuzz/corpus"))
             .current_dir(fresh.path())
             .env("REMUDA_TEST_AGENT", scripted_agent()));
+        reap();
     });
 }

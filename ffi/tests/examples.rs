@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use hosts::{Build, Program, library, play, text};
+use hosts::{Build, Program, library, play, reap, text};
 use remuda_tests::{isolated, root, scripted_agent};
 use tempfile::TempDir;
 
@@ -33,6 +33,7 @@ fn said(command: &mut Command, input: &str) -> String {
     stdin.write_all(input.as_bytes()).expect("it reads");
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
+    reap();
     let said = text(&output.stdout);
     assert!(output.status.success(), "{}: {said}", output.status);
     said

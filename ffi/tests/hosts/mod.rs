@@ -7,8 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use remuda_tests::{isolated, root, scripted_agent};
+use rustix::process::{WaitOptions, wait};
 use tempfile::TempDir;
 
 /// What the compilers are asked to find.
@@ -173,7 +175,21 @@ pub(crate) fn play(
             .envs(environment.iter().copied())
             .env("REMUDA_TEST_AGENT", scripted_agent())
             .env("REMUDA_TEST_FOLDER", folder.path()));
+        reap();
     });
+}
+
+/// Takes the exit codes of what a host left to its parent: guards of a host that ended, or was killed, are about to end,
+/// and land on the test. One that does not end is found by [`isolated`].
+pub(crate) fn reap() {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(20) {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => std::thread::yield_now(),
+            Err(_) => return,
+        }
+    }
 }
 
 /// The sources of the C tests.
