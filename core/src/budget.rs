@@ -12,13 +12,15 @@ use crate::config::{bounded, millis};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Budget {
-    /// How often the agent may go to the model. Once more is seen only when the model speaks.
+    /// How often the agent itself may go to the model; its sub-agents go on their own. Once more is
+    /// seen only when the model speaks.
     pub max_agent_turns: Option<u32>,
     /// Tokens in and out together, as far as the agent tells while it works. What it read from a
     /// cache does not count.
     pub max_tokens: Option<u64>,
     /// US dollars. Agents tell what a turn cost only at its end, so this fails a turn that cost too
-    /// much, but cannot stop it before.
+    /// much, but cannot stop it before. Refused as unsupported where the agent never tells
+    /// ([`crate::Feature::Cost`]).
     pub max_cost_usd: Option<f64>,
     /// Wall time, from acceptance.
     #[serde(rename = "max_duration_ms", with = "millis::option")]

@@ -46,6 +46,8 @@ features! {
     TextFiles,
     /// Answers with JSON that fits a schema.
     OutputSchema,
+    /// Tells what a turn costs, so that a budget can say how much it may.
+    Cost,
     /// Calls tools of the host.
     HostTools,
     /// Asks before it runs a command.
@@ -145,6 +147,12 @@ impl Support {
     pub(crate) const WARM: Self = Self {
         warm: true,
         one_shot: false,
+    };
+
+    /// Only in one that serves a single turn.
+    pub(crate) const ONE_SHOT: Self = Self {
+        warm: false,
+        one_shot: true,
     };
 
     /// Whether in this kind.

@@ -1,6 +1,6 @@
 //! Numbers about a pool, readable at any time without asking its actor.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use serde::Serialize;
 
@@ -17,16 +17,29 @@ pub(crate) struct Gauges {
     processes: AtomicUsize,
     starting: AtomicUsize,
     waiting: AtomicUsize,
+    lost: AtomicBool,
 }
 
 impl Gauges {
-    pub(crate) fn publish(&self, slots: &Slots, sessions: usize) {
-        self.sessions.store(sessions, Relaxed);
+    pub(crate) fn publish(&self, slots: &Slots) {
         self.warm.store(slots.used(), Relaxed);
         self.idle.store(slots.idle(), Relaxed);
         self.processes.store(slots.processes(), Relaxed);
         self.starting.store(slots.starting(), Relaxed);
         self.waiting.store(slots.waiting(), Relaxed);
+    }
+
+    pub(crate) fn publish_sessions(&self, sessions: usize) {
+        self.sessions.store(sessions, Relaxed);
+    }
+
+    /// What was published of the slots does not become better any more.
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Relaxed)
     }
 }
 
@@ -105,6 +118,10 @@ pub struct PoolStats {
     pub turns_failed: u64,
     /// Turns that were interrupted.
     pub turns_interrupted: u64,
+    /// The pool lost count, by a fault of this library: `warm`, `idle`, `processes`, `starting` and
+    /// `waiting` are as they were before, and no process is started any more. What to do: close the
+    /// sessions and make another pool.
+    pub lost: bool,
 }
 
 impl PoolStats {
@@ -127,6 +144,7 @@ impl PoolStats {
             turns_completed: counters.turns_completed.load(Relaxed),
             turns_failed: counters.turns_failed.load(Relaxed),
             turns_interrupted: counters.turns_interrupted.load(Relaxed),
+            lost: gauges.is_lost(),
         }
     }
 }

@@ -22,7 +22,7 @@ pub enum Operation {
     /// Take the conversation back to before the message of a turn, by the agent's id of that turn or
     /// message. Gives `{}`.
     Rewind {
-        /// The agent's id, from `provider_turn_id` of the turn.
+        /// The agent's id: the message of the `status` event `turn_id` in that turn.
         before: String,
     },
     /// A new conversation with the same history. Gives `{"provider_session_id"}`, to be opened with

@@ -44,6 +44,12 @@ impl Scripted {
         Self::new("codex")
     }
 
+    /// Agents that speak the Agent Client Protocol.
+    #[must_use]
+    pub fn acp() -> Self {
+        Self::new("acp")
+    }
+
     /// Agents that speak this provider's protocol.
     ///
     /// # Panics

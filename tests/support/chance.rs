@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use remuda::{Feature, capabilities_of};
 
+use crate::isolated::isolated_async;
 use crate::scene::PROTOCOLS;
 
 /// How long anything may take that must end. Not a measure of speed: what hangs never ends.
@@ -37,6 +38,19 @@ pub async fn bounded<T>(what: &str, future: impl Future<Output = T>) -> T {
 /// If one of them is no provider's.
 pub fn those_that(feature: Feature) -> impl Iterator<Item = &'static str> {
     PROTOCOLS.into_iter().filter(move |p| can(p, feature))
+}
+
+/// Runs a scenario once for each protocol whose warm agents can do this, apart from all other tests.
+///
+/// # Panics
+///
+/// If it does, hangs, or leaves anything behind.
+pub fn each_that(feature: Feature, scenario: impl AsyncFn(&'static str)) {
+    isolated_async(async || {
+        for protocol in those_that(feature) {
+            bounded(protocol, scenario(protocol)).await;
+        }
+    });
 }
 
 /// Whether a warm agent of this protocol can do this.
@@ -75,6 +89,16 @@ impl Dice {
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (x ^ (x >> 31)) % sides
+    }
+
+    /// One of these.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        let place = self.roll(from.len() as u64);
+        from[usize::try_from(place).expect("small")]
     }
 
     /// Other dice that follow from these.

@@ -1,8 +1,10 @@
 //! What tests of turn control share: questions of the agent and the scripts that bring them about.
 
-use remuda::config::{PermissionMode, Requests};
+use std::collections::BTreeMap;
+
+use remuda::config::{McpServer, PermissionMode, Requests};
 use remuda::event::{RequestKind, Resolution, ResolvedBy};
-use remuda::request::{Answer, Decision, Question, Scope};
+use remuda::request::{Action, Answer, Decision, Question, Rule, Scope};
 use remuda::{Body, Event, RequestId, Session, SessionOptions, Turn};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -180,4 +182,49 @@ impl Real {
             ..self.answering()
         }
     }
+
+    /// Options of a session with the MCP server of this program, named `bytes`. Of what its tools do, the
+    /// host is asked only where they change something.
+    #[must_use]
+    pub fn with_server(&self, program: &str) -> SessionOptions {
+        let server = McpServer::Stdio {
+            command: program.to_owned(),
+            args: vec![],
+            env: BTreeMap::new(),
+        };
+        let mut options = self.answering_in(PermissionMode::AcceptEdits);
+        options.mcp_servers.insert("bytes".to_owned(), server);
+        // Claude Code asks about every tool of a server.
+        for tool in ["ask", "visit"] {
+            options.rules.push(Rule {
+                tool: Some(format!("mcp__bytes__{tool}")),
+                ..rule("asking", Action::Allow)
+            });
+        }
+        if self.agent() == Agent::Codex {
+            // With others, the model has to look for the tool first.
+            options.model = Some("gpt-6.1-sol".to_owned());
+        }
+        options
+    }
+}
+
+/// A rule about everything.
+#[must_use]
+pub fn rule(name: &str, action: Action) -> Rule {
+    Rule {
+        name: name.to_owned(),
+        action,
+        tool: None,
+        command: None,
+        path: None,
+        mcp_server: None,
+    }
+}
+
+/// A prompt that calls this tool of the MCP server, and says what it got.
+#[must_use]
+pub fn calling(tool: &str) -> String {
+    let call = json!({"tool": format!("mcp__bytes__{tool}"), "input": {}});
+    model(&json!([call, {"echo": "result"}]))
 }

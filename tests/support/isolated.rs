@@ -31,6 +31,7 @@ pub fn isolated(body: impl FnOnce()) {
 /// # Panics
 ///
 /// If the body panics, or leaves anything behind.
+#[expect(clippy::print_stdout, reason = "shown only if it is asked for")]
 pub fn isolated_with(environment: &[(&str, &str)], body: impl FnOnce()) {
     let thread = std::thread::current();
     let name = thread.name().unwrap_or("main");
@@ -54,6 +55,8 @@ pub fn isolated_with(environment: &[(&str, &str)], body: impl FnOnce()) {
     said.read_to_string(&mut output).expect("text");
     let ran = output.contains("test result: ok. 1 passed");
     assert!(status.success() && ran, "{name}: {status}\n{output}");
+    // What was measured inside, for those who ask to see it.
+    print!("{output}");
 }
 
 /// Like [`isolated`], for a body that is a future.

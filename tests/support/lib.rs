@@ -3,8 +3,12 @@
 mod agents;
 mod chance;
 mod control;
+mod ends;
 mod generated;
 mod isolated;
+mod listed;
+mod memory;
+mod raw;
 mod real;
 mod scene;
 mod stage;
@@ -13,10 +17,16 @@ mod told;
 mod watch;
 
 pub use agents::{Scripted, scripted_agent};
-pub use chance::{Aim, Dice, bounded, can, rounds, those_that};
-pub use control::{Asked, answered, model, next_question, no, questions, settled, yes};
+pub use chance::{Aim, Dice, bounded, can, each_that, rounds, those_that};
+pub use control::{
+    Asked, answered, calling, model, next_question, no, questions, rule, settled, yes,
+};
+pub use ends::{end_of, fails, finish, is_interrupted, on_busy, says};
 pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async, isolated_with};
+pub use listed::{Listed, listed_in, plain_in, runs_of, test_files};
+pub use memory::{Memory, resident};
+pub use raw::{Touch, fork, leave, touchy};
 pub use real::{
     Agent, Real, Started, answer, closed, first_pid, freeze, kill, look_for, pids_in, read_until,
     runs, started, started_by, stopped,

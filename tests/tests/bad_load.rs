@@ -91,7 +91,7 @@ async fn fill(stage: &mut Stage) {
     while bytes <= 60 << 10 {
         let event = stage.next().await;
         if let Body::TextDelta { text, .. } = &event.body {
-            bytes += text.len() + 128;
+            bytes += text.len() + size_of::<remuda::Event>() + 16;
         }
     }
 }

@@ -10,18 +10,14 @@ use std::time::Duration;
 
 use remuda::config::{Downgrade, Mode, Persistent, WhenFull};
 use remuda::{
-    AskError, Body, Budget, ErrorKind, Event, EventKind, Feature, InterruptOptions, OnBusy, Pool,
-    QueuedTurn, Receipt, SendOptions, Sent, Session, Turn, TurnId, capabilities_of,
+    Body, ErrorKind, Event, EventKind, Feature, InterruptOptions, OnBusy, Pool, QueuedTurn,
+    Receipt, SendOptions, Sent, Session, Turn, TurnId, capabilities_of,
 };
-use remuda_tests::{Scene, Tape, bounded, each_protocol, hanging, isolated_async, those_that};
+use remuda_tests::{
+    Scene, Tape, bounded, each_protocol, fails, finish, hanging, is_interrupted, isolated_async,
+    kill, on_busy, says, those_that,
+};
 use scripted_agent::{Action, Script, Trigger};
-
-fn on_busy(on_busy: OnBusy) -> SendOptions {
-    SendOptions {
-        on_busy,
-        ..SendOptions::default()
-    }
-}
 
 /// Sends a message that is to wait, and gives its turn and how many wait before it.
 async fn queue(session: &Session, text: &str) -> (Turn, usize) {
@@ -34,30 +30,6 @@ async fn queue(session: &Session, text: &str) -> (Turn, usize) {
         } => (turn, position),
         other => panic!("{other:?}"),
     }
-}
-
-async fn is_interrupted(turn: Turn) {
-    let end = bounded("the end", turn.result()).await;
-    let end = end.expect_err("it was interrupted");
-    assert!(matches!(end, AskError::Interrupted { .. }), "{end:?}");
-}
-
-async fn fails(turn: Turn, code: ErrorKind) {
-    let end = bounded("the end", turn.result()).await;
-    assert_eq!(end.expect_err("it failed").kind(), Some(code));
-}
-
-async fn says(turn: Turn, text: &str) {
-    let end = bounded("the end", turn.result()).await;
-    assert_eq!(end.expect("it goes well").text, text);
-}
-
-/// Ends what the session does, and gives all that happened, which was lawful.
-async fn end(scene: Scene, session: Session, tape: Tape) -> Vec<Arc<Event>> {
-    drop(session);
-    let events = bounded("the events", tape.whole()).await;
-    scene.end().await;
-    events
 }
 
 /// The turns in the order in which they began.
@@ -87,7 +59,7 @@ fn a_busy_session_refuses_what_is_not_to_wait_and_says_nothing_of_it() {
         assert_eq!(session.snapshot(), before);
         running.interrupt().await.expect("a receipt");
         is_interrupted(running).await;
-        end(scene, session, tape).await;
+        finish(scene, session, tape).await;
     });
 }
 
@@ -129,7 +101,7 @@ fn what_waits_is_listed_bounded_and_runs_in_order_with_its_tag() {
             says(turn, &format!("You said: {text}")).await;
         }
         assert_eq!(session.snapshot().queued, []);
-        let events = end(scene, session, tape).await;
+        let events = finish(scene, session, tape).await;
         assert_eq!(began(&events)[1..], ids);
         for (number, id) in ids.into_iter().enumerate() {
             let wanted = Some(number as u64);
@@ -177,7 +149,7 @@ fn what_waits_can_be_taken_out_and_changed_until_it_begins() {
         says(third, "You said: other").await;
         let late = session.cancel(first_id).expect_err("it is over");
         assert_eq!(late.kind(), ErrorKind::Stale);
-        let events = end(scene, session, tape).await;
+        let events = finish(scene, session, tape).await;
         let kinds = [EventKind::TurnQueued, EventKind::TurnInterrupted];
         assert_eq!(kinds_of(&events, gone), kinds);
     });
@@ -192,7 +164,7 @@ fn an_interrupt_of_a_turn_that_waits_takes_it_out() {
         let running = hanging(&session).await;
         let (waiting, _) = queue(&session, "never sent").await;
         let receipt = waiting.interrupt().await.expect("a receipt");
-        assert_eq!(receipt, Receipt::Delivered);
+        assert_eq!(receipt, Receipt::Held);
         let id = waiting.id();
         is_interrupted(waiting).await;
         let again = session.interrupt(id).await.expect("a receipt");
@@ -202,7 +174,7 @@ fn an_interrupt_of_a_turn_that_waits_takes_it_out() {
         is_interrupted(running).await;
         let recalled = session.ask("[[recall]]").await.expect("an answer").text;
         assert!(!recalled.contains("never"), "{recalled}");
-        end(scene, session, tape).await;
+        finish(scene, session, tape).await;
     });
 }
 
@@ -238,7 +210,7 @@ fn an_interrupt_leaves_the_queue_or_takes_it_with_it_as_the_caller_says() {
             is_interrupted(turn).await;
         }
         session.ask("and on").await.expect("an answer");
-        let events = end(scene, session, tape).await;
+        let events = finish(scene, session, tape).await;
         assert_eq!(began(&events).len(), 3);
     });
 }
@@ -261,7 +233,7 @@ fn a_close_ends_all_that_waits_as_failed() {
         assert_eq!(closed.kind(), ErrorKind::Closed);
         let closed = session.edit(id, "x").expect_err("it is closed");
         assert_eq!(closed.kind(), ErrorKind::Closed);
-        let events = end(scene, session, tape).await;
+        let events = finish(scene, session, tape).await;
         assert_eq!(began(&events).len(), 1);
     });
 }
@@ -270,18 +242,18 @@ fn a_close_ends_all_that_waits_as_failed() {
 fn the_queue_is_kept_when_the_process_dies_and_when_the_session_is_downgraded() {
     each_protocol(async |protocol| {
         for downgrade in [Downgrade::Never, Downgrade::Sticky] {
-            let dies = Script::new().on(
-                Trigger::Prompt("die".into()),
-                [Action::Say("x".into()), Action::Exit(3)],
-            );
-            let pool = Pool::builder().downgrade(downgrade);
-            let scene = Scene::scripted(protocol, pool, &dies);
+            let scene = Scene::new(protocol, Pool::builder().downgrade(downgrade));
             let session = scene.open();
-            let tape = Tape::of(&session);
-            let first = session.send("[[sleep-ms 50]] die").expect("a turn");
+            let mut tape = Tape::of(&session);
+            let first = hanging(&session).await;
+            let started = tape.until_kind(EventKind::ProcessStarted).await;
+            let Body::ProcessStarted { pid, .. } = started.body else {
+                panic!("{started:?}")
+            };
             let (one, _) = queue(&session, "one").await;
             let (two, _) = queue(&session, "two").await;
             let ids = [first.id(), one.id(), two.id()];
+            kill(pid);
             fails(first, ErrorKind::ProcessExit).await;
             says(one, "You said: one").await;
             says(two, "You said: two").await;
@@ -290,7 +262,7 @@ fn the_queue_is_kept_when_the_process_dies_and_when_the_session_is_downgraded() 
                 Downgrade::Sticky | Downgrade::Probation { .. } => Mode::OneShot,
             };
             assert_eq!(session.snapshot().mode, mode);
-            let events = end(scene, session, tape).await;
+            let events = finish(scene, session, tape).await;
             assert_eq!(began(&events), ids);
         }
     });
@@ -359,7 +331,7 @@ fn a_message_joins_the_running_turn_where_the_agent_can() {
             let answer = tape.until_kind(EventKind::Message).await;
             assert_eq!(answer.turn, Some(into));
             assert!(matches!(&answer.body, Body::Message { text, .. } if text == "joined"));
-            end(scene, session, tape).await;
+            finish(scene, session, tape).await;
         }
     });
 }
@@ -399,7 +371,7 @@ fn a_message_that_cannot_join_waits_and_it_is_said_why() {
         running.interrupt().await.expect("a receipt");
         is_interrupted(running).await;
         says(waiting, "You said: later").await;
-        end(scene, session, tape).await;
+        finish(scene, session, tape).await;
     });
 }
 
@@ -414,7 +386,7 @@ fn a_message_that_is_to_join_an_idle_session_starts_a_turn() {
             panic!("{sent:?}")
         };
         says(turn, "You said: hello").await;
-        end(scene, session, tape).await;
+        finish(scene, session, tape).await;
     });
 }
 
@@ -430,98 +402,6 @@ fn a_message_cannot_join_a_turn_that_has_not_begun() {
         assert!(why.contains("not reached the agent"), "{why}");
         says(first, "You said: first").await;
         says(second, "You said: second").await;
-        end(scene, session, tape).await;
-    });
-}
-
-/// Runs a turn with a budget, which it uses up; the process stays.
-async fn uses_up(protocol: &'static str, prompt: &str, budget: Budget) {
-    let scene = Scene::new(protocol, Pool::builder());
-    let session = scene.open();
-    let tape = Tape::of(&session);
-    session.ask("warm").await.expect("an answer");
-    let options = SendOptions {
-        budget,
-        ..SendOptions::default()
-    };
-    let sent = session.send_with(prompt, options).await;
-    let Ok(Sent::Started(turn)) = sent else {
-        panic!("{sent:?}")
-    };
-    fails(turn, ErrorKind::BudgetExceeded).await;
-    let next = session.ask("and on").await.expect("an answer");
-    assert_eq!(next.text, "You said: and on");
-    assert_eq!(scene.pool.stats().processes_started, 1);
-    end(scene, session, tape).await;
-}
-
-#[test]
-fn a_turn_that_takes_too_long_fails_and_its_process_stays() {
-    each_protocol(async |protocol| {
-        let budget = Budget {
-            max_duration: Some(Duration::from_millis(200)),
-            ..Budget::default()
-        };
-        uses_up(protocol, "[[say x]] [[hang]]", budget).await;
-    });
-}
-
-#[test]
-fn a_turn_that_uses_too_many_tokens_fails_and_its_process_stays() {
-    each_protocol(async |protocol| {
-        let budget = Budget {
-            max_tokens: Some(10),
-            ..Budget::default()
-        };
-        uses_up(protocol, "[[say x]] [[tool Bash ls 0]] [[hang]]", budget).await;
-    });
-}
-
-#[test]
-fn a_turn_that_goes_to_the_model_too_often_fails_and_its_process_stays() {
-    each_protocol(async |protocol| {
-        let budget = Budget {
-            max_agent_turns: Some(1),
-            ..Budget::default()
-        };
-        let prompt = "[[say x]] [[tool Bash ls 0]] [[say y]] [[hang]]";
-        uses_up(protocol, prompt, budget).await;
-    });
-}
-
-#[test]
-fn a_turn_within_its_budget_ends_well() {
-    each_protocol(async |protocol| {
-        let scene = Scene::new(protocol, Pool::builder());
-        let session = scene.open();
-        let tape = Tape::of(&session);
-        let options = SendOptions {
-            budget: Budget {
-                max_agent_turns: Some(1),
-                max_tokens: Some(1_000_000),
-                max_cost_usd: Some(1.0),
-                max_duration: Some(Duration::from_mins(5)),
-            },
-            ..SendOptions::default()
-        };
-        for _ in 0..3 {
-            let sent = session.send_with("hello", options).await;
-            let Ok(Sent::Started(turn)) = sent else {
-                panic!("{sent:?}")
-            };
-            says(turn, "You said: hello").await;
-        }
-        end(scene, session, tape).await;
-    });
-}
-
-#[test]
-fn a_turn_that_cost_too_much_fails_where_the_agent_tells_the_cost() {
-    isolated_async(async || {
-        let budget = Budget {
-            max_cost_usd: Some(0.000_001),
-            ..Budget::default()
-        };
-        uses_up("claude", "hello", budget).await;
+        finish(scene, session, tape).await;
     });
 }

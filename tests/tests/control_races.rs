@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use remuda::config::Requests;
 use remuda::event::{Changed, ResolvedBy};
-use remuda::request::{Answer, Scope};
+use remuda::request::Scope;
 use remuda::{
-    AskError, Body, Change, ErrorKind, EventKind, Feature, OnBusy, Pool, Receipt, SendOptions,
-    Sent, Session, Turn, TurnResult,
+    AskError, Body, Change, ErrorKind, EventKind, Feature, OnBusy, Pool, Receipt, Sent, Session,
+    Turn,
 };
 use remuda_tests::{
-    Aim, Dice, Scene, Tape, bounded, can, each_protocol, rounds, those_that, timeouts,
+    Aim, Dice, Scene, Tape, bounded, can, each_protocol, end_of, no, on_busy, rounds, those_that,
+    timeouts, yes,
 };
 
 /// A session that is warm, its events, and the moment to aim at.
@@ -91,17 +92,6 @@ impl Race {
     }
 }
 
-fn on_busy(on_busy: OnBusy) -> SendOptions {
-    SendOptions {
-        on_busy,
-        ..SendOptions::default()
-    }
-}
-
-async fn end_of(turn: Turn) -> Result<TurnResult, AskError> {
-    bounded("the end of a turn", turn.result()).await
-}
-
 fn started(race: &Race) -> u64 {
     race.scene.pool.stats().processes_started
 }
@@ -175,7 +165,11 @@ async fn answers_race_the_deadline(protocol: &'static str, deadline: Duration) {
         while opened_at.elapsed() < pause {
             tokio::task::yield_now().await;
         }
-        let answer = if dice.roll(2) == 0 { yes() } else { no() };
+        let answer = if dice.roll(2) == 0 {
+            yes(Scope::Once)
+        } else {
+            no("no")
+        };
         let answered = bounded("the answer", race.session.answer(request, answer)).await;
         let winner = match answered {
             Ok(()) => {
@@ -198,20 +192,6 @@ async fn answers_race_the_deadline(protocol: &'static str, deadline: Duration) {
     }
     both_ways(host, late);
     race.end().await;
-}
-
-fn yes() -> Answer {
-    Answer::Allow {
-        scope: Scope::Once,
-        input: None,
-    }
-}
-
-fn no() -> Answer {
-    Answer::Deny {
-        message: "no".to_owned(),
-        interrupt: false,
-    }
 }
 
 #[test]
@@ -261,6 +241,8 @@ async fn messages_race_the_end(protocol: &'static str) {
         }
         race.tape.catch_up();
     }
+    // What the last one left to a turn of the agent's own has come when this is answered.
+    race.undisturbed("after all").await;
     both_ways(joined, own);
     assert_eq!(started(&race), 1);
     let events = race.end().await;
@@ -380,132 +362,5 @@ fn a_change_of_settings_against_the_end_of_a_turn_is_answered_once_and_truly() {
             _ => None,
         });
         assert_eq!(shown.collect::<Vec<_>>(), told);
-    });
-}
-
-/// What a host may do while its session is being closed.
-async fn disturb(session: &Session, what: u64, turn: &Turn, waiting: remuda::TurnId) {
-    let allowed = |kind: ErrorKind| {
-        use ErrorKind as K;
-        let kinds = [K::Closed, K::Stale, K::AlreadyAnswered, K::TurnInProgress];
-        assert!(kinds.contains(&kind) || kind == K::ProcessExit, "{kind:?}");
-    };
-    let outcome = match what {
-        0 => turn.interrupt().await.map(drop),
-        1 => {
-            let open = session.snapshot().requests;
-            match open.first() {
-                Some(open) => session.answer(open.request, no()).await,
-                None => Ok(()),
-            }
-        }
-        2 => {
-            let sent = session.send_with("[[say x]]", on_busy(OnBusy::Steer)).await;
-            sent.map(drop)
-        }
-        3 => session.cancel(waiting),
-        4 => session.edit(waiting, "other"),
-        5 => {
-            let model = Some("other".to_owned());
-            let change = Change {
-                model,
-                ..Change::default()
-            };
-            session.change(change).await.map(drop)
-        }
-        6 => {
-            let drop_queue = true;
-            let options = remuda::InterruptOptions {
-                drop_queue,
-                ..Default::default()
-            };
-            session.interrupt_with(turn.id(), options).await.map(drop)
-        }
-        _ => match session.operate(remuda::Operation::ListModels {}).await {
-            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),
-            other => other.map(drop),
-        },
-    };
-    if let Err(error) = outcome {
-        allowed(error.kind());
-    }
-}
-
-/// One session that is closed in the middle of everything.
-async fn close_once(scene: &Scene, mut dice: Dice) {
-    let session = scene.open_with(|options| options.requests = Requests::Host);
-    let tape = Tape::of(&session);
-    let prompts = [
-        "[[words 3]]",
-        "[[ask Bash ls]]",
-        "[[say here]] [[hang]]",
-        "[[say a]] [[sleep-ms 5]]",
-    ];
-    let prompt = prompts[usize::try_from(dice.roll(4)).unwrap_or(0)];
-    let mut turn = session.send(prompt).expect("nothing runs");
-    if dice.roll(4) > 0 {
-        // Mostly the agent has begun; it is a new process each time.
-        bounded("an event", turn.next()).await;
-        while turn
-            .next()
-            .await
-            .is_some_and(|e| e.kind() == EventKind::ProcessStarted)
-        {}
-    }
-    let sent = session.send_with("second", on_busy(OnBusy::Queue)).await;
-    let (Sent::Started(waiting) | Sent::Queued { turn: waiting, .. }) = sent.expect("room") else {
-        panic!("it was not to be steered")
-    };
-    let (what, other) = (dice.roll(8), dice.roll(8));
-    let pauses = [dice.roll(400), dice.roll(400), dice.roll(400)];
-    let pause = async |n: usize| {
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_micros(pauses[n]) {
-            tokio::task::yield_now().await;
-        }
-    };
-    let everything = async {
-        tokio::join!(
-            async {
-                pause(0).await;
-                disturb(&session, what, &turn, waiting.id()).await;
-            },
-            async {
-                pause(1).await;
-                disturb(&session, other, &turn, waiting.id()).await;
-            },
-            async {
-                pause(2).await;
-                session.close();
-            },
-        )
-    };
-    bounded(&format!("close against {what} and {other}"), everything).await;
-    assert_eq!(bounded("the close", session.closed()).await, [0; 0]);
-    for turn in [turn, waiting] {
-        match end_of(turn).await {
-            Ok(_) | Err(AskError::Interrupted { .. }) => {}
-            Err(AskError::Failed { failure, .. }) => assert_eq!(failure.code, ErrorKind::Closed),
-            Err(other) => panic!("{prompt}, {what}, {other:?}"),
-        }
-    }
-    let refused = session.send("more").expect_err("it is closed");
-    assert_eq!(refused.kind(), ErrorKind::Closed);
-    bounded("the events", tape.whole()).await;
-}
-
-/// How many sessions are closed at the same time.
-const AT_ONCE: u64 = 4;
-
-#[test]
-fn a_close_against_everything_gives_each_turn_one_end_and_each_call_an_answer() {
-    each_protocol(async |protocol| {
-        let scene = Scene::new(protocol, Pool::builder().max_processes(16_usize));
-        let mut dice = Dice::new();
-        for _ in 0..rounds() / 2 / AT_ONCE {
-            let [a, b, c, d] = [(); 4].map(|()| close_once(&scene, dice.split()));
-            tokio::join!(a, b, c, d);
-        }
-        scene.end().await;
     });
 }

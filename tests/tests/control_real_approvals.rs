@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use remuda::config::{PermissionMode, Requests, Timeouts};
-use remuda::event::{RawJson, RequestKind, Resolution, ResolvedBy};
-use remuda::request::{Action, Answer, Decision, Rule, Scope};
-use remuda::{AskError, Body, ErrorKind, Pool, SessionOptions};
+use remuda::config::{PermissionMode, Timeouts};
+use remuda::event::{RawJson, RequestKind, Resolution, ResolvedBy, WarningCode};
+use remuda::request::{Answer, Decision, Scope};
+use remuda::{AskError, Body, ErrorKind, Pool, RequestId, Session, SessionOptions};
 use remuda_tests::{
-    Real, answer, answered, closed, model, next_question, no, questions, settled, started,
-    with_real_agents, yes,
+    Asked, Real, answer, answered, closed, first_pid, kill, look_for, model, next_question, no,
+    questions, settled, started, with_real_agents, yes,
 };
 use serde_json::json;
 
@@ -21,15 +21,19 @@ with_real_agents! {
     a_file_changes_when_it_is_allowed
     a_file_does_not_change_when_it_is_denied
     a_question_is_answered_once
+    every_question_of_one_answer_is_asked
+    a_command_writes_nothing_to_its_agents_streams
     a_question_that_nobody_answers_in_time_is_denied
     without_a_handler_everything_is_denied_at_once
-    a_rule_answers_and_is_named
-    a_reader_is_denied_whatever_its_mode;
+    a_question_outlives_the_reader_that_saw_it
+    an_interrupt_takes_its_question_with_it
+    a_death_takes_its_question_with_it;
     claude:
     why_it_is_denied_reaches_the_model
     another_command_runs_when_it_is_changed;
     codex:
-    more_permissions_are_asked_for;
+    more_permissions_are_asked_for
+    more_permissions_can_be_given_for_the_session;
     one_shot_claude:
     a_command_runs_when_it_is_allowed
     a_denial_that_interrupts_ends_the_turn_alone
@@ -37,7 +41,7 @@ with_real_agents! {
     a_remembered_yes_is_not_asked_again_in_another_session
     another_command_runs_when_it_is_changed
     a_file_changes_when_it_is_allowed
-    a_reader_is_denied_whatever_its_mode
+    a_question_outlives_the_reader_that_saw_it
 }
 
 async fn a_command_runs_when_it_is_allowed(real: Real) {
@@ -218,6 +222,55 @@ async fn a_question_is_answered_once(real: Real) {
     closed(&session).await;
 }
 
+/// So it can neither answer in the host's place nor end the turn in the agent's.
+async fn a_command_writes_nothing_to_its_agents_streams(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    answer(&session, "hello").await;
+    let streams = format!("/proc/{}/fd", first_pid(&session).await);
+    let command = format!(
+        "for fd in 0 1 2; do [ -e {streams}/$fd ] && echo there; \
+         echo forged > {streams}/$fd && echo written; done; echo tried"
+    );
+    let prompt = model(&json!([{"shell": command}, {"echo": "result"}]));
+    let said = answer(&session, &prompt).await;
+    // The shell says of each stream why it cannot be opened.
+    let lines: Vec<_> = said.lines().map(str::trim).collect();
+    let count = |word: &str| lines.iter().filter(|line| **line == word).count();
+    let counts = ["there", "written", "tried"].map(count);
+    assert_eq!(counts, [3, 0, 1], "{said}");
+    let events = closed(&session).await;
+    let noise = |body: &Body| {
+        let code = WarningCode::Noise;
+        matches!(body, Body::Warning { code: c, .. } if *c == code)
+    };
+    assert!(!events.iter().any(|event| noise(&event.body)));
+}
+
+/// The model calls two tools in one answer; whether the agent asks at once or one after the other is its
+/// own choice.
+async fn every_question_of_one_answer_is_asked(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let calls = [real.risky("touch red.txt"), real.risky("touch blue.txt")];
+    let prompt = model(&json!([calls, "done"]));
+    let mut turn = session.send(prompt).expect("a turn");
+    for _ in 0..2 {
+        let asked = next_question(&mut turn).await;
+        let answer = if asked.title.contains("red") {
+            no("")
+        } else {
+            yes(Scope::Once)
+        };
+        let taken = session.answer(asked.id, answer).await;
+        taken.expect("it is taken");
+    }
+    assert_eq!(turn.result().await.expect("a good end").text, "done");
+    let made = ["red.txt", "blue.txt"].map(|file| real.project().join(file).exists());
+    assert_eq!(made, [false, true]);
+    closed(&session).await;
+}
+
 async fn a_question_that_nobody_answers_in_time_is_denied(real: Real) {
     let pool = Pool::new().expect("a pool");
     let timeouts = Timeouts {
@@ -248,87 +301,75 @@ async fn without_a_handler_everything_is_denied_at_once(real: Real) {
     assert_eq!(settled(&events, questions(&events)[0].id), Some(denied));
 }
 
-fn rule(name: &str, action: Action, command: &str) -> Rule {
-    Rule {
-        name: name.to_owned(),
-        action,
-        tool: None,
-        command: Some(command.to_owned()),
-        path: None,
-        mcp_server: None,
-    }
-}
-
-async fn a_rule_answers_and_is_named(real: Real) {
+async fn a_question_outlives_the_reader_that_saw_it(real: Real) {
     let pool = Pool::new().expect("a pool");
-    let options = SessionOptions {
-        rules: vec![
-            rule("no-secrets", Action::Deny, "touch secret*"),
-            rule("touching", Action::Allow, "touch *"),
-        ],
-        // Rules need nobody.
-        requests: Requests::Deny,
-        ..real.answering()
-    };
-    let session = pool.open(options).expect("a session");
-    for file in ["made.txt", "secret.txt"] {
-        let prompt = model(&json!([real.risky(&format!("touch {file}")), "done"]));
-        assert_eq!(answer(&session, &prompt).await, "done");
-    }
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), "done"]));
+    let mut reader = session.send(prompt).expect("a turn");
+    let (id, seen) = (reader.id(), next_question(&mut reader).await);
+    drop(reader);
+    let snapshot = session.snapshot();
+    let open: Vec<_> = snapshot.requests.iter().map(|r| r.request).collect();
+    assert_eq!(open, [seen.id], "the snapshot has it");
+    let opened = look_for(&session, |body| Asked::by(body).is_some()).await;
+    let found = Asked::by(&opened.body).expect("a new reader finds it");
+    assert_eq!((found.id, opened.turn), (seen.id, Some(id)));
+    let taken = session.answer(found.id, yes(Scope::Once)).await;
+    taken.expect("it is taken");
+    look_for(&session, |body| body.kind().is_turn_end()).await;
     assert!(real.project().join("made.txt").exists());
-    assert!(!real.project().join("secret.txt").exists());
     let events = closed(&session).await;
-    let by_rule: Vec<_> = questions(&events)
-        .iter()
-        .map(|asked| settled(&events, asked.id))
-        .collect();
-    let rule = |resolution, name: &str| Some((resolution, ResolvedBy::Rule, Some(name.to_owned())));
-    let told = [
-        rule(Resolution::Allowed, "touching"),
-        rule(Resolution::Denied, "no-secrets"),
-    ];
-    assert_eq!(by_rule, told);
+    let allowed = (Resolution::Allowed, ResolvedBy::Host, None);
+    assert_eq!(settled(&events, seen.id), Some(allowed));
 }
 
-async fn a_reader_is_denied_whatever_its_mode(real: Real) {
-    let modes = [
-        PermissionMode::Default,
-        PermissionMode::AcceptEdits,
-        PermissionMode::BypassPermissions,
-    ];
-    for mode in modes {
-        let pool = Pool::new().expect("a pool");
-        let options = SessionOptions {
-            read_only: true,
-            ..real.answering_in(mode)
-        };
-        let session = pool.open(options).expect("a session");
-        for call in [real.risky("touch made.txt"), real.edit("made.txt", "made")] {
-            let prompt = model(&json!([call, "as you wish"]));
-            assert_eq!(answer(&session, &prompt).await, "as you wish");
-            assert!(!real.project().join("made.txt").exists(), "{mode:?}");
-        }
-        let events = closed(&session).await;
-        for asked in questions(&events) {
-            let by_rule = (
-                Resolution::Denied,
-                ResolvedBy::Rule,
-                Some("read_only".to_owned()),
-            );
-            assert_eq!(settled(&events, asked.id), Some(by_rule), "{asked:?}");
-        }
-    }
+/// What nobody answers any more, and who comes too late is told so.
+async fn is_withdrawn(session: &Session, request: RequestId, by: ResolvedBy) {
+    assert_eq!(session.snapshot().requests, []);
+    let late = session.answer(request, yes(Scope::Once)).await;
+    let late = late.expect_err("it is too late");
+    assert_eq!(late.kind(), ErrorKind::AlreadyAnswered, "{late}");
+    assert_eq!(answer(session, r#"MODEL:["on we go"]"#).await, "on we go");
+    let events = closed(session).await;
+    let withdrawn = (Resolution::Withdrawn, by, None);
+    assert_eq!(settled(&events, request), Some(withdrawn));
 }
 
-/// Codex alone has a tool for this, which its settings switch on.
-async fn more_permissions_are_asked_for(real: Real) {
+async fn an_interrupt_takes_its_question_with_it(real: Real) {
     let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), "never said"]));
+    let mut turn = session.send(prompt).expect("a turn");
+    let asked = next_question(&mut turn).await;
+    turn.interrupt().await.expect("a receipt");
+    let end = turn.result().await;
+    assert!(matches!(end, Err(AskError::Interrupted { .. })), "{end:?}");
+    // Both agents take it back before they end the turn.
+    is_withdrawn(&session, asked.id, ResolvedBy::Agent).await;
+    assert!(!real.project().join("made.txt").exists());
+}
+
+async fn a_death_takes_its_question_with_it(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.answering()).expect("a session");
+    let prompt = model(&json!([real.risky("touch made.txt"), "never said"]));
+    let mut turn = session.send(prompt).expect("a turn");
+    let asked = next_question(&mut turn).await;
+    kill(first_pid(&session).await);
+    let failed = turn.result().await.expect_err("its process is gone");
+    assert_eq!(failed.kind(), Some(ErrorKind::ProcessExit));
+    is_withdrawn(&session, asked.id, ResolvedBy::TurnEnd).await;
+    assert!(!real.project().join("made.txt").exists());
+}
+
+/// A session of Codex that may ask for more permissions, a folder outside of its project, and a prompt that
+/// asks for that. Codex alone has a tool for this, which its settings switch on.
+fn asking_for_more(real: &Real) -> (SessionOptions, String) {
     let switch = ["--enable", "request_permissions_tool"];
     let options = SessionOptions {
         extra_args: switch.map(str::to_owned).to_vec(),
         ..real.answering_in(PermissionMode::AcceptEdits)
     };
-    let session = pool.open(options).expect("a session");
     let place = real.project().join("../elsewhere");
     std::fs::create_dir(&place).expect("a folder");
     let place = place.canonicalize().expect("a folder");
@@ -340,6 +381,13 @@ async fn more_permissions_are_asked_for(real: Real) {
         {"tool": "request_permissions", "input": wish},
         {"echo": "result"},
     ]));
+    (options, prompt)
+}
+
+async fn more_permissions_are_asked_for(real: Real) {
+    let (options, prompt) = asking_for_more(&real);
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(options).expect("a session");
     for (answer, granted) in [(no(""), false), (yes(Scope::Once), true)] {
         let (asked, turn) = answered(&session, &prompt, answer).await;
         assert_eq!(asked.kind, RequestKind::PermissionEscalation);
@@ -347,5 +395,16 @@ async fn more_permissions_are_asked_for(real: Real) {
         let result = turn.result().await.expect("a good end").text;
         assert_eq!(result.contains("elsewhere"), granted, "{result}");
     }
+    closed(&session).await;
+}
+
+async fn more_permissions_can_be_given_for_the_session(real: Real) {
+    let (options, prompt) = asking_for_more(&real);
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(options).expect("a session");
+    let (_, turn) = answered(&session, &prompt, yes(Scope::Session)).await;
+    let result = turn.result().await.expect("a good end").text;
+    assert!(result.contains("elsewhere"), "{result}");
+    assert!(result.contains("session"), "{result}");
     closed(&session).await;
 }

@@ -12,6 +12,7 @@ with_real_agents! {
     an_image_reaches_the_model
     an_image_file_reaches_the_model
     a_text_file_reaches_the_model
+    what_is_too_large_is_refused_before_the_turn
     what_the_agent_does_not_take_is_refused_before_the_turn
     a_turn_may_go_to_the_model_so_often
     a_turn_may_use_so_many_tokens
@@ -21,8 +22,10 @@ with_real_agents! {
     a_turn_may_cost_so_much
     a_pdf_reaches_the_model;
     codex:
+    a_budget_of_money_is_refused
     an_answer_fits_its_schema;
     one_shot_claude:
+    a_turn_may_cost_so_much
     an_image_reaches_the_model
     a_pdf_reaches_the_model
     a_text_file_reaches_the_model
@@ -136,6 +139,26 @@ async fn what_the_agent_does_not_take_is_refused_before_the_turn(real: Real) {
     assert_eq!(real.api().calls().len(), 0);
 }
 
+async fn what_is_too_large_is_refused_before_the_turn(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    let file = real.project().join("large.txt");
+    let large = std::fs::File::create(&file).expect("a file");
+    // One byte more than all attachments together may have; it takes no room on the disk.
+    large.set_len((32 << 20) + 1).expect("a length");
+    let attachment = Attachment {
+        media_type: None,
+        name: None,
+        source: Source::Path(file),
+    };
+    let next = session.snapshot().next_seq;
+    let refused = session.send(with("look", attachment)).expect_err("a no");
+    assert_eq!(refused.kind(), ErrorKind::TooLarge, "{refused}");
+    assert_eq!(session.snapshot().next_seq, next, "it causes no event");
+    closed(&session).await;
+    assert_eq!(real.api().calls().len(), 0);
+}
+
 async fn an_answer_fits_its_schema(real: Real) {
     let pool = Pool::new().expect("a pool");
     let session = pool.open(real.options()).expect("a session");
@@ -221,7 +244,7 @@ async fn a_turn_that_keeps_to_its_budget_ends_well(real: Real) {
         budget: Budget {
             max_agent_turns: Some(2),
             max_tokens: Some(10_000_000),
-            max_cost_usd: Some(1000.0),
+            max_cost_usd: real.can(Feature::Cost).then_some(1000.0),
             max_duration: Some(Duration::from_hours(1)),
         },
         ..SendOptions::default()
@@ -236,13 +259,30 @@ async fn a_turn_that_keeps_to_its_budget_ends_well(real: Real) {
     closed(&session).await;
 }
 
-/// Codex does not tell what a turn costs.
 async fn a_turn_may_cost_so_much(real: Real) {
     let budget = Budget {
         max_cost_usd: Some(0.000_001),
         ..Budget::default()
     };
     exceeds(&real, budget, "hello").await;
+}
+
+/// Codex does not tell what a turn costs, and so it cannot be held to it.
+async fn a_budget_of_money_is_refused(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    let options = SendOptions {
+        budget: Budget {
+            max_cost_usd: Some(1.0),
+            ..Budget::default()
+        },
+        ..SendOptions::default()
+    };
+    let refused = session.send_with("hello", options).await;
+    let refused = refused.expect_err("a no");
+    assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
+    assert_eq!(answer(&session, "hello").await, "turn 1");
+    closed(&session).await;
 }
 
 async fn a_turn_may_take_so_long(real: Real) {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use remuda::config::McpServer;
 use remuda::event::{CompactionPhase, TurnOrigin};
-use remuda::{Body, ErrorKind, Feature, Operation, Pool, Session, SessionOptions};
+use remuda::{Body, ErrorKind, EventKind, Feature, Operation, Pool, Session, SessionOptions};
 use remuda_tests::{
-    Agent, Real, answer, closed, look_for, model, pids_in, runs, started, wait_until,
+    Agent, Real, answer, closed, look_for, model, pids_in, read_until, runs, started, wait_until,
     with_real_agents,
 };
 use serde_json::{Value, json};
@@ -21,10 +21,14 @@ with_real_agents! {
     the_context_tells_how_full_it_is
     background_commands_are_listed_and_one_is_ended
     background_commands_are_all_ended
+    a_conversation_goes_back
+    a_conversation_does_not_go_back_to_where_it_never_was
     an_operation_needs_no_turn_before_it
     what_the_agent_cannot_do_is_refused;
+    claude:
+    a_conversation_that_went_back_is_there_in_every_later_process
+    a_conversation_goes_back_behind_a_turn_that_was_interrupted;
     codex:
-    a_conversation_goes_back
     a_conversation_goes_on_twice;
     one_shot_claude:
     what_the_agent_cannot_do_is_refused;
@@ -159,7 +163,68 @@ async fn a_conversation_goes_back(real: Real) {
     operate(&session, Operation::Rewind { before }).await;
     assert_eq!(answer(&session, RECALL).await, "marker-red");
     let events = closed(&session).await;
-    assert_eq!(started(&events).len(), 1, "the process is the same");
+    let processes = match real.agent() {
+        Agent::Claude => 2,
+        Agent::Codex => 1,
+    };
+    assert_eq!(started(&events).len(), processes);
+}
+
+async fn a_conversation_does_not_go_back_to_where_it_never_was(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    answer(&session, "keep marker-red").await;
+    answer(&session, "keep marker-green").await;
+    let before = "00000000-0000-4000-8000-000000000000".to_owned();
+    let refused = session.operate(Operation::Rewind { before }).await;
+    let refused = refused.expect_err("there is no such turn");
+    assert_eq!(refused.kind(), ErrorKind::InvalidArgument, "{refused}");
+    assert_eq!(answer(&session, RECALL).await, "marker-red marker-green");
+    closed(&session).await;
+}
+
+/// Also when the process that went back is gone before anything was said in it.
+async fn a_conversation_that_went_back_is_there_in_every_later_process(real: Real) {
+    let idle = std::time::Duration::from_millis(100);
+    let pool = Pool::builder().idle_timeout(idle).build().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    answer(&session, "keep marker-red").await;
+    answer(&session, "keep marker-green").await;
+    let before = last_turn(&session).await;
+    operate(&session, Operation::Rewind { before }).await;
+    let from = session.snapshot().next_seq;
+    let mut reader = session.events(from);
+    while let Some(event) = reader.next().await {
+        if event.kind() == EventKind::ProcessStopped {
+            break;
+        }
+    }
+    assert_eq!(answer(&session, RECALL).await, "marker-red");
+    let resume = session.snapshot().provider_session_id;
+    closed(&session).await;
+    let other = Pool::new().expect("a pool");
+    let options = SessionOptions {
+        resume,
+        ..real.options()
+    };
+    let session = other.open(options).expect("a session");
+    assert_eq!(answer(&session, RECALL).await, "marker-red");
+    closed(&session).await;
+}
+
+async fn a_conversation_goes_back_behind_a_turn_that_was_interrupted(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    let prompt = model(&json!([{"shell": "echo on; sleep 1000"}, "never"]));
+    let mut turn = session.send(prompt + " marker-red").expect("a turn");
+    read_until(&mut turn, |body| matches!(body, Body::ToolUse { .. })).await;
+    turn.interrupt().await.expect("a receipt");
+    turn.result().await.expect_err("it was interrupted");
+    answer(&session, "keep marker-green").await;
+    let before = last_turn(&session).await;
+    operate(&session, Operation::Rewind { before }).await;
+    assert_eq!(answer(&session, RECALL).await, "marker-red");
+    closed(&session).await;
 }
 
 async fn a_conversation_goes_on_twice(real: Real) {

@@ -1,9 +1,12 @@
 //! Turn control, with the real agents: messages that come while a turn runs.
 
 use remuda::event::TurnOrigin;
-use remuda::{AskError, Body, Event, OnBusy, Pool, SendOptions, Sent, Session, Turn, TurnId};
+use remuda::{
+    AskError, Body, ErrorKind, Event, OnBusy, Pool, SendOptions, Sent, Session, Turn, TurnId,
+};
 use remuda_tests::{
-    Real, answer, closed, model, pids_in, read_until, started, wait_until, with_real_agents,
+    Real, answer, closed, first_pid, kill, model, pids_in, read_until, started, wait_until,
+    with_real_agents,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -14,7 +17,9 @@ with_real_agents! {
     a_message_that_cannot_join_any_more_waits
     without_a_turn_a_message_begins_one
     three_that_wait_run_in_their_order
-    what_waits_can_be_taken_back_and_changed;
+    what_waits_can_be_taken_back_and_changed
+    what_waits_outlives_the_death_of_the_process
+    what_is_to_wait_for_nothing_is_refused;
     claude:
     a_message_in_the_last_text_waits;
     one_shot_claude:
@@ -222,5 +227,40 @@ async fn what_waits_can_be_taken_back_and_changed(real: Real) {
     changed.result().await.expect("a good end");
     let recalled = answer(&session, r#"MODEL:[{"recall":"marker-"}]"#).await;
     assert_eq!(recalled, "marker-blue");
+    closed(&session).await;
+}
+
+async fn what_waits_outlives_the_death_of_the_process(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    answer(&session, "keep marker-red").await;
+    let running = waiting_turn(&real, &session).await;
+    let mut waiting = Vec::new();
+    for name in ["green", "blue"] {
+        waiting.push(queue(&session, &format!("keep marker-{name}")).await);
+    }
+    kill(first_pid(&session).await);
+    let failed = running.result().await.expect_err("its process is gone");
+    assert_eq!(failed.kind(), Some(ErrorKind::ProcessExit), "{failed:?}");
+    for turn in waiting {
+        turn.result().await.expect("a good end");
+    }
+    let recalled = answer(&session, r#"MODEL:[{"recall":"marker-"}]"#).await;
+    assert_eq!(recalled, "marker-red marker-green marker-blue");
+    closed(&session).await;
+}
+
+async fn what_is_to_wait_for_nothing_is_refused(real: Real) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    let running = waiting_turn(&real, &session).await;
+    let calls = real.api().calls().len();
+    let sent = session.send_with("hello", busy(OnBusy::Reject)).await;
+    let refused = sent.expect_err("a turn runs");
+    assert_eq!(refused.kind(), ErrorKind::TurnInProgress, "{refused}");
+    assert_eq!(real.api().calls().len(), calls, "the model never hears it");
+    go(&real);
+    let said = running.result().await.expect("a good end").text;
+    assert!(said.ends_with("word199"), "{said}");
     closed(&session).await;
 }

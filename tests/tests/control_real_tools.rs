@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use remuda::config::{HostTool, Timeouts};
+use remuda::config::{HostTool, Mode, Timeouts};
 use remuda::event::{RawJson, RequestKind, Resolution, ResolvedBy, ToolKind};
 use remuda::request::Answer;
 use remuda::{Body, Pool, SessionOptions};
@@ -25,6 +25,13 @@ with_real_agents! {
     tools_of_the_host_need_no_permission;
     one_shot_claude:
     a_tool_of_the_host_gives_the_model_its_result
+    tools_of_the_host_need_no_permission;
+    one_shot_codex:
+    a_tool_of_the_host_gives_the_model_its_result
+    an_error_of_the_hosts_tool_reaches_the_model
+    input_that_does_not_fit_never_reaches_the_host
+    a_tool_of_the_host_that_takes_too_long_is_an_error
+    a_tool_of_the_host_that_is_denied_is_an_error
     tools_of_the_host_need_no_permission
 }
 
@@ -36,7 +43,10 @@ fn with_tool(real: &Real) -> SessionOptions {
         "required": ["id"],
         "additionalProperties": false,
     });
+    let over_mcp = (real.agent(), real.mode()) == (Agent::Codex, Mode::OneShot);
     SessionOptions {
+        // Others have to look for a tool of an MCP server first.
+        model: over_mcp.then(|| "gpt-6.1-sol".to_owned()),
         tools: vec![HostTool {
             name: "lookup_ticket".to_owned(),
             description: "Fetches a ticket.".to_owned(),
@@ -48,9 +58,9 @@ fn with_tool(real: &Real) -> SessionOptions {
 
 /// The model calls the tool, and says what it got.
 fn calling(real: &Real, input: &Value) -> String {
-    let name = match real.agent() {
-        Agent::Claude => "mcp__host__lookup_ticket",
-        Agent::Codex => "lookup_ticket",
+    let name = match (real.agent(), real.mode()) {
+        (Agent::Codex, Mode::Warm) => "lookup_ticket",
+        (Agent::Claude, _) | (Agent::Codex, Mode::OneShot) => "mcp__host__lookup_ticket",
     };
     model(&json!([{"tool": name, "input": input}, {"echo": "result"}]))
 }

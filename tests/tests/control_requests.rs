@@ -1,27 +1,18 @@
 //! Questions of agents: shown, answered once, and never left open.
 
 use std::slice::from_ref;
-use std::sync::Arc;
 use std::time::Duration;
 
 use remuda::config::Requests;
 use remuda::event::{RequestKind, Resolution, ResolvedBy};
-use remuda::request::{Action, Answer, Decision, Place, Rule, Scope};
+use remuda::request::{Answer, Decision, Scope};
 use remuda::{
-    AskError, Body, ErrorKind, Event, EventKind, Feature, OpenRequest, Pool, RequestId, Session,
-    SessionOptions,
+    Body, ErrorKind, EventKind, Feature, OpenRequest, Pool, RequestId, Session, SessionOptions,
+    Turn,
 };
-use remuda_tests::{Scene, Tape, bounded, count, isolated_async, those_that, timeouts};
+use remuda_tests::{Scene, Tape, count, each_that, finish, is_interrupted, says, timeouts, yes};
 
 /// Runs a scenario once for each protocol whose agents ask.
-fn each_that(feature: Feature, scenario: impl AsyncFn(&'static str)) {
-    isolated_async(async || {
-        for protocol in those_that(feature) {
-            bounded(protocol, scenario(protocol)).await;
-        }
-    });
-}
-
 fn each_asker(scenario: impl AsyncFn(&'static str)) {
     each_that(Feature::CommandApproval, scenario);
 }
@@ -30,18 +21,25 @@ fn asks_the_host(options: &mut SessionOptions) {
     options.requests = Requests::Host;
 }
 
-fn yes() -> Answer {
-    Answer::Allow {
-        scope: Scope::Once,
-        input: None,
-    }
-}
-
 fn no(interrupt: bool) -> Answer {
     Answer::Deny {
         message: "not that".to_owned(),
         interrupt,
     }
+}
+
+/// A session whose questions the host answers, and its events.
+fn asking(protocol: &'static str) -> (Scene, Session, Tape) {
+    let scene = Scene::new(protocol, Pool::builder());
+    let session = scene.open_with(asks_the_host);
+    let tape = Tape::of(&session);
+    (scene, session, tape)
+}
+
+/// Sends a turn that asks something before it says `done`, and gives the question.
+async fn asked(session: &Session, tape: &mut Tape) -> (Turn, OpenRequest) {
+    let turn = session.send("[[ask Bash ls]] [[say done]]");
+    (turn.expect("a turn"), opened(tape).await)
 }
 
 /// The next question, as its event shows it.
@@ -70,10 +68,6 @@ async fn opened(tape: &mut Tape) -> OpenRequest {
 /// How the next question that is settled was.
 async fn resolved(tape: &mut Tape) -> (Resolution, ResolvedBy, Option<String>) {
     let event = tape.until_kind(EventKind::RequestResolved).await;
-    settled(&event).expect("it is of that kind")
-}
-
-fn settled(event: &Event) -> Option<(Resolution, ResolvedBy, Option<String>)> {
     let Body::RequestResolved {
         resolution,
         by,
@@ -81,9 +75,9 @@ fn settled(event: &Event) -> Option<(Resolution, ResolvedBy, Option<String>)> {
         ..
     } = &event.body
     else {
-        return None;
+        panic!("{event:?}")
     };
-    Some((*resolution, *by, rule.clone()))
+    (*resolution, *by, rule.clone())
 }
 
 /// Whether the tool that was asked about failed.
@@ -94,88 +88,64 @@ async fn tool_failed(tape: &mut Tape) -> bool {
 
 /// An answer that comes after the question was settled, by somebody who is named.
 async fn comes_too_late(session: &Session, request: RequestId, by: &str) {
-    let late = session.answer(request, yes()).await;
+    let late = session.answer(request, yes(Scope::Once)).await;
     let late = late.expect_err("it is settled");
     assert_eq!(late.kind(), ErrorKind::AlreadyAnswered);
     assert!(late.message().contains(by), "{late}");
 }
 
-async fn end(scene: Scene, session: Session, tape: Tape) -> Vec<Arc<Event>> {
-    assert_eq!(session.snapshot().requests, []);
-    drop(session);
-    let events = tape.whole().await;
-    scene.end().await;
-    events
-}
-
 #[test]
 fn a_question_is_shown_stands_in_the_snapshot_and_is_answered_once() {
     each_asker(async |protocol| {
-        let scene = Scene::new(protocol, Pool::builder());
-        let session = scene.open_with(asks_the_host);
-        let mut tape = Tape::of(&session);
-        let turn = session
-            .send("[[ask Bash ls]] [[say done]]")
-            .expect("a turn");
-        let question = opened(&mut tape).await;
+        let (scene, session, mut tape) = asking(protocol);
+        let (turn, question) = asked(&session, &mut tape).await;
         assert_eq!(question.kind, RequestKind::CommandApproval);
         assert!(question.title.contains("ls"), "{question:?}");
         for decision in [Decision::AllowOnce, Decision::Deny] {
             assert!(question.decisions.contains(&decision), "{question:?}");
         }
         assert_eq!(session.snapshot().requests, from_ref(&question));
-        session.answer(question.request, yes()).await.expect("open");
+        session
+            .answer(question.request, yes(Scope::Once))
+            .await
+            .expect("open");
         let settled = resolved(&mut tape).await;
         assert_eq!(settled, (Resolution::Allowed, ResolvedBy::Host, None));
         assert_eq!(session.snapshot().requests, []);
         comes_too_late(&session, question.request, "host").await;
         assert!(!tool_failed(&mut tape).await);
-        assert_eq!(turn.result().await.expect("it goes on").text, "done");
+        says(turn, "done").await;
         comes_too_late(&session, question.request, "host").await;
-        end(scene, session, tape).await;
+        finish(scene, session, tape).await;
     });
 }
 
 #[test]
 fn a_no_costs_the_tool_and_not_the_turn() {
     each_asker(async |protocol| {
-        let scene = Scene::new(protocol, Pool::builder());
-        let session = scene.open_with(asks_the_host);
-        let mut tape = Tape::of(&session);
-        let turn = session
-            .send("[[ask Bash ls]] [[say done]]")
-            .expect("a turn");
-        let question = opened(&mut tape).await;
+        let (scene, session, mut tape) = asking(protocol);
+        let (turn, question) = asked(&session, &mut tape).await;
         let answered = session.answer(question.request, no(false)).await;
         answered.expect("it is open");
         let settled = resolved(&mut tape).await;
         assert_eq!(settled, (Resolution::Denied, ResolvedBy::Host, None));
         assert!(tool_failed(&mut tape).await);
-        assert_eq!(turn.result().await.expect("it goes on").text, "done");
-        end(scene, session, tape).await;
+        says(turn, "done").await;
+        finish(scene, session, tape).await;
     });
 }
 
 #[test]
 fn a_no_can_end_the_turn_and_the_process_stays() {
     each_that(Feature::DenyInterrupt, async |protocol| {
-        let scene = Scene::new(protocol, Pool::builder());
-        let session = scene.open_with(asks_the_host);
-        let mut tape = Tape::of(&session);
-        let turn = session
-            .send("[[ask Bash ls]] [[say done]]")
-            .expect("a turn");
-        let question = opened(&mut tape).await;
+        let (scene, session, mut tape) = asking(protocol);
+        let (turn, question) = asked(&session, &mut tape).await;
         let answered = session.answer(question.request, no(true)).await;
         answered.expect("it is open");
-        let outcome = turn.result().await.expect_err("it was interrupted");
-        assert!(
-            matches!(outcome, AskError::Interrupted { .. }),
-            "{outcome:?}"
-        );
+        is_interrupted(turn).await;
         session.ask("and on").await.expect("an answer");
         assert_eq!(scene.pool.stats().processes_started, 1);
-        end(scene, session, tape).await;
+        finish(scene, session, tape).await;
     });
 }
 
@@ -186,11 +156,8 @@ fn an_answer_to_no_question_is_stale_and_one_of_the_wrong_kind_leaves_it_open() 
         let session = scene.open_with(asks_the_host);
         let other = scene.open_with(asks_the_host);
         let mut tape = Tape::of(&session);
-        let turn = session
-            .send("[[ask Bash ls]] [[say done]]")
-            .expect("a turn");
-        let question = opened(&mut tape).await;
-        let elsewhere = other.answer(question.request, yes()).await;
+        let (turn, question) = asked(&session, &mut tape).await;
+        let elsewhere = other.answer(question.request, yes(Scope::Once)).await;
         assert_eq!(elsewhere.map_err(|e| e.kind()), Err(ErrorKind::Stale));
         let result = Answer::Result {
             text: "x".to_owned(),
@@ -199,10 +166,13 @@ fn an_answer_to_no_question_is_stale_and_one_of_the_wrong_kind_leaves_it_open() 
         let wrong = session.answer(question.request, result).await;
         assert_eq!(wrong.map_err(|e| e.kind()), Err(ErrorKind::InvalidArgument));
         assert_eq!(session.snapshot().requests, from_ref(&question));
-        session.answer(question.request, yes()).await.expect("open");
+        session
+            .answer(question.request, yes(Scope::Once))
+            .await
+            .expect("open");
         turn.result().await.expect("it goes on");
         drop(other);
-        end(scene, session, tape).await;
+        finish(scene, session, tape).await;
     });
 }
 
@@ -216,16 +186,13 @@ fn a_question_that_nobody_answers_in_time_is_denied_and_that_is_said() {
             options.timeouts = Some(timeouts(|t| t.request = soon));
         });
         let mut tape = Tape::of(&session);
-        let turn = session
-            .send("[[ask Bash ls]] [[say done]]")
-            .expect("a turn");
-        let question = opened(&mut tape).await;
+        let (turn, question) = asked(&session, &mut tape).await;
         let settled = resolved(&mut tape).await;
         assert_eq!(settled, (Resolution::Denied, ResolvedBy::Deadline, None));
         comes_too_late(&session, question.request, "deadline").await;
         assert!(tool_failed(&mut tape).await);
-        assert_eq!(turn.result().await.expect("it goes on").text, "done");
-        end(scene, session, tape).await;
+        says(turn, "done").await;
+        finish(scene, session, tape).await;
     });
 }
 
@@ -250,139 +217,14 @@ fn a_question_that_nobody_is_there_for_is_denied_at_once() {
         let settled = resolved(&mut tape).await;
         assert_eq!(settled, (Resolution::Denied, ResolvedBy::NoHandler, None));
         comes_too_late(&session, request, "no_handler").await;
-        end(scene, session, tape).await;
-    });
-}
-
-fn rule(name: &str, action: Action) -> Rule {
-    Rule {
-        name: name.to_owned(),
-        action,
-        tool: None,
-        command: None,
-        path: None,
-        mcp_server: None,
-    }
-}
-
-fn command(name: &str, action: Action, pattern: &str) -> Rule {
-    Rule {
-        command: Some(pattern.to_owned()),
-        ..rule(name, action)
-    }
-}
-
-/// The agents' names of the tools that run commands and change files.
-fn tools(protocol: &str) -> [&'static str; 2] {
-    match protocol {
-        "claude" => ["Bash", "Write"],
-        _ => ["commandExecution", "fileChange"],
-    }
-}
-
-/// Asks one question after another, in a session where nobody answers, and says how each was settled.
-async fn settle(
-    protocol: &'static str,
-    prompts: &[&str],
-    set: impl FnOnce(&mut SessionOptions),
-) -> Vec<(Resolution, ResolvedBy, Option<String>)> {
-    let scene = Scene::new(protocol, Pool::builder());
-    let session = scene.open_with(set);
-    let tape = Tape::of(&session);
-    for prompt in prompts {
-        let prompt = format!("[[ask {prompt}]] [[say done]]");
-        let result = session.ask(prompt).await.expect("it goes on");
-        assert_eq!(result.text, "done");
-    }
-    let events = end(scene, session, tape).await;
-    events.iter().filter_map(|event| settled(event)).collect()
-}
-
-fn by_rule(resolution: Resolution, rule: &str) -> (Resolution, ResolvedBy, Option<String>) {
-    (resolution, ResolvedBy::Rule, Some(rule.to_owned()))
-}
-
-#[test]
-fn the_first_rule_that_matches_decides_and_is_named() {
-    each_asker(async |protocol| {
-        let [_, files] = tools(protocol);
-        let file_rule = |name, action, place| Rule {
-            tool: Some(files.to_owned()),
-            path: Some(place),
-            ..rule(name, action)
-        };
-        let rules = vec![
-            command("no rm", Action::Deny, "rm *"),
-            command("history", Action::Allow, "git log *"),
-            command("git", Action::Ask, "git *"),
-            command("never reached", Action::Allow, "git push"),
-            file_rule("here", Action::Allow, Place::InsideCwd),
-            file_rule("elsewhere", Action::Deny, Place::OutsideCwd),
-        ];
-        let prompts = [
-            r#"Bash "rm -rf x""#,
-            r#"Bash "git log -3""#,
-            r#"Bash "git log; rm x""#,
-            r#"Bash "git push""#,
-            "Bash make",
-            "Write a.txt",
-            "Write sub/../b.txt",
-            "Write ../c.txt",
-        ];
-        let nobody = (Resolution::Denied, ResolvedBy::NoHandler, None);
-        assert_eq!(
-            settle(protocol, &prompts, |options| options.rules = rules).await,
-            [
-                by_rule(Resolution::Denied, "no rm"),
-                by_rule(Resolution::Allowed, "history"),
-                by_rule(Resolution::Denied, "no rm"),
-                nobody.clone(),
-                nobody,
-                by_rule(Resolution::Allowed, "here"),
-                by_rule(Resolution::Allowed, "here"),
-                by_rule(Resolution::Denied, "elsewhere"),
-            ]
-        );
-    });
-}
-
-#[test]
-fn a_rule_may_be_about_a_tool_and_read_only_comes_before_all_rules() {
-    each_asker(async |protocol| {
-        let [commands, _] = tools(protocol);
-        let no_commands = Rule {
-            tool: Some(commands.to_owned()),
-            ..rule("no commands", Action::Deny)
-        };
-        let rules = vec![no_commands, rule("the rest", Action::Allow)];
-        let prompts = ["Bash ls", "Write a.txt"];
-        assert_eq!(
-            settle(protocol, &prompts, |options| options.rules = rules).await,
-            [
-                by_rule(Resolution::Denied, "no commands"),
-                by_rule(Resolution::Allowed, "the rest"),
-            ]
-        );
-        let read_only = |options: &mut SessionOptions| {
-            options.read_only = true;
-            options.rules = vec![rule("everything", Action::Allow)];
-        };
-        assert_eq!(
-            settle(protocol, &prompts, read_only).await,
-            [
-                by_rule(Resolution::Denied, "read_only"),
-                by_rule(Resolution::Denied, "read_only"),
-            ]
-        );
+        finish(scene, session, tape).await;
     });
 }
 
 #[test]
 fn several_questions_wait_at_the_same_time_and_are_answered_in_any_order() {
     each_asker(async |protocol| {
-        let scene = Scene::new(protocol, Pool::builder());
-        let session = scene.open_with(asks_the_host);
-        let mut tape = Tape::of(&session);
+        let (scene, session, mut tape) = asking(protocol);
         let turn = session.send("[[ask-flood 5]] [[hang]]").expect("a turn");
         let mut questions = Vec::new();
         for _ in 0..5 {
@@ -390,13 +232,16 @@ fn several_questions_wait_at_the_same_time_and_are_answered_in_any_order() {
         }
         assert_eq!(session.snapshot().requests, questions);
         while let Some(question) = questions.pop() {
-            session.answer(question.request, yes()).await.expect("open");
+            session
+                .answer(question.request, yes(Scope::Once))
+                .await
+                .expect("open");
             assert_eq!(resolved(&mut tape).await.1, ResolvedBy::Host);
             assert_eq!(session.snapshot().requests, questions);
         }
         turn.interrupt().await.expect("a receipt");
-        turn.result().await.expect_err("it was interrupted");
-        end(scene, session, tape).await;
+        is_interrupted(turn).await;
+        finish(scene, session, tape).await;
     });
 }
 
@@ -414,18 +259,19 @@ fn a_question_outlives_the_reader_that_saw_it() {
         assert_eq!(session.snapshot().requests, from_ref(&seen));
         let mut second = Tape::of(&session);
         assert_eq!(opened(&mut second).await, seen);
-        session.answer(seen.request, yes()).await.expect("open");
-        assert_eq!(turn.result().await.expect("it goes on").text, "done");
-        end(scene, session, second).await;
+        session
+            .answer(seen.request, yes(Scope::Once))
+            .await
+            .expect("open");
+        says(turn, "done").await;
+        finish(scene, session, second).await;
     });
 }
 
 #[test]
 fn questions_end_with_the_process_that_asked_them() {
     each_asker(async |protocol| {
-        let scene = Scene::new(protocol, Pool::builder());
-        let session = scene.open_with(asks_the_host);
-        let mut tape = Tape::of(&session);
+        let (scene, session, mut tape) = asking(protocol);
         let turn = session.send("[[ask-flood 3]] [[hang]]").expect("a turn");
         let started = tape.until_kind(EventKind::ProcessStarted).await;
         let mut questions = Vec::new();
@@ -445,48 +291,37 @@ fn questions_end_with_the_process_that_asked_them() {
             comes_too_late(&session, request, "turn_end").await;
         }
         session.ask("and on").await.expect("another process");
-        end(scene, session, tape).await;
+        finish(scene, session, tape).await;
     });
 }
 
 #[test]
 fn an_interrupt_takes_the_questions_of_its_turn_with_it() {
     each_asker(async |protocol| {
-        let scene = Scene::new(protocol, Pool::builder());
-        let session = scene.open_with(asks_the_host);
-        let mut tape = Tape::of(&session);
-        let turn = session
-            .send("[[ask Bash ls]] [[say done]]")
-            .expect("a turn");
-        let question = opened(&mut tape).await;
+        let (scene, session, mut tape) = asking(protocol);
+        let (turn, question) = asked(&session, &mut tape).await;
         turn.interrupt().await.expect("a receipt");
-        let outcome = turn.result().await.expect_err("it was interrupted");
-        assert!(
-            matches!(outcome, AskError::Interrupted { .. }),
-            "{outcome:?}"
-        );
+        is_interrupted(turn).await;
         assert_eq!(resolved(&mut tape).await.0, Resolution::Withdrawn);
-        let late = session.answer(question.request, yes()).await;
+        let late = session.answer(question.request, yes(Scope::Once)).await;
         assert_eq!(late.map_err(|e| e.kind()), Err(ErrorKind::AlreadyAnswered));
         session.ask("and on").await.expect("an answer");
-        end(scene, session, tape).await;
+        finish(scene, session, tape).await;
     });
 }
 
 #[test]
 fn a_question_that_the_agent_takes_back_is_withdrawn() {
     each_asker(async |protocol| {
-        let scene = Scene::new(protocol, Pool::builder());
-        let session = scene.open_with(asks_the_host);
-        let mut tape = Tape::of(&session);
+        let (scene, session, mut tape) = asking(protocol);
         let turn = session.send("[[ask-stale]] [[hang]]").expect("a turn");
         let question = opened(&mut tape).await;
         let settled = resolved(&mut tape).await;
         assert_eq!(settled, (Resolution::Withdrawn, ResolvedBy::Agent, None));
         comes_too_late(&session, question.request, "agent").await;
         turn.interrupt().await.expect("a receipt");
-        turn.result().await.expect_err("it was interrupted");
-        end(scene, session, tape).await;
+        is_interrupted(turn).await;
+        finish(scene, session, tape).await;
     });
 }
 
@@ -494,9 +329,7 @@ fn a_question_that_the_agent_takes_back_is_withdrawn() {
 fn a_flood_of_questions_is_held_answered_and_forgotten() {
     const FLOOD: usize = 1000;
     each_asker(async |protocol| {
-        let scene = Scene::new(protocol, Pool::builder());
-        let session = scene.open_with(asks_the_host);
-        let mut tape = Tape::of(&session);
+        let (scene, session, mut tape) = asking(protocol);
         let prompt = format!("[[ask-flood {FLOOD}]] [[hang]]");
         let turn = session.send(prompt).expect("a turn");
         let mut questions = Vec::new();
@@ -510,12 +343,12 @@ fn a_flood_of_questions_is_held_answered_and_forgotten() {
         }
         assert_eq!(session.snapshot().requests.len(), left.len());
         // What was settled long ago is forgotten, and still no question that is open.
-        let long_ago = session.answer(answered[0], yes()).await;
+        let long_ago = session.answer(answered[0], yes(Scope::Once)).await;
         assert_eq!(long_ago.map_err(|e| e.kind()), Err(ErrorKind::Stale));
         comes_too_late(&session, answered[answered.len() - 1], "host").await;
         turn.interrupt().await.expect("a receipt");
-        turn.result().await.expect_err("it was interrupted");
-        let events = end(scene, session, tape).await;
+        is_interrupted(turn).await;
+        let events = finish(scene, session, tape).await;
         assert_eq!(count(&events, EventKind::RequestResolved), FLOOD);
     });
 }
@@ -523,17 +356,15 @@ fn a_flood_of_questions_is_held_answered_and_forgotten() {
 #[test]
 fn a_close_withdraws_what_is_open() {
     each_asker(async |protocol| {
-        let scene = Scene::new(protocol, Pool::builder());
-        let session = scene.open_with(asks_the_host);
-        let mut tape = Tape::of(&session);
+        let (scene, session, mut tape) = asking(protocol);
         let turn = session.send("[[ask Bash ls]]").expect("a turn");
         let question = opened(&mut tape).await;
         assert_eq!(session.closed().await, [0; 0]);
         let failed = turn.result().await.expect_err("it was closed");
         assert_eq!(failed.kind(), Some(ErrorKind::Closed));
-        let late = session.answer(question.request, yes()).await;
+        let late = session.answer(question.request, yes(Scope::Once)).await;
         assert_eq!(late.map_err(|e| e.kind()), Err(ErrorKind::Closed));
         assert_eq!(resolved(&mut tape).await.0, Resolution::Withdrawn);
-        end(scene, session, tape).await;
+        finish(scene, session, tape).await;
     });
 }

@@ -16,8 +16,8 @@ use remuda::{
     Session, Setting, Source, capabilities, capabilities_of,
 };
 use remuda_tests::{
-    PROTOCOLS, Scene, Tape, bounded, can, each_protocol, hanging, isolated_async, those_that,
-    timeouts,
+    PROTOCOLS, Scene, Tape, bounded, can, count, each_protocol, hanging, isolated_async,
+    those_that, timeouts,
 };
 use scripted_agent::{Action, ReplyMode, Script, Trigger};
 
@@ -171,6 +171,64 @@ fn a_change_that_the_agent_never_answers_does_not_wait_for_ever() {
             session.ask("and on").await.expect("another process");
             assert_eq!(scene.pool.stats().processes_started, 2);
             end(scene, session, tape).await;
+        }
+    });
+}
+
+#[test]
+fn a_change_does_not_wait_for_a_host_that_does_not_read() {
+    isolated_async(async || {
+        for protocol in those_that(Feature::ChangeModel) {
+            let scene = Scene::new(protocol, Pool::builder().log_bytes(64 << 10));
+            let session = scene.open_with(|options| {
+                let soon = Duration::from_secs(1);
+                options.timeouts = Some(timeouts(|t| t.first_sign = soon));
+            });
+            let mut reader = session.events(1);
+            let turn = session.send("[[flood 200000]]").expect("accepted");
+            // Nobody reads, so the log fills up and then nothing more comes.
+            let mut at = 0;
+            while session.snapshot().next_seq != at || at < 6 {
+                at = session.snapshot().next_seq;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let how = bounded("the change", session.change(model("other"))).await;
+            assert_eq!(how.expect("it is taken"), Changed::AfterTurn);
+            let rest = async move { while reader.next().await.is_some() {} };
+            let rest = tokio::spawn(rest);
+            turn.result().await.expect("a good end");
+            session.ask("and on").await.expect("another process");
+            drop(session);
+            bounded("the events", rest).await.expect("no panic");
+            scene.end().await;
+        }
+    });
+}
+
+#[test]
+fn a_change_that_the_agent_refuses_is_an_error_in_its_words_and_changes_nothing() {
+    isolated_async(async || {
+        for protocol in those_that(Feature::ChangeModel) {
+            let strict = Script::new().on(Trigger::Start, [Action::Replies(ReplyMode::Refuse)]);
+            let pool = Pool::builder().idle_timeout(Duration::from_millis(100));
+            let scene = Scene::scripted(protocol, pool, &strict);
+            let session = scene.open_with(|options| options.model = Some("first".to_owned()));
+            let mut tape = Tape::of(&session);
+            session.ask("hello").await.expect("an answer");
+            tape.until_kind(EventKind::SessionBound).await;
+            let refused = bounded("the change", session.change(model("other"))).await;
+            let refused = refused.expect_err("the agent refuses");
+            assert_eq!(refused.kind(), ErrorKind::AgentError);
+            assert_eq!(refused.message(), "these settings are not allowed");
+            tape.until_kind(EventKind::Evicted).await;
+            session.ask("and on").await.expect("an answer");
+            let bound = tape.until_kind(EventKind::SessionBound).await;
+            assert_eq!(bound_to(&bound).as_deref(), Some("first"));
+            drop(session);
+            let events = bounded("the events", tape.whole()).await;
+            assert_eq!(count(&events, EventKind::SettingsChanged), 0);
+            assert_eq!(count(&events, EventKind::Recycled), 0);
+            scene.end().await;
         }
     });
 }

@@ -7,12 +7,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use remuda_tests::{PROTOCOLS, descendants, isolated};
+use remuda_tests::{PROTOCOLS, descendants, isolated, wait_until};
 use rustix::process::{WaitOptions, wait};
 use tempfile::TempDir;
 
-/// How long anything may live on after its host. Measured far below; the rest is for machines that
-/// run other things.
+/// How long anything may live on after its host. No guess about a machine: this second is promised, so
+/// it is looked at with a clock. Measured far below; the rest is for machines that run other things.
 const DEAD_AFTER: Duration = Duration::from_secs(1);
 
 /// How often each state is tried with each protocol: with seven states, 98 kills.
@@ -84,6 +84,17 @@ fn until_dead(start: Instant) -> Duration {
     }
 }
 
+/// States in which something goes on are met at different moments of it, which the number of processes
+/// tells: a start has more and more of them, a shutdown fewer and fewer.
+fn meet(state: &str, round: u32) {
+    let agents = usize::try_from(round).expect("small");
+    match state {
+        "starting" => wait_until("more are started", || alive().len() > 2 * agents),
+        "shutdown" => wait_until("more are stopped", || alive().len() <= 49 - 8 * agents),
+        _ => {}
+    }
+}
+
 /// Kills hosts in this state so often with each protocol, and sees that at least so many processes
 /// go with each.
 fn killed_while(state: &str, rounds: u32, at_least: usize) {
@@ -93,10 +104,7 @@ fn killed_while(state: &str, rounds: u32, at_least: usize) {
             for protocol in PROTOCOLS {
                 let mut host = Host::start(state, protocol, "live");
                 host.wait_for("ready");
-                // States in which something goes on are met at different moments of it.
-                if at_least == 0 {
-                    std::thread::sleep(Duration::from_millis(u64::from(round) * 7));
-                }
+                meet(state, round);
                 let before = alive().len();
                 assert!(before > at_least, "{protocol}: {before} processes");
                 processes += before;

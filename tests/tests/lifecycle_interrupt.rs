@@ -8,12 +8,17 @@ use remuda::{AskError, Body, ErrorKind, EventKind, Pool, Receipt, Turn};
 use remuda_tests::{Scene, Tape, count, each_protocol, hanging, timeouts};
 use scripted_agent::{Action, Script, Trigger};
 
-/// Interrupts a turn, which ends as interrupted.
+/// Interrupts a turn that the agent has, and that ends as interrupted.
 async fn interrupt(turn: Turn) {
+    assert_eq!(ends_by(turn).await, Receipt::Delivered);
+}
+
+/// Interrupts a turn, which ends as interrupted.
+async fn ends_by(turn: Turn) -> Receipt {
     let receipt = turn.interrupt().await.expect("a receipt");
-    assert_eq!(receipt, Receipt::Delivered);
     let end = turn.result().await.expect_err("it was interrupted");
     assert!(matches!(end, AskError::Interrupted { .. }), "{end:?}");
+    receipt
 }
 
 #[test]
@@ -56,7 +61,7 @@ fn before_the_process_is_ready_the_turn_ends_at_once_and_is_never_sent() {
         let session = scene.open();
         let turn = session.send("never sent").expect("accepted");
         scene.stats_become("it starts", |s| s.starting == 1).await;
-        interrupt(turn).await;
+        assert_eq!(ends_by(turn).await, Receipt::Held);
         assert_eq!(
             scene.pool.stats().starting,
             1,
@@ -79,7 +84,7 @@ fn in_the_queue_the_turn_ends_at_once_and_leaves_the_queue() {
         let running = hanging(&busy).await;
         let waiting = other.send("never").expect("accepted");
         scene.stats_become("it waits", |s| s.waiting == 1).await;
-        interrupt(waiting).await;
+        assert_eq!(ends_by(waiting).await, Receipt::Held);
         scene.stats_become("nobody waits", |s| s.waiting == 0).await;
         interrupt(running).await;
         scene

@@ -1,13 +1,15 @@
 //! `docs/providers/matrix.md` is made from the table that the code uses; this test fails when it is
 //! stale. `REMUDA_UPDATE_DOCS=1 cargo test -p remuda-tests --test matrix_page` rewrites it.
 //!
-//! Every "yes" of it is driven by a test with the real agent: the table below names them.
+//! Every "yes" of it is driven by a test with the real agent: the table below names them. Agents that are
+//! not installed here have captures instead.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use remuda::config::Mode;
 use remuda::{Feature, Support, capabilities};
+use remuda_tests::runs_of;
 use schemars::schema_for;
 
 const INTRODUCTION: &str = "# What each provider can do
@@ -18,7 +20,9 @@ const INTRODUCTION: &str = "# What each provider can do
 turn. What an agent cannot do is refused with `unsupported` before anything is started. Settings that cannot be changed
 without a new process are changed by replacing it between two turns.
 
-Each \"yes\" is driven by a test with the real agent; `tests/tests/matrix_page.rs` names it.
+Each \"yes\" is driven by a test with the real agent, which `tests/tests/matrix_page.rs` names; of the agents of the Agent Client
+Protocol by captures of the real agent, where `core/src/provider/acp/tests/features.rs` names the test. What a version of those cannot do
+it says when it starts, and is then refused with `unsupported` too.
 
 ";
 
@@ -71,6 +75,11 @@ const DRIVEN: &[Driven] = &[
         Feature::OutputSchema,
         &["control_real_messages::an_answer_fits_its_schema"],
         &["control_real_messages::an_answer_fits_its_schema"],
+    ),
+    (
+        Feature::Cost,
+        &["control_real_messages::a_turn_may_cost_so_much"],
+        &["control_real_messages::a_turn_may_cost_so_much"],
     ),
     (
         Feature::HostTools,
@@ -202,13 +211,14 @@ const DRIVEN: &[Driven] = &[
     ),
 ];
 
-/// The lists of tests in `with_real_agents!`: for which providers, and in which kind of process.
-const LISTS: &[(&str, &[&str], Mode)] = &[
-    ("", &["claude", "codex"], Mode::Warm),
-    ("claude:", &["claude"], Mode::Warm),
-    ("codex:", &["codex"], Mode::Warm),
-    ("one_shot_claude:", &["claude"], Mode::OneShot),
-    ("one_shot_codex:", &["codex"], Mode::OneShot),
+/// Agents whose tables are driven by their captures: `core/src/provider/acp/tests/features.rs`.
+const CAPTURED: &[&str] = &[
+    "acp",
+    "claude-acp",
+    "codex-acp",
+    "gemini",
+    "kimi",
+    "opencode",
 ];
 
 #[test]
@@ -237,10 +247,13 @@ fn the_page_is_that_of_the_table() {
 fn every_yes_is_driven_by_a_test_of_that_provider() {
     let mut missing = Vec::new();
     for (provider, features) in capabilities() {
+        if CAPTURED.contains(&provider) {
+            continue;
+        }
         for (feature, support) in features {
             let (_, warm, one_shot) = driven(feature);
             for (mode, tests) in [(Mode::Warm, warm), (Mode::OneShot, one_shot)] {
-                let drives = |test: &&str| runs(test).contains(&(provider, mode));
+                let drives = |test: &&str| runs_of(test).contains(&(provider, mode));
                 if support.in_mode(mode) && !tests.iter().any(drives) {
                     missing.push(format!("{provider}: {feature:?} in {mode:?}"));
                 }
@@ -255,7 +268,7 @@ fn every_test_that_is_named_drives_a_yes() {
     for (feature, warm, one_shot) in DRIVEN {
         for (mode, tests) in [(Mode::Warm, warm), (Mode::OneShot, one_shot)] {
             for test in *tests {
-                let runs = runs(test);
+                let runs = runs_of(test);
                 let drives = |(provider, features): (&str, BTreeMap<Feature, Support>)| {
                     features[feature].in_mode(mode) && runs.contains(&(provider, mode))
                 };
@@ -269,26 +282,6 @@ fn every_test_that_is_named_drives_a_yes() {
 fn driven(feature: Feature) -> &'static Driven {
     let found = DRIVEN.iter().find(|(known, ..)| *known == feature);
     found.unwrap_or_else(|| panic!("{feature:?} has no tests"))
-}
-
-/// For which provider and in which kinds of processes a test runs.
-fn runs(test: &str) -> Vec<(&'static str, Mode)> {
-    let (file, name) = test.split_once("::").expect("a file and a name");
-    let path = remuda_tests::root().join(format!("tests/tests/{file}.rs"));
-    let source = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{file}: {e}"));
-    let mut found = Vec::new();
-    let (_, lists) = source.split_once("with_real_agents! {").expect("lists");
-    let (lists, _) = lists.split_once('}').expect("their end");
-    for list in lists.split(';') {
-        let mut words = list.split_whitespace().peekable();
-        let head = words.next_if(|word| word.ends_with(':')).unwrap_or("");
-        if words.any(|listed| listed == name) {
-            let (_, providers, mode) = LISTS.iter().find(|l| l.0 == head).expect("a list");
-            found.extend(providers.iter().map(|provider| (*provider, *mode)));
-        }
-    }
-    assert!(!found.is_empty(), "{test} is in no list");
-    found
 }
 
 fn yes(is: bool) -> &'static str {

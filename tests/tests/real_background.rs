@@ -1,5 +1,5 @@
-//! The main promise, with the real Claude Code: work that outlives its turn, and turns that the
-//! agent starts by itself.
+//! The main promise, with the real agents: work that outlives its turn, and turns that the agent
+//! starts by itself.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -9,11 +9,12 @@
 use std::time::Duration;
 
 use remuda::event::TurnOrigin;
-use remuda::{Body, Pool};
-use remuda_tests::{Real, answer, closed, look_for, started, with_real_agents};
+use remuda::{Body, Operation, Pool};
+use remuda_tests::{Agent, Real, answer, closed, look_for, model, started, with_real_agents};
+use serde_json::json;
 
 with_real_agents! {
-    ;
+    background_work_keeps_the_process_until_it_is_stopped;
     claude:
     background_work_keeps_the_process_and_ends_with_a_turn_of_the_agents_own
     a_sub_agent_speaks_within_its_call
@@ -59,11 +60,34 @@ async fn background_work_keeps_the_process_and_ends_with_a_turn_of_the_agents_ow
     assert_eq!(started(&events).len(), 2);
 }
 
+async fn background_work_keeps_the_process_until_it_is_stopped(real: Real) {
+    let pool = Pool::builder().idle_timeout(Duration::from_millis(100));
+    let pool = pool.build().expect("a pool");
+    let session = pool.open(real.options()).expect("a session");
+    let with = match real.agent() {
+        Agent::Claude => json!({"run_in_background": true}),
+        Agent::Codex => json!({"yield_time_ms": 250}),
+    };
+    let command = json!({"shell": "sleep 1000", "with": with});
+    let prompt = model(&json!([command, "it runs"]));
+    assert_eq!(answer(&session, &prompt).await, "it runs");
+    // Another one that became idle later is evicted by now.
+    let other = pool.open(real.options()).expect("a session");
+    answer(&other, "hello").await;
+    look_for(&other, |body| matches!(body, Body::Evicted { .. })).await;
+    closed(&other).await;
+    let stop = Operation::StopTasks { task: None };
+    session.operate(stop).await.expect("it is ended");
+    look_for(&session, |body| matches!(body, Body::Evicted { .. })).await;
+    let events = closed(&session).await;
+    assert_eq!(started(&events).len(), 1, "it was the first process's");
+}
+
 async fn a_sub_agent_speaks_within_its_call(real: Real) {
     let pool = Pool::new().expect("a pool");
     let session = pool.open(real.options()).expect("a session");
     let inner = r#"MODEL:[{"shell":"echo inside"},"the sub-agent is done"]"#;
-    let script = serde_json::json!([
+    let script = json!([
         {"tool": "Agent", "input": {"description": "look", "prompt": inner,
             "subagent_type": "general-purpose", "run_in_background": false}},
         "both are done",

@@ -10,19 +10,21 @@ use serde::{Deserialize, Serialize};
 use crate::config::{bounded, millis};
 use crate::error::Error;
 use crate::event::RawJson;
+use crate::host_tools;
 use crate::request::Rule;
 
 /// What a session is: which agent, where, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionOptions {
-    /// The provider's name: `claude`, `codex`.
+    /// The provider's name: `claude`, `codex`, `gemini`, `opencode`, `kimi`, `claude-acp`, `codex-acp`; or
+    /// `acp`, for any other program that speaks the Agent Client Protocol.
     pub provider: String,
     /// The directory the agent works in. Must exist. Relative paths are taken from the host's
     /// directory at the time of `open`.
     pub cwd: PathBuf,
     /// The agent's program, by path or by name. A relative path is taken from `cwd`, a name is
-    /// looked for in `PATH`. Default: the provider's name for it.
+    /// looked for in `PATH`. Default: the provider's name for it; `acp` has none.
     pub program: Option<PathBuf>,
     /// The model, in the agent's word. Default: the agent's.
     pub model: Option<String>,
@@ -127,6 +129,13 @@ impl SessionOptions {
                     "an argument has a NUL character",
                 ));
             }
+        }
+        if !self.tools.is_empty() && self.mcp_servers.contains_key(host_tools::SERVER) {
+            let why = format!(
+                "{:?} is the name of the host's own tools",
+                host_tools::SERVER
+            );
+            return Err(Error::invalid("mcp_servers", why));
         }
         let mut names = std::collections::BTreeSet::new();
         for tool in &self.tools {

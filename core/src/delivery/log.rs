@@ -3,23 +3,22 @@
 //! The session's actor appends, readers take. The log is bounded by bytes: what every reader has
 //! taken makes room first; what a reader has not taken yet is never dropped for it. Instead the log
 //! says that it has no room, and the actor stops listening to the agent. Neither side ever waits
-//! while it holds the lock.
+//! while it holds the lock, and no waker is cloned, called or dropped under it: that is the host's
+//! code, which may come back here.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
+use crate::delivery::weight::weight;
 use crate::event::{Body, Event, unix_now};
 use crate::ids::{SessionId, TurnId};
 
 /// A merged delta grows no longer than this.
 const MERGED_DELTA: usize = 16 << 10;
-
-/// What an event weighs beside its text and JSON.
-const ENVELOPE: usize = 128;
 
 /// A reader takes at most this many events, and stops after this many bytes, in one go.
 const TAKE_EVENTS: usize = 256;
@@ -30,6 +29,8 @@ const TAKE_BYTES: usize = 256 << 10;
 pub(crate) struct Log {
     session: SessionId,
     limit: usize,
+    /// The process that made it.
+    maker: u32,
     state: Mutex<State>,
     /// Told when a reader made room in a full log.
     room: Notify,
@@ -66,6 +67,7 @@ impl Log {
         Arc::new(Self {
             session,
             limit,
+            maker: std::process::id(),
             state: Mutex::default(),
             room: Notify::new(),
         })
@@ -135,9 +137,15 @@ impl Log {
 
     /// Removes a reader; it holds nothing back any more.
     pub(crate) fn detach(&self, reader: ReaderId) {
+        // In a forked copy the lock may be held for ever, and nobody is held back.
+        if std::process::id() != self.maker {
+            return;
+        }
         let mut state = self.state.lock();
-        state.readers.retain(|r| r.id != reader.0);
-        self.settle(&mut state);
+        let place = state.readers.iter().position(|r| r.id == reader.0);
+        let gone = place.map(|place| state.readers.remove(place));
+        self.settle(state);
+        drop(gone);
     }
 
     /// Moves what the reader has not taken yet into `out`: at most one portion. `Ready(false)` means
@@ -148,19 +156,33 @@ impl Log {
         out: &mut VecDeque<Arc<Event>>,
         context: &mut Context<'_>,
     ) -> Poll<bool> {
-        let mut state = self.state.lock();
-        let taken = state.take(self.session, reader, out);
-        if taken {
-            self.settle(&mut state);
-            return Poll::Ready(true);
+        let mut waker = None;
+        loop {
+            let mut state = self.state.lock();
+            if state.take(self.session, reader, out) {
+                self.settle(state);
+                return Poll::Ready(true);
+            }
+            if state.closed {
+                return Poll::Ready(false);
+            }
+            let Some(reader) = state.readers.iter_mut().find(|r| r.id == reader.0) else {
+                return Poll::Pending;
+            };
+            let known = reader.waker.as_ref();
+            if known.is_some_and(|known| known.will_wake(context.waker())) {
+                return Poll::Pending;
+            }
+            if waker.is_some() {
+                let old = std::mem::replace(&mut reader.waker, waker);
+                drop(state);
+                drop(old);
+                return Poll::Pending;
+            }
+            drop(state);
+            // Meanwhile something may have come, so that it is looked for again.
+            waker = Some(context.waker().clone());
         }
-        if state.closed {
-            return Poll::Ready(false);
-        }
-        if let Some(reader) = state.readers.iter_mut().find(|r| r.id == reader.0) {
-            reader.waker = Some(context.waker().clone());
-        }
-        Poll::Pending
     }
 
     /// Like `poll_take`, without waiting: whether anything was taken.
@@ -168,19 +190,21 @@ impl Log {
         let mut state = self.state.lock();
         let taken = state.take(self.session, reader, out);
         if taken {
-            self.settle(&mut state);
+            self.settle(state);
         }
         taken
     }
 
     /// A reader moved or left: a full log may have room now.
-    fn settle(&self, state: &mut State) {
-        let was_full = state.bytes > self.limit;
-        if was_full {
-            state.make_room(self.limit);
-            if state.bytes <= self.limit {
-                self.room.notify_one();
-            }
+    fn settle(&self, mut state: MutexGuard<'_, State>) {
+        if state.bytes <= self.limit {
+            return;
+        }
+        state.make_room(self.limit);
+        let room = state.bytes <= self.limit;
+        drop(state);
+        if room {
+            self.room.notify_one();
         }
     }
 }
@@ -310,55 +334,6 @@ impl State {
             .filter_map(|r| r.waker.take())
             .collect()
     }
-}
-
-/// What an event counts towards the bound: what it holds on the heap, roughly.
-fn weight(body: &Body) -> usize {
-    ENVELOPE
-        + match body {
-            Body::TextDelta { text, .. }
-            | Body::ReasoningDelta { text, .. }
-            | Body::Message { text, .. }
-            | Body::Steered { text, .. } => text.len(),
-            Body::ToolUse { input, title, .. } => input.get().len() + title.len(),
-            Body::ToolOutputDelta { text, id } => text.len() + id.len(),
-            Body::ToolResult { text, output, .. } => {
-                text.len() + output.as_ref().map_or(0, |o| o.get().len())
-            }
-            Body::FileChange { changes, .. } => {
-                changes.iter().map(|c| c.diff.len() + c.path.len()).sum()
-            }
-            Body::Plan { entries, .. } => entries.iter().map(|e| e.text.len()).sum(),
-            Body::TurnCompleted { result } | Body::TurnInterrupted { result } => result.text.len(),
-            Body::TurnFailed { failure, result } => {
-                result.text.len()
-                    + failure.message.len()
-                    + failure.stderr.as_ref().map_or(0, String::len)
-            }
-            Body::RateLimit { raw, .. }
-            | Body::RequestOpened { raw, .. }
-            | Body::Unknown { raw } => raw.get().len(),
-            Body::Status { message, .. }
-            | Body::Warning { message, .. }
-            | Body::Downgraded { message, .. } => message.len(),
-            Body::SessionOpened { .. }
-            | Body::SessionBound { .. }
-            | Body::SessionClosed { .. }
-            | Body::ProcessStarted { .. }
-            | Body::ProcessStopped { .. }
-            | Body::Evicted { .. }
-            | Body::Recycled { .. }
-            | Body::Spilled {}
-            | Body::SettingsChanged { .. }
-            | Body::TurnQueued { .. }
-            | Body::Restored {}
-            | Body::TurnStarted { .. }
-            | Body::Usage { .. }
-            | Body::ContextUsage { .. }
-            | Body::Compaction { .. }
-            | Body::RequestResolved { .. }
-            | Body::Gap { .. } => 0,
-        }
 }
 
 #[cfg(test)]

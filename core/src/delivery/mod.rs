@@ -2,6 +2,7 @@
 
 mod events;
 mod log;
+mod weight;
 
 pub use events::Events;
 pub(crate) use log::Log;

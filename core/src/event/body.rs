@@ -230,8 +230,11 @@ pub enum Body {
     },
     /// Tokens of this turn so far.
     Usage {
-        /// The count.
+        /// The count, with those of its sub-agents as far as the agent tells them.
         usage: Usage,
+        /// The tool call of the sub-agent whose use is the latest in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Box<str>>,
     },
     /// A rate limit's state.
     RateLimit {
@@ -291,7 +294,8 @@ pub enum Body {
         /// What the user is asked, of a user question.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         questions: Vec<Question>,
-        /// The tool's input, or the schema of the content that an MCP server asks for.
+        /// The tool's input, or the schema of the content that an MCP server asks for, or the page
+        /// that it sends the user to: `{"url": "…"}`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         input: Option<RawJson>,
         /// Until when it waits for the host, in milliseconds since the Unix epoch. `None`: it does

@@ -1,6 +1,8 @@
 //! Drives the slots: receives, steps, carries out. Nothing is decided here.
+//!
+//! If it panics, the count of slots and processes is lost. It then gives nothing any more, says so to
+//! all who ask, and still closes the sessions.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,11 +11,12 @@ use tokio::time::sleep_until;
 
 use crate::config::WhenFull;
 use crate::error::{Error, ErrorKind};
-use crate::event::CloseReason;
 use crate::ids::SessionId;
 use crate::metrics::Gauges;
 use crate::pool::lease::Grant;
+use crate::pool::members::Members;
 use crate::pool::slots::{Effect, Input, Slots, Want};
+use crate::process::survive;
 use crate::session::Call;
 
 /// What sessions and hosts tell the pool.
@@ -37,6 +40,8 @@ pub(crate) enum PoolMessage {
         by: Instant,
         reply: oneshot::Sender<Shutdown>,
     },
+    #[cfg(test)]
+    Panic,
 }
 
 /// What a shutdown came to.
@@ -49,11 +54,9 @@ pub struct Shutdown {
     pub unfinished: Vec<SessionId>,
     /// Processes that could not be ended, by pid.
     pub left: Vec<u32>,
-}
-
-struct Member {
-    inbox: mpsc::UnboundedSender<Call>,
-    ticket: u64,
+    /// The pool lost count of its processes, by a fault of this library. What `closed` names is
+    /// closed even so, but it cannot be said whether more is left than `unfinished` and `left` name.
+    pub lost: bool,
 }
 
 struct Closing {
@@ -71,11 +74,13 @@ pub(crate) struct PoolActor {
     pub(crate) gauges: Arc<Gauges>,
     /// For leases, which tell the pool when they end.
     pub(crate) own: mpsc::UnboundedSender<PoolMessage>,
-    members: HashMap<SessionId, Member>,
+    members: Members,
     /// Processes that closed sessions could not end. They count as long as any process is not gone.
     left: Vec<u32>,
     closing: Option<Closing>,
     effects: Vec<Effect>,
+    /// Whether it has panicked: the slots are not to be trusted.
+    lost: bool,
 }
 
 impl PoolActor {
@@ -90,15 +95,28 @@ impl PoolActor {
             when_full,
             gauges,
             own,
-            members: HashMap::new(),
+            members: Members::default(),
             left: Vec::new(),
             closing: None,
             effects: Vec::new(),
+            lost: false,
         }
     }
 
     pub(crate) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<PoolMessage>) {
+        // After a panic the slots are not used; the rest holds only whole values.
+        if survive(self.work(&mut inbox)).await.is_err() {
+            tracing::error!("the pool's actor panicked");
+            self.lose();
+            // After a second panic there is nobody, and the closed channel says so.
+            let _ = survive(self.work(&mut inbox)).await;
+        }
+    }
+
+    async fn work(&mut self, inbox: &mut mpsc::UnboundedReceiver<PoolMessage>) {
         loop {
+            self.finish_shutdown();
+            self.publish();
             let deadline = self.deadline();
             // Cancel safe: `recv` loses nothing, the timer is made anew.
             tokio::select! {
@@ -109,25 +127,37 @@ impl PoolActor {
                 },
                 () = until(deadline) => self.step(Input::Tick),
             }
-            self.finish_shutdown();
-            self.gauges.publish(&self.slots, self.members.len());
         }
+    }
+
+    /// Nobody waits for what never comes.
+    fn lose(&mut self) {
+        self.lost = true;
+        self.effects.clear();
+        self.gauges.lose();
+        self.members.disappoint_all();
+    }
+
+    fn publish(&self) {
+        if !self.lost {
+            self.gauges.publish(&self.slots);
+        }
+        self.gauges.publish_sessions(self.members.len());
     }
 
     fn deadline(&self) -> Option<Instant> {
         let replies = self.closing.iter().flat_map(|c| &c.replies);
         let replies = replies.map(|(by, _)| *by);
-        self.slots.deadline().into_iter().chain(replies).min()
+        let slots = (!self.lost).then(|| self.slots.deadline()).flatten();
+        slots.into_iter().chain(replies).min()
     }
 
     fn receive(&mut self, message: PoolMessage) {
         match message {
             PoolMessage::Opened { session, inbox } => {
-                let ticket = 0;
-                self.members.insert(session, Member { inbox, ticket });
+                self.members.add(session, inbox);
                 if let Some(closing) = &self.closing {
-                    let by = closing.by;
-                    self.close(session, by);
+                    self.members.close(session, closing.by);
                 }
             }
             PoolMessage::Closed { session, left } => self.closed(session, &left),
@@ -136,17 +166,26 @@ impl PoolActor {
                 want,
                 ticket,
             } => {
-                if let Some(member) = self.members.get_mut(&session) {
-                    member.ticket = ticket;
+                if !self.members.asks(session, ticket) {
+                    return;
+                }
+                if self.lost {
+                    self.members.disappoint(session);
+                } else {
                     self.step(Input::Request(session, want));
                 }
             }
             PoolMessage::Slots(input) => self.step(input),
             PoolMessage::Shutdown { by, reply } => self.shut_down(by, reply),
+            #[cfg(test)]
+            PoolMessage::Panic => panic!("a test wants it"),
         }
     }
 
     fn step(&mut self, input: Input) {
+        if self.lost {
+            return;
+        }
         let mut effects = std::mem::take(&mut self.effects);
         self.slots.step(Instant::now(), input, &mut effects);
         for effect in effects.drain(..) {
@@ -160,23 +199,17 @@ impl PoolActor {
             Effect::Grant(session, given) => {
                 // Whoever does not take it drops it, and it comes back.
                 let grant = Grant::new(session, given, &self.own);
-                let ticket = self.ticket(session);
+                let ticket = self.members.ticket(session);
                 (session, Call::Granted { ticket, grant })
             }
             Effect::Refuse(session) => {
-                let ticket = self.ticket(session);
+                let ticket = self.members.ticket(session);
                 let error = Error::new(ErrorKind::PoolFull, self.refusal());
                 (session, Call::Denied { ticket, error })
             }
             Effect::Evict(session, reason) => (session, Call::Evict(reason)),
         };
-        if let Some(member) = self.members.get(&session) {
-            let _ = member.inbox.send(message);
-        }
-    }
-
-    fn ticket(&self, session: SessionId) -> u64 {
-        self.members.get(&session).map_or(0, |m| m.ticket)
+        self.members.tell(session, message);
     }
 
     fn refusal(&self) -> String {
@@ -190,7 +223,7 @@ impl PoolActor {
     }
 
     fn closed(&mut self, session: SessionId, left: &[u32]) {
-        self.members.remove(&session);
+        self.members.remove(session);
         self.step(Input::Cancel(session));
         self.left.extend_from_slice(left);
         if let Some(closing) = &mut self.closing {
@@ -210,39 +243,25 @@ impl PoolActor {
         });
         closing.by = closing.by.min(by);
         closing.replies.push((by, reply));
-        let by = closing.by;
-        let sessions: Vec<_> = self.members.keys().copied().collect();
-        for session in sessions {
-            self.close(session, by);
-        }
-    }
-
-    /// The kill comes some time before the deadline, so that its effect can be seen.
-    fn close(&self, session: SessionId, by: Instant) {
-        let now = Instant::now();
-        let time = by.saturating_duration_since(now);
-        let proof = (time / 3).min(std::time::Duration::from_secs(1));
-        if let Some(member) = self.members.get(&session) {
-            let _ = member.inbox.send(Call::Close {
-                reason: CloseReason::Shutdown,
-                by: Some(by.checked_sub(proof).unwrap_or(now)),
-            });
-        }
+        self.members.close_all(closing.by);
     }
 
     fn finish_shutdown(&mut self) {
         let Some(closing) = &mut self.closing else {
             return;
         };
-        let gone = self.slots.processes() == 0;
-        let (done, now) = (self.members.is_empty() && gone, Instant::now());
+        // Whoever has lost count knows of no process that it is gone, but waits for none either.
+        let gone = !self.lost && self.slots.processes() == 0;
+        let done = self.members.is_empty() && (gone || self.lost);
+        let now = Instant::now();
         let due = closing.replies.extract_if(.., |(by, _)| done || *by <= now);
         for (_, reply) in due {
             let mut report = closing.report.clone();
+            report.lost = self.lost;
             if !gone {
                 report.left.clone_from(&self.left);
             }
-            report.unfinished.extend(self.members.keys().copied());
+            report.unfinished.extend(self.members.ids());
             let _ = reply.send(report);
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::RwLock;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,13 +19,14 @@ use crate::ids::SessionId;
 use crate::metrics::{Counters, Gauges, PoolStats};
 use crate::pool::actor::{PoolActor, PoolMessage, Shutdown};
 use crate::pool::lease::PoolLink;
+use crate::pool::members::lost;
 use crate::pool::slots::{Bounds, Slots};
 use crate::process::Containment;
 use crate::process::environment::{self, Inherited};
 use crate::provider::{self, Provider};
 use crate::session::{
-    Approvals, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner, Shared,
-    program, run,
+    Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner,
+    Shared, program, run,
 };
 
 /// A bounded herd of warm agent processes, and the sessions that use them.
@@ -51,12 +53,19 @@ pub(crate) struct PoolInner {
     shut: AtomicBool,
 }
 
+impl PoolInner {
+    /// Whether this process made it, and is no forked copy of that one.
+    pub(crate) fn is_ours(&self) -> bool {
+        std::process::id() == self.maker
+    }
+}
+
 impl Drop for PoolInner {
     fn drop(&mut self) {
         // Waits for nothing: the last handle may be dropped anywhere. The tasks end with the
         // runtime, their control sockets close, and the guards end the trees.
         if let Some(runtime) = self.runtime.take() {
-            if std::process::id() == self.maker {
+            if self.is_ours() {
                 runtime.shutdown_background();
             } else {
                 std::mem::forget(runtime);
@@ -136,13 +145,16 @@ impl Pool {
     ///
     /// [`ErrorKind::InvalidArgument`] naming the option, [`ErrorKind::CwdUnusable`],
     /// [`ErrorKind::ProgramNotFound`] saying where it was looked for, [`ErrorKind::Unsupported`] for
-    /// what the agent cannot take, [`ErrorKind::Closed`] after a shutdown. A refused session causes
-    /// no event.
+    /// what the agent cannot take, [`ErrorKind::Closed`] after a shutdown, [`ErrorKind::Internal`]
+    /// when the pool is [lost](PoolStats::lost). A refused session causes no event.
     pub fn open(&self, options: SessionOptions) -> Result<Session, Error> {
         let inner = &self.inner;
         let Some(runtime) = inner.runtime.as_ref().filter(|_| !self.is_shut()) else {
             return Err(Error::closed("pool"));
         };
+        if inner.gauges.is_lost() {
+            return Err(lost());
+        }
         options.check()?;
         let provider = provider::find(&options.provider)?;
         let options = check_place(options)?;
@@ -166,17 +178,19 @@ impl Pool {
         // Bounded by those who send: see `Call`.
         let (inbox, messages) = mpsc::unbounded_channel();
         let options = Arc::new(options);
-        let _ = inner.actor.send(PoolMessage::Opened {
+        let opened = PoolMessage::Opened {
             session: id,
             inbox: inbox.clone(),
-        });
+        };
+        inner.actor.send(opened).map_err(|_| lost())?;
         runtime.spawn(run(Parts {
             shared: Arc::clone(&shared),
             machine,
             inbox: messages,
+            own: inbox.downgrade(),
             pool: PoolLink::new(id, inner.actor.clone()),
             provider,
-            options: Arc::clone(&options),
+            options: LiveOptions::new(Arc::clone(&options)),
             pool_options: Arc::clone(&inner.options),
             counters: Arc::clone(&inner.counters),
         }));
@@ -189,7 +203,7 @@ impl Pool {
                     bytes: inner.options.max_message,
                     capabilities: provider.capabilities(),
                 },
-                _pool: Arc::clone(inner),
+                pool: Arc::clone(inner),
             }),
         })
     }
@@ -209,17 +223,22 @@ impl Pool {
     /// names what is left. May be called again, also from elsewhere at the same time.
     pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
         self.inner.shut.store(true, Ordering::SeqCst);
-        let (reply, report) = oneshot::channel();
         let by = Instant::now() + bounded(deadline);
-        if self
-            .inner
-            .actor
-            .send(PoolMessage::Shutdown { by, reply })
-            .is_err()
-        {
-            return Shutdown::default();
+        // Asked again, because the actor may panic over the question, and closes even then.
+        for _ in 0..2 {
+            let (reply, report) = oneshot::channel();
+            let shutdown = PoolMessage::Shutdown { by, reply };
+            if self.inner.actor.send(shutdown).is_err() {
+                break;
+            }
+            if let Ok(report) = report.await {
+                return report;
+            }
         }
-        report.await.unwrap_or_default()
+        Shutdown {
+            lost: true,
+            ..Shutdown::default()
+        }
     }
 
     fn is_shut(&self) -> bool {
@@ -239,6 +258,7 @@ impl fmt::Debug for Pool {
 fn runtime(threads: usize) -> Result<Runtime, Error> {
     let fail =
         |why: &dyn fmt::Display| Error::new(ErrorKind::Internal, format!("no threads: {why}"));
+    spare_threads(threads).map_err(|e| fail(&e))?;
     // It panics where the system gives no more threads.
     std::panic::catch_unwind(|| {
         tokio::runtime::Builder::new_multi_thread()
@@ -250,6 +270,22 @@ fn runtime(threads: usize) -> Result<Runtime, Error> {
     })
     .map_err(|_| fail(&"the system gives none"))?
     .map_err(|e| fail(&e))
+}
+
+/// Fails if the system does not give the workers and one thread more, all at the same time.
+///
+/// Asked before, because a runtime that gets only some of its workers waits for ever for those to end.
+fn spare_threads(workers: usize) -> std::io::Result<()> {
+    let gate = RwLock::new(());
+    std::thread::scope(|scope| {
+        // Opened also by an early return, so that those which were started end.
+        let _closed = gate.write();
+        for _ in 0..=workers {
+            let thread = std::thread::Builder::new().name("remuda".to_owned());
+            thread.spawn_scoped(scope, || drop(gate.read()))?;
+        }
+        Ok(())
+    })
 }
 
 /// The directory is there, and its name means the same wherever the host goes.
@@ -273,6 +309,7 @@ fn check_launch(provider: &'static dyn Provider, options: &SessionOptions) -> Re
         mode: crate::config::Mode::Warm,
         options,
         resume: options.resume.as_deref(),
+        back_to: None,
     })?;
     let host = Inherited::of_host();
     let env = environment::build(options, provider.environment(), &launch.env, host);
@@ -287,9 +324,11 @@ fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions)
         downgrade: pool.downgrade,
         warm: capabilities.warm && options.persistent == Persistent::Auto,
         resume: capabilities.resume,
+        rewinds_with_process: capabilities.rewinds_with_process,
         first_sign: capabilities.first_sign,
         one_shot_deltas: capabilities.one_shot_deltas,
         steer: capabilities.support(Feature::Steer),
+        interrupt: capabilities.support(Feature::Interrupt),
     }
 }
 
@@ -339,3 +378,7 @@ impl PoolBuilder {
         Pool::with_options(self.options)
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+#[path = "lost_tests.rs"]
+mod tests;

@@ -21,13 +21,15 @@ impl PoolLink {
         Self { session, pool }
     }
 
-    /// Asks for a process. The answer carries the ticket.
-    pub(crate) fn request(&self, want: Want, ticket: u64) {
-        self.tell(PoolMessage::Request {
+    /// Asks for a process. The answer carries the ticket. `false`: nobody is there to answer.
+    #[must_use = "who asks nobody waits for ever"]
+    pub(crate) fn request(&self, want: Want, ticket: u64) -> bool {
+        let request = PoolMessage::Request {
             session: self.session,
             want,
             ticket,
-        });
+        };
+        self.pool.send(request).is_ok()
     }
 
     /// Takes the question back.

@@ -3,8 +3,10 @@
 mod actor;
 mod handle;
 pub(crate) mod lease;
+mod members;
 pub(crate) mod slots;
 
 pub use actor::Shutdown;
 pub(crate) use handle::PoolInner;
 pub use handle::{Pool, PoolBuilder};
+pub(crate) use members::lost;

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::event::WarningCode;
 use crate::ids::ProcessId;
 use crate::process::audience::{Audience, Overflow};
+use crate::process::burial::bury;
 use crate::process::facts::{Facts, Start, broken};
 use crate::process::fence::{Fence, survive};
 use crate::process::life::{Act, Life, STUCK};
@@ -128,7 +129,8 @@ impl Actor {
             Some(_) | None => Vec::new(),
         };
         let lease = self.lease.take();
-        tokio::join!(self.farewell(left), bury(spawn, running, lease));
+        let control = running.map(|running| running.control);
+        tokio::join!(self.farewell(left), bury(spawn, control, lease));
     }
 
     /// Everything from the start to the moment when only `Gone` is left to say.
@@ -257,6 +259,7 @@ impl Actor {
             Act::Step(Step::Signal(signal)) => running.control.signal(signal),
             Act::Step(Step::Kill) => running.control.kill(),
             Act::ReportInput => self.report_input(),
+            Act::Force => running.control.force(),
             Act::CloseOutput | Act::GiveUp => self.close_output(running, End::Leaked),
         }
     }
@@ -275,7 +278,10 @@ impl Actor {
                 });
                 self.life.exit(owed, now);
             }
-            TreeEvent::Left(pids) => self.left = pids,
+            TreeEvent::Left(pids) => {
+                self.left = pids;
+                self.life.left();
+            }
             TreeEvent::Gone => {
                 self.life.tree_gone(owed, now);
                 self.lease = None;
@@ -459,31 +465,7 @@ impl Actor {
     }
 }
 
-/// Sees to a tree that was given up, and to a start that was: until nothing is left, the lease is
-/// not given back.
-async fn bury<C: Control, S>(
-    spawn: Option<Pin<Box<S>>>,
-    running: Option<Running<C>>,
-    lease: Option<Box<dyn Send>>,
-) where
-    S: Future<Output = Result<Started<C>, Error>>,
-{
-    if lease.is_none() {
-        return;
-    }
-    let control = match (running, spawn) {
-        (Some(running), _) => Some(running.control),
-        (None, Some(spawn)) => spawn.await.ok().map(|started| started.control),
-        (None, None) => None,
-    };
-    if let Some(mut control) = control {
-        control.kill();
-        while control.next().await != TreeEvent::Gone {}
-    }
-    drop(lease);
-}
-
-async fn until(deadline: Option<Instant>) {
+pub(super) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,

@@ -127,6 +127,21 @@ async fn a_tree_that_survives_its_kill_is_named_and_keeps_its_lease() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_tree_whose_owner_is_silent_is_killed_without_it() {
+    let mut rig = Rig::running(8).await;
+    rig.stop(Stop::Kill);
+    assert_eq!(rig.done().await, (0, Done::Kill));
+    assert_eq!(rig.done().await, (1500, Done::Force));
+    rig.event(TreeEvent::Left(vec![43]));
+    let reports = rig.reports().await;
+    assert_eq!(reports.last().map(String::as_str), Some("gone, left [43]"));
+    assert_eq!(rig.start.elapsed(), Duration::from_millis(3500));
+    rig.event(TreeEvent::Gone);
+    settle().await;
+    assert!(rig.lease.upgrade().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_session_leaves_the_output_with_the_agent_and_loses_nothing() {
     let mut rig = Rig::running(1).await;
     let stdout = rig.stdout.take().expect("stdout");

@@ -9,11 +9,14 @@ use std::time::Duration;
 use remuda_guard::protocol::{Command, REPLY_LEN, Reply};
 use rustix::net::{SendFlags, Shutdown};
 use tokio::net::UnixStream;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::group::Leader;
 use super::os;
 use super::tree::{Exit, Signal, TreeEvent, TreeRecord};
+
+/// How long a guard whose socket is closed may take to end its tree and itself.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Who owns the processes of a tree.
 pub(super) enum Owner {
@@ -29,6 +32,9 @@ pub(super) enum Owner {
         gone: oneshot::Receiver<()>,
     },
 }
+
+/// A child that did not end in time.
+pub(super) struct StillThere;
 
 /// Signals, kills and watches one tree. Dropping it kills the tree, except in a forked copy of the host.
 #[derive(Debug)]
@@ -61,8 +67,8 @@ struct GuardLink {
 #[derive(Debug)]
 enum Life {
     Running(os::ChildProcess),
-    /// Nothing more will be said; a thread waits for the guard and clears up after it.
-    Ending(oneshot::Receiver<()>),
+    /// The guard says nothing more; a thread waits for it, clears up after it and tells who is left.
+    Ending(mpsc::Receiver<Vec<u32>>),
     Gone,
 }
 
@@ -150,6 +156,17 @@ impl Control {
     }
 }
 
+impl Control {
+    /// Ends the tree without its owner, who was told to and does not. Who does not even die of that
+    /// is told as [`TreeEvent::Left`]; `Exited` and `Gone` follow.
+    pub(crate) fn force(&mut self) {
+        match &mut self.link {
+            Link::Guard(link) => link.end(Some(self.record.clone()), Duration::ZERO),
+            Link::Group { leader, .. } => os::kill_group(leader),
+        }
+    }
+}
+
 impl Drop for Control {
     fn drop(&mut self) {
         if std::process::id() != self.host {
@@ -194,17 +211,16 @@ impl GuardLink {
                     Some(Reply::Left(pids)) => {
                         return TreeEvent::Left(pids.into_iter().filter(|pid| *pid != 0).collect());
                     }
-                    Some(Reply::Gone) => self.end(None),
+                    Some(Reply::Gone) => self.end(None, PATIENCE),
                     // The guard was killed, or what speaks is no guard.
                     Some(Reply::Started { .. } | Reply::Failed { .. }) | None => {
-                        self.end(Some(record.clone()));
+                        self.end(Some(record.clone()), PATIENCE);
                     }
                 },
-                Life::Ending(done) => {
-                    // An error is an answer as well: the thread has ended.
-                    let _ended = done.await;
-                    self.life = Life::Gone;
-                }
+                Life::Ending(left) => match left.recv().await {
+                    Some(left) => return TreeEvent::Left(left),
+                    None => self.life = Life::Gone,
+                },
                 Life::Gone if *exited => return TreeEvent::Gone,
                 Life::Gone => {
                     *exited = true;
@@ -237,52 +253,80 @@ impl GuardLink {
         let _sent = rustix::net::send(&self.socket, &command.encode(), flags);
     }
 
-    fn end(&mut self, leftovers: Option<TreeRecord>) {
+    fn end(&mut self, leftovers: Option<TreeRecord>, patience: Duration) {
+        if !matches!(self.life, Life::Running(_)) {
+            return;
+        }
         // What is no guard must not live on as one.
         let _gone = rustix::net::shutdown(&self.socket, Shutdown::Both);
         if let Life::Running(guard) = std::mem::replace(&mut self.life, Life::Gone) {
-            self.life = Life::Ending(Ending::new(guard, leftovers).begin());
+            let ending = Ending {
+                guard,
+                leftovers,
+                patience,
+            };
+            self.life = Life::Ending(ending.begin());
         }
     }
 }
 
-/// The end of a guard: it is waited for, and if it did not finish its work, that is done.
+/// The end of a guard: it is waited for, and if it does not finish its work, that is done.
 pub(super) struct Ending {
     guard: os::ChildProcess,
     /// The tree to look for if the guard did not say that it is gone.
     leftovers: Option<TreeRecord>,
+    /// How long the guard may take.
+    patience: Duration,
 }
 
 impl Ending {
     pub(super) fn new(guard: os::ChildProcess, leftovers: Option<TreeRecord>) -> Self {
-        Self { guard, leftovers }
+        Self {
+            guard,
+            leftovers,
+            patience: PATIENCE,
+        }
     }
 
     /// Begins it on a thread of its own, because the runtime may be about to end, and guards must not stay as zombies.
-    /// The receiver resolves when it is over.
-    pub(super) fn begin(self) -> oneshot::Receiver<()> {
-        let (sender, receiver) = oneshot::channel::<()>();
+    /// The receiver gets the pids of those that do not die, when that is clear, and is closed when it is over.
+    pub(super) fn begin(self) -> mpsc::Receiver<Vec<u32>> {
+        let (sender, receiver) = mpsc::channel::<Vec<u32>>(1);
         let shared = Arc::new(self);
         let ending = Arc::clone(&shared);
+        let left = sender.clone();
         let thread = thread::Builder::new()
             .name("remuda-reap".to_owned())
             .spawn(move || {
-                ending.finish();
+                ending.finish(&left);
                 // All that belongs to it is given back before anybody hears of it.
                 drop(ending);
-                drop(sender);
+                drop(left);
             });
         if thread.is_err() {
             // Blocking here for a moment is better than leaving processes.
-            shared.finish();
+            shared.finish(&sender);
         }
         receiver
     }
 
-    fn finish(&self) {
-        let finished = self.guard.wait() == Some(0);
-        if let Some(record) = self.leftovers.as_ref().filter(|_| !finished) {
-            os::sweep(record);
+    fn finish(&self, told: &mpsc::Sender<Vec<u32>>) {
+        let (finished, mut known) = match self.guard.wait_for(self.patience) {
+            Ok(code) => (code == Some(0), Vec::new()),
+            Err(StillThere) => (false, self.guard.depose()),
+        };
+        let Some(record) = self.leftovers.as_ref().filter(|_| !finished) else {
+            return;
+        };
+        loop {
+            known = os::sweep(record, &known);
+            // Nobody listens where the tree was given up; it was killed, and dies when it can.
+            if known.is_empty() || told.is_closed() {
+                return;
+            }
+            // Where the last news was not heard yet, it says the same.
+            let _unheard = told.try_send(known.iter().map(|found| found.pid).collect());
+            thread::sleep(Duration::from_secs(1));
         }
     }
 }

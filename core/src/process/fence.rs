@@ -60,7 +60,7 @@ impl Fence {
 }
 
 /// Runs a future to its end or its panic. What it borrows must still make sense after a panic.
-pub(super) async fn survive<F: Future>(future: F) -> Result<F::Output, ()> {
+pub(crate) async fn survive<F: Future>(future: F) -> Result<F::Output, ()> {
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|cx| {
         // Unwind safe because after a panic the future is not polled again, and the caller answers

@@ -104,6 +104,6 @@ impl Waiter {
 
     /// Kills what left the group.
     fn clear_up(&self) {
-        os::sweep(&self.record);
+        os::sweep(&self.record, &[]);
     }
 }

@@ -18,6 +18,8 @@ pub(super) const DRAIN: Duration = Duration::from_millis(250);
 pub(super) const EXPLAINED: Duration = Duration::from_millis(250);
 /// How long a process may live on after it closed its output.
 pub(super) const SILENT: Duration = Duration::from_secs(1);
+/// How long the owner of a killed tree may be silent. A guard tells after a second who does not die.
+pub(super) const UNHEARD: Duration = Duration::from_millis(1500);
 /// How long a killed tree may take to be gone.
 pub(super) const STUCK: Duration = Duration::from_secs(2);
 
@@ -28,6 +30,8 @@ pub(super) enum Act {
     Step(Step),
     /// Close the agent's output on this side: somebody who should not holds it open.
     CloseOutput,
+    /// Kill the tree without its owner, who does not.
+    Force,
     /// Report the process as gone, but for what is left.
     GiveUp,
     /// Report the input as closed: the process lives on without it.
@@ -42,12 +46,21 @@ pub(super) struct Life {
     /// When to kill for a reason of our own.
     kill: Option<Instant>,
     killed: Option<Instant>,
+    owner: Owner,
+    forced: Option<Instant>,
     exited: bool,
     gone: bool,
     given_up: bool,
     /// When a closed input is reported, if no end explains it before.
     input: Option<Instant>,
     output: Output,
+}
+
+/// Whether the owner of a killed tree told that it is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Silent,
+    Heard,
 }
 
 /// How far the output is.
@@ -70,6 +83,8 @@ impl Life {
             stop: None,
             kill: None,
             killed: None,
+            owner: Owner::Silent,
+            forced: None,
             exited: false,
             gone: false,
             given_up: false,
@@ -115,6 +130,11 @@ impl Life {
         self.input = None;
         self.kill(now);
         self.drain(owed, now);
+    }
+
+    /// Some of the tree do not die, and are watched.
+    pub(super) fn left(&mut self) {
+        self.owner = Owner::Heard;
     }
 
     /// Nothing is left of the tree.
@@ -174,10 +194,24 @@ impl Life {
             self.stop.as_ref().and_then(Ladder::next),
             self.input,
             self.kill.filter(|_| self.killed.is_none()),
-            self.killed.filter(|_| !self.given_up).map(|k| k + STUCK),
+            self.force_at(),
+            self.give_up_at(),
         ];
         let alive = alive.into_iter().flatten().filter(|_| !self.gone);
         alive.chain(drain).min()
+    }
+
+    fn force_at(&self) -> Option<Instant> {
+        let unheard = self.owner == Owner::Silent && self.forced.is_none();
+        self.killed.filter(|_| unheard).map(|at| at + UNHEARD)
+    }
+
+    /// After the last that was done about it.
+    fn give_up_at(&self) -> Option<Instant> {
+        if self.given_up || self.force_at().is_some() {
+            return None;
+        }
+        self.forced.or(self.killed).map(|at| at + STUCK)
     }
 
     /// Takes the next thing that is due.
@@ -201,7 +235,11 @@ impl Life {
                 }
                 return Some(Act::Step(step));
             }
-            if self.killed.is_some_and(|at| at + STUCK <= now) && !self.given_up {
+            if self.force_at().is_some_and(|at| at <= now) {
+                self.forced = Some(now);
+                return Some(Act::Force);
+            }
+            if self.give_up_at().is_some_and(|at| at <= now) {
                 self.given_up = true;
                 // Whoever is left holds the output, and what the agent wrote was read long ago.
                 return Some(Act::GiveUp);
@@ -251,7 +289,12 @@ mod tests {
         life.exit(0, now);
         assert_eq!(
             run(&mut life, now),
-            [(0, KILL), (250, Act::CloseOutput), (2000, Act::GiveUp)]
+            [
+                (0, KILL),
+                (250, Act::CloseOutput),
+                (1500, Act::Force),
+                (3500, Act::GiveUp)
+            ]
         );
         assert!(life.is_over());
     }
@@ -275,7 +318,14 @@ mod tests {
         for (stdin_closed, ms) in [(false, 1000), (true, 6000)] {
             let mut life = Life::new(PLAN);
             life.output_closed(stdin_closed, now);
-            assert_eq!(run(&mut life, now), [(ms, KILL), (ms + 2000, Act::GiveUp)]);
+            assert_eq!(
+                run(&mut life, now),
+                [
+                    (ms, KILL),
+                    (ms + 1500, Act::Force),
+                    (ms + 3500, Act::GiveUp)
+                ]
+            );
         }
     }
 
@@ -292,9 +342,21 @@ mod tests {
                 (0, Act::Step(Step::CloseStdin)),
                 (6000, signal),
                 (8000, KILL),
-                (10_000, Act::GiveUp)
+                (9500, Act::Force),
+                (11_500, Act::GiveUp)
             ]
         );
+    }
+
+    #[test]
+    fn an_owner_that_is_heard_of_is_left_to_its_work() {
+        let now = Instant::now();
+        let mut life = Life::new(PLAN);
+        life.stop(Stop::Kill, now);
+        assert_eq!(life.take(now), Some(KILL));
+        life.left();
+        life.output_closed(false, now);
+        assert_eq!(run(&mut life, now), [(2000, Act::GiveUp)]);
     }
 
     #[test]

@@ -6,12 +6,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal as RawSignal, WaitId, WaitIdOptions, WaitIdStatus, kill_process,
     kill_process_group, pidfd_open, pidfd_send_signal, waitid,
 };
 
+use super::control::StillThere;
 use super::group::Leader;
 use super::tree::{COOKIE, Exit, Identity, Signal, TreeRecord};
 
@@ -45,6 +47,58 @@ impl ChildProcess {
         };
     }
 
+    /// Does the work of a guard that does not: kills everything below it, then itself, and takes it
+    /// away. Gives back who did not die.
+    ///
+    /// It is killed last because until then it adopts whoever loses a parent, also when it is stopped
+    /// or hangs: what is below it is the whole tree.
+    pub(super) fn depose(&self) -> Vec<Identity> {
+        let below = || {
+            // Its pid is its own only as long as it is there.
+            if self.try_wait() {
+                return Vec::new();
+            }
+            let (mut found, mut others) = (Vec::new(), all());
+            let own = self.pid.as_raw_pid().cast_unsigned();
+            add_descendants(&mut found, &mut others, &[own]);
+            found.retain(|status| status.alive);
+            found
+        };
+        let left = clear(below);
+        let _ended = match &self.fd {
+            Some(fd) => pidfd_send_signal(fd, RawSignal::KILL),
+            None if self.try_wait() => Ok(()),
+            None => kill_process(self.pid, RawSignal::KILL),
+        };
+        self.wait();
+        left
+    }
+
+    /// Waits until it ends, and takes it away, but no longer than this. Its
+    /// exit code is as [`wait`](Self::wait) gives it.
+    pub(super) fn wait_for(&self, longest: Duration) -> Result<Option<i32>, StillThere> {
+        let begun = Instant::now();
+        loop {
+            match self.ended(WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+                Ok(Some(status)) => return Ok(status.exit_status()),
+                Ok(None) => {}
+                Err(Errno::INTR) => continue,
+                Err(_) => return Ok(None),
+            }
+            let left = longest.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return Err(StillThere);
+            }
+            match (&self.fd, Timespec::try_from(left)) {
+                (Some(fd), Ok(left)) => {
+                    // Whatever it says, the next look tells.
+                    let _ready = poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&left));
+                }
+                (_, _) => thread::sleep(left.min(Duration::from_millis(5))),
+            }
+        }
+    }
+
     /// Waits until it ends, and takes it away. Its exit code, or none if a signal ended it or the host was first.
     pub(super) fn wait(&self) -> Option<i32> {
         self.status(WaitIdOptions::EXITED)
@@ -53,14 +107,8 @@ impl ChildProcess {
 
     /// Takes it away if it has ended. Tells whether it is gone.
     pub(super) fn try_wait(&self) -> bool {
-        let id = self
-            .fd
-            .as_ref()
-            .map_or(WaitId::Pid(self.pid), |fd| WaitId::PidFd(fd.as_fd()));
-        !matches!(
-            waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOHANG),
-            Ok(None)
-        )
+        let ended = self.ended(WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        !matches!(ended, Ok(None))
     }
 
     /// Waits until it ends, and leaves it there, so that its pid stays its own.
@@ -75,16 +123,20 @@ impl ChildProcess {
 
     fn status(&self, options: WaitIdOptions) -> Option<WaitIdStatus> {
         loop {
-            let id = self
-                .fd
-                .as_ref()
-                .map_or(WaitId::Pid(self.pid), |fd| WaitId::PidFd(fd.as_fd()));
-            match waitid(id, options) {
+            match self.ended(options) {
                 Ok(status) => return status,
                 Err(Errno::INTR) => {}
                 Err(_) => return None,
             }
         }
+    }
+
+    fn ended(&self, options: WaitIdOptions) -> rustix::io::Result<Option<WaitIdStatus>> {
+        let id = self
+            .fd
+            .as_ref()
+            .map_or(WaitId::Pid(self.pid), |fd| WaitId::PidFd(fd.as_fd()));
+        waitid(id, options)
     }
 }
 
@@ -128,43 +180,48 @@ fn raw_signal(signal: Signal) -> RawSignal {
     }
 }
 
-/// Kills what is left of a tree whose owner is gone, and returns when nothing is found any more.
+/// Kills what is left of a tree whose owner is gone, and returns when nothing is found any more, or
+/// who does not die.
 ///
-/// Found are the agent itself, its session, whoever has its cookie in the environment, and the children of all these.
-/// Missed are those that left the session, cleared their environment and lost their parent.
-pub(crate) fn sweep(record: &TreeRecord) {
-    const LONGEST: Duration = Duration::from_secs(2);
+/// Found are those that are known, the agent itself, its session, whoever has its cookie in the
+/// environment, and the children of all these. Missed are those that left the session, cleared their
+/// environment and lost their parent.
+pub(crate) fn sweep(record: &TreeRecord, known: &[Identity]) -> Vec<Identity> {
     if record.boot != boot() {
-        return;
+        return Vec::new();
     }
+    clear(|| remains(record, known))
+}
+
+/// Kills whoever is found, again and again, until nobody is or it takes too long. Who is left then.
+fn clear(find: impl Fn() -> Vec<Status>) -> Vec<Identity> {
+    const LONGEST: Duration = Duration::from_secs(1);
     let begun = Instant::now();
+    let mut pause = Duration::from_millis(1);
     let mut clean = 0;
-    // A process that is forked during a look may be missed by it, so one clean look is not enough.
-    while clean < 2 && begun.elapsed() < LONGEST {
-        let found = remains(record);
+    loop {
+        let found = find();
+        // A process that is forked during a look may be missed by it, so one clean look is not enough.
         clean = if found.is_empty() { clean + 1 } else { 0 };
+        if clean == 2 {
+            return Vec::new();
+        }
         for status in &found {
             kill_verified(status);
         }
+        if begun.elapsed() >= LONGEST {
+            return found.iter().map(Status::identity).collect();
+        }
         if !found.is_empty() {
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
         }
     }
 }
 
 /// The processes of this tree that live.
-fn remains(record: &TreeRecord) -> Vec<Status> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let pids = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let own = std::process::id();
-    let mut others: Vec<Status> = pids
-        .filter_map(Status::read)
-        .filter(|status| status.pid != own)
-        .collect();
+fn remains(record: &TreeRecord, known: &[Identity]) -> Vec<Status> {
+    let mut others = all();
     let mine = format!("{COOKIE}={}", record.cookie);
     // If the agent's pid was given to another process, its session is not the agent's.
     let taken = others
@@ -174,15 +231,39 @@ fn remains(record: &TreeRecord) -> Vec<Status> {
     let mut found: Vec<Status> = others
         .extract_if(.., |status| {
             (!taken && status.session == record.agent.pid)
+                || known.contains(&status.identity())
                 || has_variable(status.pid, mine.as_bytes())
         })
         .collect();
-    let mut next = 0;
-    while let Some(parent) = found.get(next).map(|status| status.pid) {
-        found.extend(others.extract_if(.., |status| status.parent == parent));
-        next += 1;
-    }
+    let parents: Vec<u32> = found.iter().map(|status| status.pid).collect();
+    add_descendants(&mut found, &mut others, &parents);
     found
+}
+
+/// Everybody but this process.
+fn all() -> Vec<Status> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let own = std::process::id();
+    let pids = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| *pid != own)
+        .filter_map(Status::read)
+        .collect()
+}
+
+/// Moves the descendants of these parents from the others to the found.
+fn add_descendants(found: &mut Vec<Status>, others: &mut Vec<Status>, parents: &[u32]) {
+    let mut parents = parents.to_vec();
+    while let Some(parent) = parents.pop() {
+        let children: Vec<Status> = others
+            .extract_if(.., |status| status.parent == parent)
+            .collect();
+        parents.extend(children.iter().map(|child| child.pid));
+        found.extend(children);
+    }
 }
 
 fn has_variable(pid: u32, variable: &[u8]) -> bool {
@@ -233,5 +314,12 @@ impl Status {
             start: fields.get(19)?.parse().ok()?,
             alive: !matches!(*fields.first()?, "Z" | "X"),
         })
+    }
+
+    fn identity(&self) -> Identity {
+        Identity {
+            pid: self.pid,
+            start: Some(self.start),
+        }
     }
 }

@@ -3,12 +3,16 @@
 //! There is no pidfd, so a child is waited for by its pid, and there is no `/proc`, so of a tree without an owner only
 //! the agent's process group is found.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal as RawSignal, WaitId, WaitIdOptions, WaitIdStatus, kill_process,
     kill_process_group, waitid,
 };
 
+use super::control::StillThere;
 use super::group::Leader;
 use super::tree::{Exit, Identity, Signal, TreeRecord};
 
@@ -33,6 +37,31 @@ impl ChildProcess {
     pub(super) fn wake(&self) {
         // It may have ended just now.
         let _ended = kill_process(self.pid, RawSignal::CONT);
+    }
+
+    /// Ends a guard that does not do its work. What is below it is not found here.
+    pub(super) fn depose(&self) -> Vec<Identity> {
+        if !self.try_wait() {
+            let _ended = kill_process(self.pid, RawSignal::KILL);
+            self.wait();
+        }
+        Vec::new()
+    }
+
+    /// Waits until it ends, and takes it away, but no longer than this. Its
+    /// exit code is as [`wait`](Self::wait) gives it.
+    pub(super) fn wait_for(&self, longest: Duration) -> Result<Option<i32>, StillThere> {
+        let begun = Instant::now();
+        loop {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+            match waitid(WaitId::Pid(self.pid), options) {
+                Ok(Some(status)) => return Ok(status.exit_status()),
+                Ok(None) if begun.elapsed() >= longest => return Err(StillThere),
+                Ok(None) => thread::sleep(Duration::from_millis(5)),
+                Err(Errno::INTR) => {}
+                Err(_) => return Ok(None),
+            }
+        }
     }
 
     /// Waits until it ends, and takes it away. Its exit code, or none if a signal ended it or the host was first.
@@ -111,4 +140,6 @@ fn raw_signal(signal: Signal) -> RawSignal {
 
 /// Would kill what is left of a tree whose owner is gone. Does nothing yet: a record cannot be verified here, and the
 /// wrong process must not be killed.
-pub(crate) fn sweep(_record: &TreeRecord) {}
+pub(crate) fn sweep(_record: &TreeRecord, _known: &[Identity]) -> Vec<Identity> {
+    Vec::new()
+}

@@ -8,6 +8,7 @@
 //! The actor:
 //!
 //! - `actor`: one task that owns one process and its codec.
+//! - `burial`: what becomes of a tree that was given up.
 //! - `life`, `stop`: what follows from what, and when. Values only.
 //! - `audience`, `facts`: who is told, and what those are told who come late.
 //! - `reader`, `framing`, `fence`: from the agent's output to its codec.
@@ -26,6 +27,7 @@
 
 mod actor;
 mod audience;
+mod burial;
 mod containment;
 #[cfg(unix)]
 mod control;
@@ -62,7 +64,7 @@ mod start;
 mod stderr;
 mod stop;
 #[cfg(all(test, target_os = "linux"))]
-mod test_host;
+pub(crate) mod test_host;
 pub(crate) mod tree;
 #[cfg(all(test, target_os = "linux"))]
 mod tree_start_tests;
@@ -71,6 +73,7 @@ mod tree_tests;
 mod writer;
 
 pub use containment::Containment;
+pub(crate) use fence::survive;
 pub(crate) use message::{Command, Limits, ProcessHandle, Report, Stop};
 #[cfg(windows)]
 pub(crate) use os::{Control, Stdio};

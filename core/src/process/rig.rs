@@ -77,6 +77,7 @@ impl Codec for Echo {
 pub(super) enum Done {
     Signal(AgentSignal),
     Kill,
+    Force,
 }
 
 /// The operating system.
@@ -107,6 +108,10 @@ impl Control for Fake {
 
     fn kill(&self) {
         self.done(Done::Kill);
+    }
+
+    fn force(&mut self) {
+        self.done(Done::Force);
     }
 }
 

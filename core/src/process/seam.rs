@@ -29,6 +29,9 @@ pub(super) trait Control: Send + 'static {
 
     /// Kills the tree, without waiting.
     fn kill(&self);
+
+    /// Kills the tree without the help of its owner, who was told to and is not heard of.
+    fn force(&mut self);
 }
 
 /// A tree that runs.

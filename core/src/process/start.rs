@@ -103,6 +103,10 @@ impl seam::Control for Control {
     fn kill(&self) {
         Control::kill(self);
     }
+
+    fn force(&mut self) {
+        Control::force(self);
+    }
 }
 
 #[cfg(all(test, unix))]

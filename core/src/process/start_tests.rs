@@ -144,3 +144,23 @@ fn a_cwd_that_is_not_there_is_told_apart() {
     assert_eq!(error.kind(), ErrorKind::CwdUnusable);
     assert!(error.message().starts_with("working directory /nowhere"));
 }
+
+#[test]
+fn whatever_the_machine_has_no_more_of_is_a_shortage_and_no_fault_of_the_process() {
+    // EAGAIN, ENOMEM, ENFILE and EMFILE.
+    for errno in [11, 12, 23, 24] {
+        let source = std::io::Error::from_raw_os_error(errno);
+        let kinds = [
+            SpawnError::System {
+                what: "a process",
+                source: std::io::Error::from_raw_os_error(errno),
+            },
+            SpawnError::from_exec("/agent".into(), source),
+        ];
+        for error in kinds {
+            let refused = refused(&error);
+            assert_eq!(refused.kind(), ErrorKind::Shortage, "{error}");
+            assert!(!refused.kind().is_runtime());
+        }
+    }
+}

@@ -22,7 +22,7 @@ const MARK: &str = "REMUDA_TEST_ALONE";
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// Runs the body of a test in a process of its own, in which it can reap and count as it likes.
-pub(super) fn alone<F: FnOnce(&Runtime)>(body: F) {
+pub(crate) fn alone<F: FnOnce(&Runtime)>(body: F) {
     let Ok(host) = std::env::current_exe() else {
         abort()
     };

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal as RawSignal, WaitOptions, kill_process, waitp
 use tempfile::tempdir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::control::{Control, Owner};
 use super::os::sweep;
 use super::test_host::{
     alone, crowd, end_of, exit_then_gone, is_alive, parent, shell, spawn, spawn_crowd, stat,
@@ -169,16 +170,17 @@ fn a_record_finds_what_a_host_and_a_guard_left_that_were_killed_together() {
         host.kill().unwrap();
         host.wait().unwrap();
         waitpid(Some(guard), WaitOptions::empty()).unwrap();
-        sweep(&TreeRecord {
+        let other = TreeRecord {
             boot: "another".to_owned(),
             ..record.clone()
-        });
+        };
+        sweep(&other, &[]);
         // The agent dies with the guard.
         while is_alive(record.agent.pid) {
             thread::yield_now();
         }
         assert_eq!(survivors(register.path()).len(), 7);
-        sweep(&record);
+        sweep(&record, &[]);
         kill_the_only(register.path(), &["cleared"]);
     });
 }
@@ -308,6 +310,49 @@ fn a_stopped_guard_still_ends_its_tree() {
         }
         tree.control.kill();
         assert_eq!(exit_then_gone(runtime, tree).signal, Some(9));
+    });
+}
+
+#[test]
+fn a_guard_that_stays_stopped_is_ended_with_its_whole_crowd() {
+    alone(|runtime| {
+        let register = tempdir().unwrap();
+        let mut tree = spawn_crowd(runtime, crowd(register.path()));
+        let guard = parent(tree.pid);
+        let pid = rustix::process::Pid::from_raw(guard.cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+        while stat(guard).unwrap()[0] != "T" {
+            thread::yield_now();
+        }
+        // As if it had been told to and were stopped again.
+        tree.control.force();
+        assert_eq!(exit_then_gone(runtime, tree), Exit::default());
+        assert_eq!(survivors(register.path()), []);
+        assert!(!is_alive(guard));
+    });
+}
+
+#[test]
+#[expect(clippy::zombie_processes, reason = "the control waits for it")]
+fn a_guard_that_does_not_listen_is_ended_with_all_below_it_when_the_control_is_dropped() {
+    alone(|runtime| {
+        let (ours, its) = std::os::unix::net::UnixStream::pair().unwrap();
+        let script = "sleep 1000 & setsid sleep 1000 & \
+            env -i /usr/bin/setsid /bin/sleep 1000 & exec sleep 1000";
+        let guard = std::process::Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdin(std::os::fd::OwnedFd::from(its))
+            .spawn()
+            .unwrap();
+        let record = super::os::record(guard.id(), "nobody");
+        let guard = super::os::ChildProcess::new(guard.id());
+        let owner = Owner::Guard {
+            control: ours,
+            guard,
+        };
+        let _entered = runtime.enter();
+        drop(Control::new(record, owner).unwrap());
+        // That nobody lives on is seen at the end.
     });
 }
 

@@ -123,7 +123,7 @@ pub(crate) enum Request {
     },
     /// End the running turn, which may be the agent's own. Held by the codec until the agent can
     /// take it. Nothing running: nothing is written. Commands that the agent would leave running are
-    /// ended too, unless `keep_commands`.
+    /// ended too, unless `keep_commands`. Sent only to agents that can.
     Interrupt {
         conversation: Conversation,
         keep_commands: bool,
@@ -193,8 +193,11 @@ pub(crate) enum SignalBody {
     /// What became of a message that was to join the running turn. `None`: it joined. Otherwise why
     /// it did not; it was not and will not be seen by the agent.
     Steered { steer: u64, refused: Option<String> },
-    /// What became of a change of settings. `None`: it holds from now on.
-    Changed { refused: Option<String> },
+    /// What became of the oldest change of settings that has no answer.
+    Changed(ChangeOutcome),
+    /// What is said last in the conversation stands here: the agent's id of it, for
+    /// [`LaunchPlan::back_to`](crate::provider::LaunchPlan::back_to).
+    Point(String),
     /// What became of an operation.
     Operated {
         number: u64,
@@ -204,6 +207,22 @@ pub(crate) enum SignalBody {
     Ended(Box<TurnEnd>),
     /// The agent broke its protocol in a way that leaves the process useless.
     Broken { message: String },
+}
+
+/// What became of a change of settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ChangeOutcome {
+    /// It holds from now on.
+    Live,
+    /// Only a new process can take it. The codec knows that; nothing was changed in this one.
+    NeedsProcess,
+    /// The agent was asked and refused.
+    Refused {
+        /// In its words.
+        message: String,
+        /// It had taken a part of the change before.
+        halfway: bool,
+    },
 }
 
 /// A question of the agent.

@@ -3,13 +3,16 @@
 //!
 //! Adding an agent: a folder here, one line in [`all`], a page in `docs/providers/`, captures.
 
+mod acp;
 mod claude;
 mod codec;
 mod codex;
+mod lines;
+mod rpc;
 
 pub(crate) use codec::{
-    AgentRequest, AgentSignal, Asked, Codec, Conversation, Outcome, Output, Request, Signal,
-    SignalBody, TurnEnd, TurnRef,
+    AgentRequest, AgentSignal, Asked, ChangeOutcome, Codec, Conversation, Outcome, Output, Request,
+    Signal, SignalBody, TurnEnd, TurnRef,
 };
 
 use std::ffi::OsString;
@@ -62,6 +65,9 @@ pub(crate) struct Capabilities {
     pub warm: bool,
     /// It goes on with an earlier conversation in a new process.
     pub resume: bool,
+    /// It takes a conversation back with a new process, which refuses before it is ready where there is
+    /// no such place. Its codec says where a conversation stands.
+    pub rewinds_with_process: bool,
     /// A warm process answers a sent turn at once with some line, before the model does.
     pub first_sign: bool,
     /// A one-shot process shows its output as it comes. Without it, the turn may stay silent until
@@ -69,6 +75,8 @@ pub(crate) struct Capabilities {
     pub one_shot_deltas: bool,
     /// What hosts can ask of it, each warm and one-shot. What does not stand here it cannot do.
     pub features: &'static [(Feature, Support)],
+    /// Where it calls the host's tools by way of an MCP server, having no way of its own.
+    pub tools_over_mcp: Support,
     /// The most text it takes in one message, in Unicode scalar values.
     pub max_prompt_chars: Option<usize>,
     /// How it is stopped.
@@ -93,6 +101,9 @@ pub(crate) struct LaunchPlan<'a> {
     pub options: &'a SessionOptions,
     /// The conversation to go on with.
     pub resume: Option<&'a str>,
+    /// Where in it: behind what stands there, as if the rest had not been said. Only for agents that
+    /// rewind with a new process.
+    pub back_to: Option<&'a str>,
 }
 
 /// How to start it.
@@ -106,7 +117,16 @@ pub(crate) struct Launch {
 
 /// Every provider there is.
 pub(crate) const fn all() -> &'static [&'static dyn Provider] {
-    &[&claude::Claude, &codex::Codex]
+    &[
+        &claude::Claude,
+        &codex::Codex,
+        &acp::GEMINI,
+        &acp::OPENCODE,
+        &acp::KIMI,
+        &acp::CLAUDE_ACP,
+        &acp::CODEX_ACP,
+        &acp::ANY,
+    ]
 }
 
 /// Finds a provider by the name that options use.

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::error::Error;
 use crate::event::{Changed, CloseReason, EvictionReason, RawJson};
+use crate::host_tools::{ToolCall, ToolResult};
 use crate::ids::{RequestId, TurnId};
 use crate::message::Message;
 use crate::operation::Operation;
@@ -20,7 +21,7 @@ use crate::settings::Change;
 ///
 /// The channel that carries them is not bounded by itself. It is bounded by those who send: one turn
 /// at a time and a bounded queue (the gate), one answer of the pool per question, one eviction at a
-/// time; everything else is a call of the host, most of which it waits for.
+/// time, and so many calls of tools; everything else is a call of the host, most of which it waits for.
 #[derive(Debug)]
 pub(crate) enum Call {
     /// A turn was let in.
@@ -56,6 +57,13 @@ pub(crate) enum Call {
         operation: Operation,
         reply: oneshot::Sender<Result<RawJson, Error>>,
     },
+    /// The agent calls a tool of the host over our own server.
+    Tool {
+        call: ToolCall,
+        reply: oneshot::Sender<ToolResult>,
+    },
+    /// Nobody waits for the result of that call any more.
+    ToolLeft(u64),
     Hold(bool),
     Close {
         reason: CloseReason,

@@ -128,7 +128,8 @@ impl Gate {
     }
 
     /// Lets a message in. `tell` tells the actor; it runs under the lock, so that turns reach the
-    /// actor in the order in which they were let in.
+    /// actor in the order in which they were let in. All that it wakes is the actor, a task on the
+    /// library's own threads.
     pub(crate) fn enter(
         &self,
         entry: Entry,
@@ -209,17 +210,21 @@ impl Gate {
 
     /// Takes a waiting message out. `tell` tells the actor, under the lock. After the close what waits
     /// is the actor's, which ends it.
-    pub(crate) fn cancel(&self, turn: TurnId, tell: impl FnOnce(Waiting)) -> Result<(), Error> {
+    ///
+    /// What `tell` gives back, the message that found no actor, is dropped when the lock is free
+    /// again: hosts wait for its end, and their wakers run then.
+    pub(crate) fn cancel<T>(
+        &self,
+        turn: TurnId,
+        tell: impl FnOnce(Waiting) -> T,
+    ) -> Result<T, Error> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(Error::closed("session"));
         }
         let place = state.queue.iter().position(|w| w.turn == turn);
         match place.and_then(|place| state.queue.remove(place)) {
-            Some(waiting) => {
-                tell(waiting);
-                Ok(())
-            }
+            Some(waiting) => Ok(tell(waiting)),
             None => Err(not_waiting(turn)),
         }
     }
@@ -239,11 +244,12 @@ impl Gate {
     }
 
     /// Takes out everything that waits, as [`cancel`](Self::cancel) does.
-    pub(crate) fn cancel_all(&self, tell: impl FnMut(Waiting)) {
+    pub(crate) fn cancel_all<T>(&self, tell: impl FnMut(Waiting) -> T) -> Vec<T> {
         let mut state = self.state.lock();
-        if !state.closed {
-            state.queue.drain(..).for_each(tell);
+        if state.closed {
+            return Vec::new();
         }
+        state.queue.drain(..).map(tell).collect()
     }
 
     /// Takes out everything that waits, for the actor, after the close.

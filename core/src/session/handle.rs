@@ -41,7 +41,7 @@ pub(crate) struct SessionInner {
     pub(crate) options: Arc<SessionOptions>,
     pub(crate) limits: MessageLimits,
     /// The pool lives as long as its sessions.
-    pub(crate) _pool: Arc<PoolInner>,
+    pub(crate) pool: Arc<PoolInner>,
 }
 
 /// What goes with an interrupted turn.
@@ -151,7 +151,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Self::send); [`ErrorKind::TurnInProgress`] also when the queue is full;
+    /// Those of [`send`](Self::send); [`ErrorKind::Unsupported`] for a budget that the agent cannot be
+    /// held to; [`ErrorKind::TurnInProgress`] also when the queue is full;
     /// [`ErrorKind::FirstOutputTimeout`] when the agent does not say whether a message joined a turn
     /// that is over: it is not sent again.
     pub async fn send_with(
@@ -160,6 +161,7 @@ impl Session {
         options: SendOptions,
     ) -> Result<Sent, Error> {
         let message = self.inner.admit(message)?;
+        self.inner.check_budget(&options.budget)?;
         match options.on_busy {
             OnBusy::Reject => self.inner.enter(message, options, false, None),
             OnBusy::Queue => self.inner.enter(message, options, true, None),
@@ -213,12 +215,14 @@ impl Session {
     }
 
     /// Changes settings: in the running process where the agent can, else by replacing it between
-    /// two turns. The answer, and an event, say which.
+    /// two turns. The answer, and an event, say which. An agent that does not answer is replaced.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidArgument`] for what the agent cannot take
-    /// (nothing is changed then), [`ErrorKind::Closed`].
+    /// [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidArgument`] for what the agent cannot take,
+    /// [`ErrorKind::AgentError`] with its words when it refuses; nothing is changed then. What an
+    /// agent took of a change before it refused the rest holds until its process is replaced, which
+    /// is when the running turn is over. [`ErrorKind::Closed`].
     pub async fn change(&self, change: Change) -> Result<Changed, Error> {
         let (reply, outcome) = oneshot::channel();
         self.inner.call(Call::Change { change, reply })?;
@@ -323,10 +327,10 @@ impl SessionInner {
         let waited = self.cancel(turn).is_ok();
         if options.drop_queue {
             let gate = &self.shared.gate;
-            gate.cancel_all(|waiting| self.tell_cancelled(waiting));
+            drop(gate.cancel_all(|waiting| self.tell_cancelled(waiting)));
         }
         if waited {
-            return Ok(Receipt::Delivered);
+            return Ok(Receipt::Held);
         }
         let (reply, receipt) = oneshot::channel();
         self.call(Call::Interrupt {
@@ -339,13 +343,16 @@ impl SessionInner {
 
     fn cancel(&self, turn: TurnId) -> Result<(), Error> {
         let gate = &self.shared.gate;
-        gate.cancel(turn, |waiting| self.tell_cancelled(waiting))
+        // A session that is gone has ended it already.
+        drop(gate.cancel(turn, |waiting| self.tell_cancelled(waiting))?);
+        Ok(())
     }
 
-    /// Runs under the lock of the gate: it comes before the close, or does not come.
-    fn tell_cancelled(&self, waiting: Waiting) {
-        // A session that is gone has ended it already.
-        let _ = self.inbox.send(Call::Cancelled(waiting));
+    /// Runs under the lock of the gate: it comes before the close, or does not come. What could not
+    /// be told is given back, to be dropped outside of it.
+    fn tell_cancelled(&self, waiting: Waiting) -> Option<Call> {
+        let refused = self.inbox.send(Call::Cancelled(waiting)).err();
+        refused.map(|refused| refused.0)
     }
 
     fn call(&self, call: Call) -> Result<(), Error> {
@@ -365,7 +372,10 @@ impl SessionInner {
 
 impl Drop for SessionInner {
     fn drop(&mut self) {
-        self.close();
+        // In a forked copy nobody would hear it, and the locks may be held for ever.
+        if self.pool.is_ours() {
+            self.close();
+        }
     }
 }
 
@@ -385,7 +395,9 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let _ = self.inner.inbox.send(Call::Hold(false));
+        if self.inner.pool.is_ours() {
+            let _ = self.inner.inbox.send(Call::Hold(false));
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) struct Launching<'a> {
     pub id: ProcessId,
     pub mode: Mode,
     pub resume: Option<&'a str>,
+    pub back_to: Option<&'a str>,
     pub provider: &'static dyn Provider,
     pub options: &'a SessionOptions,
     pub pool_options: &'a PoolOptions,
@@ -31,6 +32,7 @@ pub(crate) fn start(launching: Launching<'_>) -> Result<ProcessHandle, Error> {
         id,
         mode,
         resume,
+        back_to,
         provider,
         options,
         pool_options,
@@ -40,6 +42,7 @@ pub(crate) fn start(launching: Launching<'_>) -> Result<ProcessHandle, Error> {
         mode,
         options,
         resume,
+        back_to,
     };
     let launch = provider.launch(&plan)?;
     let env = environment::build(

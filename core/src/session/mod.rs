@@ -12,7 +12,7 @@ mod send;
 mod shared;
 mod turn;
 
-pub(crate) use actor::{Parts, run};
+pub(crate) use actor::{LiveOptions, Parts, run};
 pub(crate) use call::Call;
 pub use gate::QueuedTurn;
 pub(crate) use handle::SessionInner;
@@ -32,8 +32,15 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Receipt {
-    /// The turn ends soon as interrupted, or, if it was faster, by itself.
+    /// The agent is told. The turn ends soon as interrupted, or, if it was faster, by itself.
     Delivered,
+    /// The turn waited: in the queue, for the pool, or for a process to become ready. It was held
+    /// back, and has ended as interrupted. No agent has shown a sign of it, and none gets it any
+    /// more.
+    Held,
     /// The turn was over.
     TooLate,
+    /// The agent cannot be interrupted here. Its process was stopped instead, and the turn has ended
+    /// as interrupted; the next turn starts another process.
+    Unsupported,
 }

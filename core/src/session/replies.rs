@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::error::Error;
 use crate::event::{Changed, RawJson};
+use crate::host_tools::ToolResult;
 use crate::ids::TurnId;
 use crate::session::Receipt;
 
@@ -22,6 +23,8 @@ pub(super) struct Replies {
     pub(super) steers: HashMap<u64, Steering>,
     pub(super) changes: HashMap<u64, oneshot::Sender<Result<Changed, Error>>>,
     pub(super) operations: HashMap<u64, oneshot::Sender<Result<RawJson, Error>>>,
+    /// Answered when the host does.
+    pub(super) tools: HashMap<u64, oneshot::Sender<ToolResult>>,
 }
 
 /// A message that is to join the running turn.
@@ -51,9 +54,9 @@ impl Replies {
     }
 
     /// Answers a change.
-    pub(super) fn changed(&mut self, number: u64, how: Changed) {
+    pub(super) fn changed(&mut self, number: u64, outcome: Result<Changed, Error>) {
         let reply = self.changes.remove(&number);
-        self.due.extend(reply.map(|r| Due::Changed(r, Ok(how))));
+        self.due.extend(reply.map(|r| Due::Changed(r, outcome)));
     }
 
     /// Refuses a change before it is made.
@@ -71,6 +74,12 @@ impl Replies {
         self.due.extend(reply.map(|r| Due::Operated(r, outcome)));
     }
 
+    /// Answers a call of a tool.
+    pub(super) fn called(&mut self, number: u64, result: ToolResult) {
+        let reply = self.tools.remove(&number);
+        self.due.extend(reply.map(|r| Due::Called(r, result)));
+    }
+
     /// Tells all that is due, after the log. Who does not wait any more is not told.
     pub(super) fn tell(&mut self) {
         for due in self.due.drain(..) {
@@ -80,6 +89,7 @@ impl Replies {
                 Due::Steered(reply, outcome) => drop(reply.send(outcome)),
                 Due::Changed(reply, outcome) => drop(reply.send(outcome)),
                 Due::Operated(reply, outcome) => drop(reply.send(outcome)),
+                Due::Called(reply, result) => drop(reply.send(result)),
             }
         }
     }
@@ -108,4 +118,5 @@ enum Due {
         oneshot::Sender<Result<RawJson, Error>>,
         Result<RawJson, Error>,
     ),
+    Called(oneshot::Sender<ToolResult>, ToolResult),
 }

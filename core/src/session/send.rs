@@ -97,6 +97,15 @@ impl MessageLimits {
         self.check_features(message, mode)
     }
 
+    /// Whether the agent tells all that the budget bounds.
+    fn check_budget(&self, budget: &Budget, mode: Mode) -> Result<(), Error> {
+        if budget.max_cost_usd.is_some() && !self.capabilities.can(Feature::Cost, mode) {
+            let message = "the agent does not tell what a turn costs (max_cost_usd)";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        Ok(())
+    }
+
     fn check_features(&self, message: &Message, mode: Mode) -> Result<(), Error> {
         let needs =
             message
@@ -127,6 +136,11 @@ impl SessionInner {
         message.load()?;
         self.limits.check(&message, self.shared.mode())?;
         Ok(Arc::new(message))
+    }
+
+    /// Whether the agent can be held to the budget.
+    pub(crate) fn check_budget(&self, budget: &Budget) -> Result<(), Error> {
+        self.limits.check_budget(budget, self.shared.mode())
     }
 
     /// Starts or queues it, or refuses it, at once.

@@ -81,8 +81,9 @@ impl Turn {
         }
     }
 
-    /// Asks the agent to end the turn, or takes it out of the queue. The turn then ends as interrupted, at the latest after the
-    /// grace time, unless it ended by itself before.
+    /// Asks the agent to end the turn. The turn then ends as interrupted, at the latest after the
+    /// grace time, unless it ended by itself before. One that no agent has yet ends at once; so does
+    /// one of an agent that cannot be interrupted, with its process. The receipt says which.
     ///
     /// # Errors
     ///

@@ -1,9 +1,10 @@
-//! The two model APIs, as far as the server must tell them apart.
+//! The three model APIs, as far as the server must tell them apart.
 
 use serde_json::Value;
 
 use crate::anthropic;
 use crate::conversation::Conversation;
+use crate::gemini;
 use crate::out::{Gone, Out};
 use crate::responses;
 use crate::script::{Block, Broken};
@@ -13,6 +14,7 @@ use crate::script::{Block, Broken};
 pub(crate) enum Api {
     Anthropic,
     Responses,
+    Gemini,
 }
 
 /// What a stream shall contain.
@@ -34,6 +36,7 @@ impl Api {
         match self {
             Self::Anthropic => anthropic::request::conversation(body),
             Self::Responses => responses::request::conversation(body),
+            Self::Gemini => gemini::request::conversation(body),
         }
     }
 
@@ -42,6 +45,7 @@ impl Api {
         match self {
             Self::Anthropic => anthropic::error(status, kind, message),
             Self::Responses => responses::error(status, kind, message),
+            Self::Gemini => gemini::error(status, kind, message),
         }
     }
 
@@ -50,6 +54,7 @@ impl Api {
         match self {
             Self::Anthropic => &anthropic::HEADERS,
             Self::Responses => &responses::HEADERS,
+            Self::Gemini => &gemini::HEADERS,
         }
     }
 
@@ -64,6 +69,7 @@ impl Api {
         match self {
             Self::Anthropic => anthropic::stream::play(conversation, facts, performance, out).await,
             Self::Responses => responses::stream::play(conversation, facts, performance, out).await,
+            Self::Gemini => gemini::stream::play(conversation, facts, performance, out).await,
         }
     }
 
@@ -77,6 +83,7 @@ impl Api {
         match self {
             Self::Anthropic => anthropic::stream::whole(conversation, facts, blocks),
             Self::Responses => responses::stream::whole(conversation, facts, blocks),
+            Self::Gemini => gemini::stream::whole(conversation, facts, blocks),
         }
     }
 }

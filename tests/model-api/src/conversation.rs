@@ -8,8 +8,9 @@ use crate::script::{Echo, Source, strip};
 
 /// Texts that agents put around or between prompts. They are context, not
 /// something that a user said.
-const WRAPPED: [&str; 19] = [
+const WRAPPED: [&str; 20] = [
     "<system-reminder>",
+    "<session_context>",
     "<environment_context>",
     "<turn_aborted>",
     "<user_instructions>",

@@ -7,8 +7,8 @@
 //! |---|---|
 //! | the instruction language | `script.rs` (from text), `plan.rs` (which step when) |
 //! | what counts as a prompt | `conversation.rs`, `*/request.rs` |
-//! | the events of an API | `anthropic/stream.rs`, `responses/stream.rs` |
-//! | how an agent is called | `responses/call.rs` |
+//! | the events of an API | `anthropic/stream.rs`, `responses/stream.rs`, `gemini/stream.rs` |
+//! | how a tool is called | `responses/call.rs`, `anthropic/stream.rs`, `gemini/stream.rs` |
 //! | how an agent is started offline | `real_agents/` |
 
 use std::io;
@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 mod anthropic;
 mod api;
 mod conversation;
+mod gemini;
 mod out;
 mod plan;
 pub mod real_agents;

@@ -108,9 +108,12 @@ impl hyper::body::Body for Body {
 }
 
 impl Out {
-    /// Sends one server-sent event.
+    /// Sends one server-sent event. An empty name is no name.
     pub(crate) async fn event(&self, name: &str, data: &Value) -> Result<(), Gone> {
-        let frame = Bytes::from(format!("event: {name}\ndata: {data}\n\n"));
+        let frame = Bytes::from(match name {
+            "" => format!("data: {data}\n\n"),
+            name => format!("event: {name}\ndata: {data}\n\n"),
+        });
         self.frames.send(Ok(frame)).await.map_err(|_| Gone)
     }
 

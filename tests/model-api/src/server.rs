@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::api::{Api, Facts, Performance};
 use crate::conversation::Conversation;
+use crate::gemini::{self, Route};
 use crate::out::{self, Body};
 use crate::plan::{self, FaultCounts, Reply};
 use crate::record::{ModelCall, Record, Request};
@@ -92,6 +93,10 @@ async fn respond(
     let api = match (&parts.method, path.as_str()) {
         (&Method::POST, "/v1/messages") => Some(Api::Anthropic),
         (&Method::POST, "/v1/responses") => Some(Api::Responses),
+        (&Method::POST, path) => match gemini::route(path) {
+            Some(Route::Generate { .. }) => Some(Api::Gemini),
+            Some(Route::CountTokens) | None => None,
+        },
         _ => None,
     };
     let mut record = Request {
@@ -110,7 +115,12 @@ async fn respond(
         shared.record.add(record);
         return Ok(mistake(api, "the request body is not JSON"));
     };
-    let conversation = api.conversation(&parsed);
+    let mut conversation = api.conversation(&parsed);
+    // This API says in the path what the others say in the body.
+    if let Some(Route::Generate { model, stream }) = gemini::route(&record.path) {
+        model.clone_into(&mut conversation.model);
+        conversation.stream = stream;
+    }
     drop(parsed);
     record.call = Some(model_call(&conversation));
     shared.record.add(record);
@@ -151,6 +161,9 @@ fn other(method: &Method, path: &str, body_bytes: usize) -> Response<Body> {
             StatusCode::OK,
             &json!({"object": "list", "data": [], "has_more": false, "models": []}),
         ),
+        (&Method::POST, path) if gemini::route(path) == Some(Route::CountTokens) => {
+            whole(StatusCode::OK, &json!({"totalTokens": 1 + body_bytes / 4}))
+        }
         (&Method::HEAD, _) | (_, "/") => whole(StatusCode::OK, &json!({})),
         (_, path) if path.starts_with("/api/") => whole(StatusCode::OK, &json!({})),
         _ => whole(

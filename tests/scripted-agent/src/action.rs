@@ -42,6 +42,11 @@ pub enum Action {
     /// each of our streams, if it can open it, and to all that it has inherited. The answer says
     /// how many it could: name, input.
     Forge(String, String),
+    /// Shows a plan of so many steps; the first is done, the second in work.
+    Plan(u64),
+    /// Sends a request of the agent's own to the host and says the reply as JSON: method, parameters.
+    /// The session's id is put in. ACP only; elsewhere the reply is `null`.
+    Request(String, String),
     /// Ends the turn with a failure of the model of this HTTP status.
     ModelError(u16),
     /// Starts a turn by itself after this one, with this text as its prompt. One conversation per process only.
@@ -226,6 +231,8 @@ pub enum ReplyMode {
     Drop,
     /// Before each reply comes one with an id that nobody used.
     Unknown,
+    /// Every change of settings is refused.
+    Refuse,
 }
 
 impl Action {
@@ -244,6 +251,8 @@ impl Action {
             | Self::Tool(..)
             | Self::Ask(..)
             | Self::Forge(..)
+            | Self::Plan(_)
+            | Self::Request(..)
             | Self::ModelError(_)
             | Self::FollowUp(_)
             | Self::Flood(_)
@@ -311,6 +320,7 @@ impl Action {
                 | Self::Line(_)
                 | Self::Recall
                 | Self::Forge(..)
+                | Self::Request(..)
                 | Self::Env
                 | Self::Fds
                 | Self::ModelError(_)

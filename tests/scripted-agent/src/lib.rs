@@ -13,7 +13,7 @@ mod witness;
 pub use action::{Action, ChildKind, InterruptMode, NoiseKind, Place, ReplyMode, Stream};
 pub use phrase::{Prompt, parse_prompt};
 pub use script::{Rule, Script, Shape, SignalName, Trigger};
-pub use witness::{ChildRecord, StartRecord, binary, children, starts};
+pub use witness::{ChildRecord, RequestRecord, StartRecord, binary, children, requests, starts};
 
 /// The examples of the README are tests.
 #[cfg(doctest)]

@@ -46,6 +46,8 @@ fn defaults(name: &str) -> Vec<Value> {
         "words" => vec![json!(1), json!("word")],
         "tool" | "ask" => vec![json!("Bash"), json!("ls"), json!(0)],
         "forge" => vec![json!("Bash"), json!("ls")],
+        "plan" => vec![json!(3)],
+        "request" => vec![json!("_ping"), json!("{}")],
         "paced" => vec![json!(1000), json!(1000), json!(false)],
         "children" => vec![json!("plain"), json!(1)],
         "hopper" => vec![json!(1000), json!(5)],

@@ -28,6 +28,17 @@ pub struct ChildRecord {
     pub kind: String,
 }
 
+/// One request of the host but prompts, in `requests.jsonl`. ACP only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// The agent's process id.
+    pub pid: u32,
+    /// What was asked for.
+    pub method: String,
+    /// Its parameters as they came.
+    pub params: serde_json::Value,
+}
+
 /// Gives the starts that a state directory has seen, in order.
 pub fn starts(state: &Path) -> io::Result<Vec<StartRecord>> {
     records(&state.join("starts.jsonl"))
@@ -36,6 +47,11 @@ pub fn starts(state: &Path) -> io::Result<Vec<StartRecord>> {
 /// Gives the children that agents with this state directory have started.
 pub fn children(state: &Path) -> io::Result<Vec<ChildRecord>> {
     records(&state.join("children.jsonl"))
+}
+
+/// Gives the requests, other than prompts, that ACP agents with this state directory were sent.
+pub fn requests(state: &Path) -> io::Result<Vec<RequestRecord>> {
+    records(&state.join("requests.jsonl"))
 }
 
 fn records<T: DeserializeOwned>(path: &Path) -> io::Result<Vec<T>> {

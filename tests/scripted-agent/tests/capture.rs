@@ -64,6 +64,17 @@ fn a_capture_is_played_word_for_word() {
             "{name}"
         );
     }
+    for name in [
+        "acp/gemini-basic.jsonl",
+        "acp/kimi-code-perm-allow.jsonl",
+        "acp/opencode-cancel-perm.jsonl",
+    ] {
+        assert_eq!(
+            replay(name, &["acp"], |_| {}),
+            (recorded(name, "< "), Some(0)),
+            "{name}"
+        );
+    }
     let name = "codex/30-exec-basic.jsonl";
     assert_eq!(
         replay(name, &["exec", "--json", "x"], |_| {}),
@@ -313,6 +324,84 @@ fn codex_lines_have_all_members_of_the_real_ones() {
         &kinds,
         &["/result/thread/gitInfo/", "/params/thread/gitInfo/"],
     );
+}
+
+/// Real agents differ, so each line of ours must have what all of theirs share.
+#[test]
+fn acp_lines_have_all_members_of_the_real_ones() {
+    let kind = |line: &Value| {
+        let method = line["method"].as_str().unwrap_or("reply");
+        let update = line["params"]["update"]["sessionUpdate"].as_str();
+        let result = ["agentInfo", "sessionId", "stopReason"]
+            .into_iter()
+            .find(|member| line["result"].get(member).is_some());
+        Some(format!(
+            "{method}/{}{}",
+            update.unwrap_or_default(),
+            result.unwrap_or_default()
+        ))
+    };
+    let names = [
+        "acp/gemini-basic.jsonl",
+        "acp/kimi-code-perm-allow.jsonl",
+        "acp/opencode-cancel-perm.jsonl",
+    ];
+    let real: Vec<Value> = names.iter().flat_map(|name| recorded(name, "< ")).collect();
+    let setup = Setup::new();
+    let mut run = setup.start(&["--acp"]);
+    for (id, method, params) in [
+        (1, "initialize", json!({"protocolVersion": 1})),
+        (5, "authenticate", json!({"methodId": "api-key"})),
+        (
+            2,
+            "session/new",
+            json!({"cwd": "/project", "mcpServers": []}),
+        ),
+    ] {
+        run.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+    }
+    let mut ours = run.until(|line| line["id"] == 2);
+    let session = ours.last().unwrap()["result"]["sessionId"].as_str();
+    let session = session.unwrap().to_owned();
+    run.acp_prompt(3, &session, "[[think hm]] [[ask Bash ls]] [[say x]]");
+    ours.extend(run.until(|line| line["method"] == "session/request_permission"));
+    run.send(&json!({"jsonrpc": "2.0", "id": 0, "result":
+        {"outcome": {"outcome": "selected", "optionId": "allow-once"}}}));
+    ours.extend(run.acp_end(3));
+    let real = members(&real, kind);
+    let kinds: Vec<&str> = real.keys().map(String::as_str).collect();
+    assert_covers(&members(&ours, kind), &real, &kinds, &[]);
+}
+
+#[test]
+fn printed_lines_have_all_members_of_the_real_ones() {
+    let kind = |line: &Value| {
+        let status = line["part"]["state"]["status"].as_str();
+        let role = line["role"].as_str().or(line["status"].as_str());
+        Some(format!(
+            "{}/{}",
+            line["type"].as_str()?,
+            status.or(role).unwrap_or_default()
+        ))
+    };
+    let gemini: &[&str] = &["--output-format", "stream-json"];
+    let opencode: &[&str] = &["run", "--format", "json", "--thinking"];
+    for (name, arguments) in [
+        ("acp/oneshot-gemini-tools.jsonl", gemini),
+        ("acp/oneshot-opencode-tools.jsonl", opencode),
+    ] {
+        let turn = |script: &str| {
+            let ask = r#"{"bash":"ask"}"#;
+            Setup::new().acp_print(arguments, script, ask).rest()
+        };
+        let mut ours = turn("[[think hm]] [[tool Bash ls]] [[say x]]");
+        ours.extend(turn("[[ask Bash ls]]"));
+        let real = members(&recorded(name, "< "), kind);
+        let kinds: Vec<&str> = real.keys().map(String::as_str).collect();
+        // Timings, and members per model.
+        let open = ["/part/time", "/part/state/time", "/stats/models/"];
+        assert_covers(&members(&ours, kind), &real, &kinds, &open);
+    }
 }
 
 #[test]

@@ -376,3 +376,14 @@ fn reasoning_is_a_block_of_its_own() {
         .find(|line| line["message"]["content"][0]["type"] == "thinking");
     assert_eq!(thinking.unwrap()["message"]["content"][0]["thinking"], "hm");
 }
+
+#[test]
+fn a_plan_is_a_list_of_things_to_do() {
+    let mut run = Setup::new().claude();
+    let lines = run.turn("[[plan 2]]");
+    let blocks = lines.iter().map(|line| &line["message"]["content"][0]);
+    let mut calls = blocks.filter(|block| block["name"] == "TodoWrite");
+    let todos = calls.next().unwrap()["input"]["todos"].clone();
+    assert_eq!(todos[1]["status"], "in_progress");
+    assert_eq!(todos.as_array().unwrap().len(), 2);
+}

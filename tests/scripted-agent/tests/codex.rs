@@ -332,3 +332,50 @@ fn the_version_is_printed() {
         .unwrap();
     assert_eq!(output.stdout, b"codex-cli 0.169.0\n");
 }
+
+#[test]
+fn input_that_comes_while_a_turn_begins_becomes_part_of_it_and_no_second_one() {
+    let setup = Setup::new();
+    let (mut run, thread) = setup.codex();
+    let mut started = Vec::new();
+    for round in 0..100 {
+        for id in [10 + 2 * round, 11 + 2 * round] {
+            let params = json!({"threadId": thread, "input": [{"type": "text", "text": "hi"}]});
+            run.send(&json!({"id": id, "method": "turn/start", "params": params}));
+        }
+        let (mut taken, mut over) = (Vec::new(), 0);
+        // The second is in the turn of the first, or the first was faster and it has its own.
+        while taken.len() < 2 || over < usize::from(taken[0] != taken[1]) + 1 {
+            let line = run.next();
+            match line["method"].as_str() {
+                None => taken.push(line["result"]["turn"]["id"].clone()),
+                Some("turn/started") => {
+                    let turn = &line["params"]["turn"]["id"];
+                    assert!(!started.contains(turn), "{turn} begins once");
+                    started.push(turn.clone());
+                }
+                Some("turn/completed") => over += 1,
+                Some(_) => {}
+            }
+        }
+    }
+    assert_eq!(run.code(), Some(0));
+}
+
+#[test]
+fn a_plan_is_told_and_a_request_of_another_protocol_is_not_made() {
+    let (mut run, thread) = Setup::new().codex();
+    let lines = run.codex_turn(3, &thread, "[[plan 2]] [[request fs/read_text_file]]");
+    let told = lines
+        .iter()
+        .find(|line| line["method"] == "turn/plan/updated");
+    let plan = told.unwrap()["params"]["plan"].clone();
+    assert_eq!(
+        plan,
+        json!([
+            {"step": "step 1", "status": "completed"},
+            {"step": "step 2", "status": "inProgress"},
+        ])
+    );
+    assert_eq!(answer(&lines), "null");
+}

@@ -7,7 +7,7 @@ mod support;
 use std::io::Read;
 use std::path::Path;
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
 use scripted_agent::{
     Action, ChildKind, Script, Shape, SignalName, Stream, Trigger, children, starts,
 };
@@ -417,8 +417,18 @@ fn members(session: u32) -> Vec<u32> {
 fn mode_17_hops_from_id_to_id_and_ends_by_itself() {
     let setup = Setup::new();
     let mut run = setup.claude();
-    let first = spawned(&mut run, "[[hopper 200 1]]")[0];
-    while !members(first).iter().any(|pid| *pid != first) {}
+    let first = spawned(&mut run, "[[hopper 200 2]]")[0];
+    let group = Pid::from_raw(i32::try_from(first).unwrap()).unwrap();
+    loop {
+        // Held still, so that none is gone before its turn in the list comes.
+        kill_process_group(group, Signal::STOP).unwrap();
+        let held = members(first);
+        kill_process_group(group, Signal::CONT).unwrap();
+        if held.iter().any(|pid| *pid != first) {
+            break;
+        }
+        assert!(!held.is_empty(), "it ended before it was seen to hop");
+    }
     while !members(first).is_empty() {}
 }
 

@@ -1,5 +1,6 @@
 //! An MCP server over stdio. Its tools: `make` gives as many bytes as it is asked for, `erase` is said to
-//! destroy something, and `ask` asks the user for a colour and gives the answer.
+//! destroy something, `ask` asks the user for a colour, `visit` sends the user to a page; these two give
+//! the answer.
 
 use std::io::{BufRead, Lines, StdinLock, Write};
 
@@ -15,9 +16,13 @@ fn main() -> std::io::Result<()> {
         let (Some(id), Some(method)) = (message.get("id"), message["method"].as_str()) else {
             continue;
         };
-        let result = match method {
-            "tools/call" if message["params"]["name"] == "ask" => Some(ask(&mut lines)?),
-            _ => answer(method, &message["params"]),
+        let asks = match method {
+            "tools/call" => asks(&message["params"]["name"]),
+            _ => None,
+        };
+        let result = match asks {
+            Some(params) => Some(ask(&params, &mut lines)?),
+            None => answer(method, &message["params"]),
         };
         write(&match result {
             Some(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
@@ -34,21 +39,38 @@ fn write(message: &Value) -> std::io::Result<()> {
     out.flush()
 }
 
+/// What a tool asks the user, if it asks.
+fn asks(tool: &Value) -> Option<Value> {
+    match tool.as_str()? {
+        "ask" => Some(json!({
+            "message": "Pick a colour",
+            "requestedSchema": {
+                "type": "object",
+                "properties": {"colour": {"type": "string", "enum": ["red", "blue"]}},
+                "required": ["colour"],
+            },
+        })),
+        "visit" => Some(json!({
+            "mode": "url",
+            "message": "Log in there",
+            "url": "https://example.com/login",
+            "elicitationId": "login",
+        })),
+        _ => None,
+    }
+}
+
 /// Asks the user, and waits for the answer.
-fn ask(lines: &mut Lines<StdinLock<'_>>) -> std::io::Result<Value> {
-    let schema = json!({
-        "type": "object",
-        "properties": {"colour": {"type": "string", "enum": ["red", "blue"]}},
-        "required": ["colour"],
-    });
+fn ask(params: &Value, lines: &mut Lines<StdinLock<'_>>) -> std::io::Result<Value> {
     write(
         &json!({"jsonrpc": "2.0", "id": "ask", "method": "elicitation/create",
-        "params": {"message": "Pick a colour", "requestedSchema": schema}}),
+        "params": params}),
     )?;
     for line in lines {
         let message: Value = serde_json::from_str(&line?).unwrap_or_default();
         if message["id"] == "ask" {
-            return Ok(text(&message["result"].to_string()));
+            let said = message.get("result").unwrap_or(&message["error"]);
+            return Ok(text(&said.to_string()));
         }
     }
     Ok(text("nobody answered"))
@@ -80,6 +102,12 @@ fn answer(method: &str, params: &Value) -> Option<Value> {
             {
                 "name": "ask",
                 "description": "Asks the user for a colour.",
+                "annotations": {"readOnlyHint": true},
+                "inputSchema": {"type": "object", "properties": {}},
+            },
+            {
+                "name": "visit",
+                "description": "Sends the user to a page.",
                 "annotations": {"readOnlyHint": true},
                 "inputSchema": {"type": "object", "properties": {}},
             },

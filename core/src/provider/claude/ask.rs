@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::event::{RawJson, RequestKind, ToolKind};
 use crate::provider::claude::codec::{ClaudeCodec, one_line};
@@ -71,7 +71,12 @@ impl ClaudeCodec {
         } else {
             (Form::Content, Decision::Content)
         };
-        let input = ask.requested_schema.map(|schema| schema.to_owned().into());
+        let input = if url {
+            let page = json!({"url": text(ask.url.as_ref())});
+            Some(RawJson::from_text(&page.to_string()))
+        } else {
+            ask.requested_schema.map(|schema| schema.to_owned().into())
+        };
         let request = self.questions.open(Question {
             id: id.to_owned(),
             form,

@@ -1,5 +1,5 @@
 //! Settings that change while the process runs: one request of the agent after the other, and an end
-//! at the first that it refuses.
+//! at the first that it refuses. What it can only be started with is known here and not asked.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::config::{McpServer, PermissionMode};
 use crate::event::WarningCode;
+use crate::host_tools::SERVER;
 use crate::provider::claude::codec::ClaudeCodec;
 use crate::provider::claude::control::Purpose;
-use crate::provider::claude::host;
 use crate::provider::claude::launch::Server;
 use crate::provider::claude::wire::{ControlAnswer, ServersSet, parse};
-use crate::provider::{Output, SignalBody, TurnRef};
+use crate::provider::{ChangeOutcome, Output, SignalBody, TurnRef};
 use crate::settings::Change;
 
 /// Changes under way.
@@ -21,7 +21,20 @@ use crate::settings::Change;
 pub(super) struct Changes {
     /// What is left of the one at the agent.
     current: Option<VecDeque<Step>>,
+    /// The agent has taken a step of it.
+    halfway: bool,
     waiting: VecDeque<Arc<Change>>,
+    /// The process was started so that everything can be permitted.
+    may_bypass: bool,
+}
+
+impl Changes {
+    pub(super) fn new(may_bypass: bool) -> Self {
+        Self {
+            may_bypass,
+            ..Self::default()
+        }
+    }
 }
 
 /// MCP servers of the session that the agent has.
@@ -89,25 +102,32 @@ impl ClaudeCodec {
                     return self.ask_step(step, out);
                 }
                 self.changes.current = None;
-                self.changed(None, out);
+                self.changed(ChangeOutcome::Live, out);
             }
             let Some(change) = self.changes.waiting.pop_front() else {
                 return;
             };
             match self.steps(&change) {
-                Ok(steps) => self.changes.current = Some(steps),
-                Err(why) => self.changed(Some(why), out),
+                Some(steps) => {
+                    self.changes.current = Some(steps);
+                    self.changes.halfway = false;
+                }
+                None => self.changed(ChangeOutcome::NeedsProcess, out),
             }
         }
     }
 
-    /// What is to be done, with that first which the agent may refuse.
-    fn steps(&self, change: &Change) -> Result<VecDeque<Step>, String> {
+    /// What is to be done, with that first which the agent may refuse. `None`: it takes this only
+    /// when it starts.
+    fn steps(&self, change: &Change) -> Option<VecDeque<Step>> {
         let mut steps = VecDeque::new();
         if let Some(mode) = change.permission_mode {
-            let mode = mode_word(mode).filter(|_| !self.restricted);
-            let why = "a read-only session begins, and ends, with its process";
-            steps.push_back(Step::PermissionMode(mode.ok_or(why)?));
+            // A read-only session begins, and ends, with its process.
+            let word = mode_word(mode).filter(|_| !self.restricted)?;
+            if mode == PermissionMode::BypassPermissions && !self.changes.may_bypass {
+                return None;
+            }
+            steps.push_back(Step::PermissionMode(word));
         }
         let texts = [
             (&change.model, Step::Model as fn(_) -> _),
@@ -118,25 +138,23 @@ impl ClaudeCodec {
         }
         steps.extend(change.thinking_budget.map(Step::ThinkingBudget));
         if let Some(servers) = &change.mcp_servers {
-            self.check_servers(servers)?;
+            if !self.takes_servers(servers) {
+                return None;
+            }
             steps.push_back(Step::McpServers(servers.clone()));
         }
-        Ok(steps)
+        Some(steps)
     }
 
     /// The agent keeps the servers it was started with, and goes on with what it knows of a server
     /// whose settings change: only adding, and taking away what was added, can be relied on.
-    fn check_servers(&self, wanted: &BTreeMap<String, McpServer>) -> Result<(), String> {
+    fn takes_servers(&self, wanted: &BTreeMap<String, McpServer>) -> bool {
         let mut launched = self.servers.launched.iter();
         let fixed = launched.all(|(name, server)| wanted.get(name) == Some(server));
         let mut added = self.servers.added.iter();
         let same = added.all(|(name, server)| wanted.get(name).is_none_or(|now| now == server));
-        let free = self.tools.is_empty() || !wanted.contains_key(host::SERVER);
-        if fixed && same && free {
-            Ok(())
-        } else {
-            Err("these servers need a new process".to_owned())
-        }
+        let free = self.tools.is_empty() || !wanted.contains_key(SERVER);
+        fixed && same && free
     }
 
     fn ask_step(&mut self, step: Step, out: &mut Output) {
@@ -172,7 +190,7 @@ impl ClaudeCodec {
         let mut servers: BTreeMap<&str, Server<'_>> = named.collect();
         // What is not named is taken away: the host's own tools as well.
         if !self.tools.is_empty() {
-            let name = host::SERVER;
+            let name = SERVER;
             servers.insert(name, Server::Sdk { name });
         }
         self.ask_agent(
@@ -190,10 +208,12 @@ impl ClaudeCodec {
         refusal: Option<String>,
         out: &mut Output,
     ) {
-        if refusal.is_some() {
+        if let Some(message) = refusal {
             self.changes.current = None;
-            self.changed(refusal, out);
+            let halfway = self.changes.halfway;
+            self.changed(ChangeOutcome::Refused { message, halfway }, out);
         } else {
+            self.changes.halfway = true;
             let set = answer
                 .response
                 .and_then(|raw| parse::<ServersSet<'_>>(raw.get()));
@@ -207,15 +227,16 @@ impl ClaudeCodec {
 
     /// Nothing is heard any more.
     pub(super) fn drop_changes(&mut self, out: &mut Output) {
-        let changes = std::mem::take(&mut self.changes);
+        let may_bypass = self.changes.may_bypass;
+        let changes = std::mem::replace(&mut self.changes, Changes::new(may_bypass));
         let current = changes.current.iter().len();
         for _ in 0..current + changes.waiting.len() {
-            self.changed(Some("the agent ended first".to_owned()), out);
+            self.changed(ChangeOutcome::NeedsProcess, out);
         }
     }
 
-    fn changed(&self, refused: Option<String>, out: &mut Output) {
-        self.say(TurnRef::None, SignalBody::Changed { refused }, out);
+    fn changed(&self, outcome: ChangeOutcome, out: &mut Output) {
+        self.say(TurnRef::None, SignalBody::Changed(outcome), out);
     }
 }
 

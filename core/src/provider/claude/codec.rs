@@ -17,7 +17,7 @@ use crate::provider::claude::background::Background;
 use crate::provider::claude::change::{Changes, Servers};
 use crate::provider::claude::control::{Purpose, Questions, write_request};
 use crate::provider::claude::cost::Cost;
-use crate::provider::claude::launch::restricted;
+use crate::provider::claude::launch::{may_bypass, restricted};
 use crate::provider::claude::message::Speech;
 use crate::provider::claude::operate::Operations;
 use crate::provider::claude::steer::Steers;
@@ -102,7 +102,7 @@ impl ClaudeCodec {
             questions: Questions::default(),
             pending: HashMap::new(),
             steers: Steers::default(),
-            changes: Changes::default(),
+            changes: Changes::new(may_bypass(plan.options)),
             operations: Operations::default(),
             models: None,
             commands: None,

@@ -8,7 +8,8 @@ const ONE_SHOT: Support = Support {
     one_shot: true,
 };
 
-/// What does not stand here it cannot do. `Rewind` and `Fork` need a new process and flags of it.
+/// What does not stand here it cannot do. `Fork` is a flag of a new process, which makes the second
+/// conversation only with a message.
 pub(super) const FEATURES: &[(Feature, Support)] = &[
     (Feature::Resume, Support::BOTH),
     (Feature::Interrupt, Support::BOTH),
@@ -18,6 +19,7 @@ pub(super) const FEATURES: &[(Feature, Support)] = &[
     (Feature::Documents, Support::BOTH),
     (Feature::TextFiles, Support::BOTH),
     (Feature::OutputSchema, ONE_SHOT),
+    (Feature::Cost, Support::BOTH),
     (Feature::HostTools, Support::BOTH),
     (Feature::CommandApproval, Support::BOTH),
     (Feature::FileChangeApproval, Support::BOTH),
@@ -38,6 +40,7 @@ pub(super) const FEATURES: &[(Feature, Support)] = &[
     (Feature::ListCommands, Support::WARM),
     (Feature::McpStatus, Support::WARM),
     (Feature::ContextUsage, Support::WARM),
+    (Feature::Rewind, Support::WARM),
     (Feature::ListTasks, Support::WARM),
     (Feature::StopTasks, Support::WARM),
 ];

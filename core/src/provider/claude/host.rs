@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::event::{RawJson, RequestKind};
+use crate::host_tools::SERVER;
 use crate::provider::claude::answer::denial;
 use crate::provider::claude::ask::Updates;
 use crate::provider::claude::codec::{ClaudeCodec, one_line};
@@ -13,9 +14,6 @@ use crate::provider::claude::tool;
 use crate::provider::claude::wire::{McpAsk, Rpc, parse, text};
 use crate::provider::{Asked, Output};
 use crate::request::{Answer, Decision, Subject};
-
-/// The server's name; tools are `mcp__host__…` for the model.
-pub(super) const SERVER: &str = "host";
 
 /// The version of MCP that is answered to a client that names none.
 const PROTOCOL: &str = "2025-06-18";

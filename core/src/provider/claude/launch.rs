@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::config::{McpServer, Mode, PermissionMode, SessionOptions};
 use crate::error::Error;
-use crate::provider::claude::host;
+use crate::host_tools::SERVER;
 use crate::provider::{Launch, LaunchPlan};
 
 /// The longest single argument that Linux takes, with its NUL.
@@ -96,6 +96,9 @@ pub(super) fn launch(plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
     if let Some(id) = plan.resume {
         flag("--resume", id)?;
     }
+    if let Some(point) = plan.back_to {
+        flag("--resume-session-at", point)?;
+    }
     if let Some(model) = &options.model {
         flag("--model", model)?;
     }
@@ -141,11 +144,21 @@ pub(super) fn restricted(options: &SessionOptions) -> bool {
     options.read_only || options.permission_mode == PermissionMode::ReadOnly
 }
 
+/// Whether the agent is started so that it can be told later to permit everything.
+pub(super) fn may_bypass(options: &SessionOptions) -> bool {
+    let of_host = |arg: &String| {
+        arg == "--dangerously-skip-permissions" || arg == "--allow-dangerously-skip-permissions"
+    };
+    let mode = options.permission_mode == PermissionMode::BypassPermissions;
+    mode && !restricted(options) || options.extra_args.iter().any(of_host)
+}
+
 fn option_name(flag: &str) -> &str {
     match flag {
         "--append-system-prompt" => "append_system_prompt",
         "--mcp-config" => "mcp_servers",
         "--resume" => "resume",
+        "--resume-session-at" => "before",
         "--effort" => "effort",
         _ => "model",
     }
@@ -204,17 +217,13 @@ impl<'a> From<&'a McpServer> for Server<'a> {
 fn mcp_config(plan: &LaunchPlan<'_>) -> Result<Option<String>, Error> {
     let options = plan.options;
     let own = !options.tools.is_empty();
-    if own && options.mcp_servers.contains_key(host::SERVER) {
-        let why = format!("{:?} is the name of the host's own tools", host::SERVER);
-        return Err(Error::invalid("mcp_servers", why));
-    }
     let named = options.mcp_servers.iter();
     let mut mcp_servers: BTreeMap<&str, Server<'_>> = named
         .map(|(name, server)| (name.as_str(), server.into()))
         .collect();
     // A warm process is told by `initialize`.
     if own && plan.mode == Mode::OneShot {
-        let name = host::SERVER;
+        let name = SERVER;
         mcp_servers.insert(name, Server::Sdk { name });
     }
     if mcp_servers.is_empty() {

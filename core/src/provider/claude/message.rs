@@ -6,7 +6,7 @@ use crate::event::{Body, RawJson, ToolKind, Usage, WarningCode};
 use crate::provider::claude::codec::{ClaudeCodec, one_line};
 use crate::provider::claude::tool::{self, Edits};
 use crate::provider::claude::wire::{ApiMessage, Block, MessageLine, Tokens, parse, text};
-use crate::provider::{Output, TurnRef};
+use crate::provider::{Output, SignalBody, TurnRef};
 
 /// How much of a line that the agent put in is shown, in characters.
 const INJECTED_LENGTH: usize = 200;
@@ -105,12 +105,21 @@ impl ClaudeCodec {
             self.api_error(turn, parent, &parsed, &blocks, out);
             return;
         }
+        self.point(parent, &parsed, out);
         let model = parsed.message.as_ref().and_then(|m| m.model.as_deref());
         if let Some(model) = model.filter(|m| parent.is_none() && !m.starts_with('<')) {
             self.speech.model = Some(model.to_owned());
         }
         for raw in blocks {
             self.spoken(turn, parent, raw, out);
+        }
+    }
+
+    /// The conversation stands at this line, if it is one of the agent itself.
+    fn point(&self, parent: Option<&str>, line: &MessageLine<'_>, out: &mut Output) {
+        let uuid = line.uuid.as_deref().filter(|_| parent.is_none());
+        if let Some(uuid) = uuid {
+            self.say(TurnRef::None, SignalBody::Point(uuid.to_owned()), out);
         }
     }
 
@@ -239,6 +248,7 @@ impl ClaudeCodec {
             self.unknown(turn, line, out);
             return;
         };
+        self.point(parent, &parsed, out);
         // The structured output stands beside the message and belongs to its only result.
         let output = parsed.tool_use_result.filter(|_| blocks.len() == 1);
         for raw in blocks {

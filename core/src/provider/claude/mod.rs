@@ -47,6 +47,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::capabilities::Support;
 use crate::error::Error;
 use crate::provider::{AgentSignal, Capabilities, Codec, Launch, LaunchPlan, Provider, StopLadder};
 
@@ -68,8 +69,10 @@ impl Provider for Claude {
             features: features::FEATURES,
             warm: true,
             resume: true,
+            rewinds_with_process: true,
             first_sign: true,
             one_shot_deltas: true,
+            tools_over_mcp: Support::default(),
             max_prompt_chars: None,
             stop: StopLadder {
                 // An idle one ends within 0.1 s. One with background work waits for it, up to

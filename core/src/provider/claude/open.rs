@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::config::Mode;
 use crate::error::ErrorKind;
 use crate::event::RawJson;
+use crate::host_tools::SERVER;
 use crate::provider::claude::codec::{ClaudeCodec, Handshake};
 use crate::provider::claude::control::READ_ONLY_HOOK;
-use crate::provider::claude::host;
 use crate::provider::{Conversation, Output, SignalBody, TurnRef};
 
 /// What opens the protocol.
@@ -45,7 +45,7 @@ impl ClaudeCodec {
             hooks: self.restricted.then_some(Hooks {
                 pre_tool_use: [hook],
             }),
-            sdk_mcp_servers: tools.then_some([host::SERVER]),
+            sdk_mcp_servers: tools.then_some([SERVER]),
             json_schema,
         }
     }

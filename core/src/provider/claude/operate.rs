@@ -70,8 +70,9 @@ impl ClaudeCodec {
                 self.operated(number, Ok(raw(&tasks)), out);
             }
             Operation::StopTasks { task } => self.stop_tasks(number, task.as_deref(), out),
+            // Core rewinds with a new process.
             Operation::Rewind { .. } | Operation::Fork {} => {
-                let why = "the agent does this only in a new process".to_owned();
+                let why = "the agent does this only when it starts".to_owned();
                 self.operated(number, Err((ErrorKind::Unsupported, why)), out);
             }
         }

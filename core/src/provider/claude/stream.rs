@@ -95,7 +95,8 @@ impl ClaudeCodec {
         }
         if let Some(tokens) = event.usage.and_then(|raw| parse::<Tokens>(raw.get())) {
             let usage = self.speech.tokens.finish(&tokens);
-            self.show(turn, Body::Usage { usage }, out);
+            let parent = None;
+            self.show(turn, Body::Usage { usage, parent }, out);
         }
     }
 

@@ -290,6 +290,7 @@ shapes! {
         mcp_server_name: Text<'a>,
         mode: Text<'a>,
         requested_schema: &'a RawValue,
+        url: Text<'a>,
         // Of a hook.
         callback_id: Text<'a>,
     }

@@ -29,9 +29,12 @@ impl AppServer {
             return Some(());
         };
         let thread = self.threads.get_mut(&conversation)?;
-        let (used, turn) = match thread.children.get_mut(thread_id) {
-            Some(child) => (child.meter.update(&usage), child.turn),
-            None => (thread.meter.update(&usage), thread.turn_of(turn_id)),
+        let (used, turn, parent) = match thread.children.get_mut(thread_id) {
+            Some(child) => {
+                let parent = Some(child.parent.clone());
+                (child.meter.update(&usage), child.turn, parent)
+            }
+            None => (thread.meter.update(&usage), thread.turn_of(turn_id), None),
         };
         let scope = thread.scope(turn);
         if let (Some(used), Some(running)) = (used, &mut thread.running)
@@ -42,7 +45,7 @@ impl AppServer {
             } else {
                 running.used(used)
             };
-            scope.show(Body::Usage { usage }, out);
+            scope.show(Body::Usage { usage, parent }, out);
         }
         if !route.child {
             thread.context = (usage.last.total, usage.model_context_window);

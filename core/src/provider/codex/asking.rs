@@ -1,8 +1,8 @@
 //! What a question of the app-server asks: its kind, what it is about, and what it can be answered.
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::answer::Form;
 use super::failure::one_line;
@@ -41,6 +41,8 @@ pub(super) struct Asking<'a> {
     mode: Option<Text<'a>>,
     #[serde(borrow, default)]
     requested_schema: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    url: Option<Text<'a>>,
     #[serde(borrow, default)]
     namespace: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -231,13 +233,18 @@ impl Asking<'_> {
             (Some(_), None) => Decision::AllowOnce,
         };
         let decisions = [yes, Decision::Deny];
-        let schema = self.requested_schema;
+        let schema = self.requested_schema.map(|raw| raw.to_owned().into());
+        let page = self
+            .url
+            .as_deref()
+            .map(|url| json!({"url": url}).to_string());
+        let page = page.map(|page| RawJson::from_text(&page));
         Asks {
             subject: Subject {
                 mcp_server: self.server_name.as_deref().map(str::to_owned),
                 ..Subject::default()
             },
-            input: schema.map(|raw| RawJson::from(raw.to_owned())),
+            input: schema.or(page),
             ..self.asks(RequestKind::Elicitation, Form::Elicitation, &decisions)
         }
     }

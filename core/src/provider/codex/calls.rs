@@ -21,8 +21,7 @@ pub(super) enum Call {
     Turn(Conversation, TurnId),
     Interrupt(Conversation),
     Steer(Conversation, u64),
-    /// Settings, and those that hold again if these are refused.
-    Change(Conversation, Box<Settings>),
+    Change(Conversation, Changing),
     /// What the agent is configured to, for a change that needs it.
     Configured(Conversation, Arc<Change>),
     Operate(Conversation, Operating),
@@ -34,6 +33,14 @@ pub(super) enum Call {
     Leave(Box<str>),
     /// Whatever is answered changes nothing.
     Aside,
+}
+
+/// A change of a thread's settings.
+#[derive(Debug)]
+pub(super) struct Changing {
+    /// What holds again if it is refused.
+    pub before: Box<Settings>,
+    pub change: Arc<Change>,
 }
 
 /// An operation that the agent works on.
@@ -69,6 +76,21 @@ impl Calls {
     /// What this answers; `None` if we did not ask, or were answered before.
     pub(super) fn answered(&mut self, id: &str) -> Option<Call> {
         self.open.remove(&id.parse().ok()?)
+    }
+
+    /// The changes of a conversation that are not answered, oldest first.
+    pub(super) fn changes_of(
+        &mut self,
+        conversation: Conversation,
+    ) -> impl Iterator<Item = &mut Changing> {
+        let open = self.open.values_mut();
+        open.filter_map(move |call| {
+            if let Call::Change(of, changing) = call {
+                (*of == conversation).then_some(changing)
+            } else {
+                None
+            }
+        })
     }
 
     /// Nothing will be answered any more: takes out what waits, oldest first.

@@ -10,14 +10,16 @@ use super::failure::{kind_by_text, one_line, open_kind};
 use super::input::prompt;
 use super::item::{Item, read_item};
 use super::ledger::{Ledger, Scope};
-use super::lines::{Line, Lines};
 use super::usage::Tokens;
 use crate::error::ErrorKind;
-use crate::event::{Body, RawJson};
+use crate::event::{Body, RawJson, ToolKind};
+use crate::host_tools;
 use crate::ids::TurnId;
 use crate::message::Message;
+use crate::provider::lines::{Line, Lines};
 use crate::provider::{
-    AgentSignal, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
+    AgentSignal, ChangeOutcome, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd,
+    TurnRef,
 };
 
 /// Why something cannot be done.
@@ -38,6 +40,8 @@ pub(super) struct Exec {
     lines: Lines,
     ledger: Ledger,
     text: Option<String>,
+    /// What the names of the host's own tools begin with, if there are any.
+    own_tools: Option<String>,
 }
 
 impl Codec for Exec {
@@ -54,6 +58,8 @@ impl Codec for Exec {
                 self.conversation = Some(conversation);
                 self.model.clone_from(&options.model);
                 self.resume = resume;
+                let own = !options.tools.is_empty();
+                self.own_tools = own.then(|| format!("{}.", host_tools::SERVER));
                 let ready = SignalBody::Ready { version: None };
                 out.signal(conversation, TurnRef::None, ready);
             }
@@ -84,8 +90,8 @@ impl Codec for Exec {
                 out.signal(conversation, TurnRef::Host(turn), steered);
             }
             Request::Change { conversation, .. } => {
-                let refused = Some(ONE_SHOT.to_owned());
-                out.signal(conversation, TurnRef::None, SignalBody::Changed { refused });
+                let changed = SignalBody::Changed(ChangeOutcome::NeedsProcess);
+                out.signal(conversation, TurnRef::None, changed);
             }
             Request::Operate {
                 conversation,
@@ -208,7 +214,14 @@ impl Exec {
 
     fn item(&mut self, event: &Value, stage: ItemStage, out: &mut Output) -> Option<()> {
         let raw = to_raw_value(event.get("item")?).ok()?;
-        let (id, item) = read_item(&raw)?;
+        let (id, mut item) = read_item(&raw)?;
+        if let (Item::Tool(tool), Some(own)) = (&mut item, &self.own_tools)
+            && let Some(name) = tool.name.strip_prefix(own).map(str::to_owned)
+        {
+            tool.kind = ToolKind::Host;
+            tool.title.clone_from(&name);
+            tool.name = name;
+        }
         let scope = self.scope()?;
         match (stage, item) {
             (_, Item::Unknown) => return None,

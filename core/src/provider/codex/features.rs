@@ -11,7 +11,7 @@ pub(super) const FEATURES: &[(Feature, Support)] = &[
     (Feature::Images, Support::WARM),
     (Feature::TextFiles, Support::BOTH),
     (Feature::OutputSchema, Support::WARM),
-    (Feature::HostTools, Support::WARM),
+    (Feature::HostTools, Support::BOTH),
     (Feature::CommandApproval, Support::WARM),
     (Feature::FileChangeApproval, Support::WARM),
     (Feature::PermissionEscalation, Support::WARM),

@@ -27,14 +27,13 @@ const FEATURES_OFF: [&str; 3] = [
 /// The arguments for a plan.
 pub(super) fn launch(plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
     check(plan.options)?;
-    let args = match plan.mode {
-        Mode::Warm => warm_args(plan),
-        Mode::OneShot => one_shot_args(plan)?,
-    };
-    Ok(Launch {
-        args,
-        env: Vec::new(),
-    })
+    match plan.mode {
+        Mode::Warm => Ok(Launch {
+            args: warm_args(plan),
+            env: Vec::new(),
+        }),
+        Mode::OneShot => one_shot(plan),
+    }
 }
 
 /// All that a session sets is said over the protocol, for several sessions may share the process.
@@ -47,8 +46,9 @@ fn warm_args(plan: &LaunchPlan<'_>) -> Vec<OsString> {
 
 /// Options stand before `resume`: after it, `-s` and `-C` are not known. The prompt comes over
 /// stdin.
-fn one_shot_args(plan: &LaunchPlan<'_>) -> Result<Vec<OsString>, Error> {
+fn one_shot(plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
     let options = plan.options;
+    let mut env = Vec::new();
     let mut args: Vec<OsString> = vec![
         "exec".into(),
         "--json".into(),
@@ -74,7 +74,9 @@ fn one_shot_args(plan: &LaunchPlan<'_>) -> Result<Vec<OsString>, Error> {
         push_config(&mut args, &format!("developer_instructions={text}"));
     }
     if !options.mcp_servers.is_empty() {
-        push_config(&mut args, &mcp_servers_override(options));
+        let (servers, secrets) = mcp_servers_override(options);
+        push_config(&mut args, &servers);
+        env = secrets;
     }
     args.extend(options.extra_args.iter().map(OsString::from));
     if let Some(thread) = plan.resume {
@@ -85,7 +87,7 @@ fn one_shot_args(plan: &LaunchPlan<'_>) -> Result<Vec<OsString>, Error> {
         args.push(thread.into());
     }
     args.push("-".into());
-    Ok(args)
+    Ok(Launch { args, env })
 }
 
 fn push_features(args: &mut Vec<OsString>) {

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use super::calls::{Call, Operating};
+use super::calls::{Call, Changing, Operating};
 use super::failure::one_line;
 use super::opening::Opened;
 use super::options::{fork_params, probe_params};
-use super::server::AppServer;
+use super::server::{AppServer, METHOD_NOT_FOUND};
 use super::thread::Thread;
 use super::usage::Meter;
 use super::wire::{RpcError, read};
 use crate::error::ErrorKind;
 use crate::event::RawJson;
 use crate::operation::Operation;
-use crate::provider::{Conversation, Output, SignalBody, TurnRef};
+use crate::provider::{ChangeOutcome, Conversation, Output, SignalBody, TurnRef};
 use crate::settings::Change;
 
 /// So many entries of a list come at once.
@@ -34,16 +34,11 @@ impl AppServer {
         out: &mut Output,
     ) {
         let Some(thread) = self.threads.get_mut(&conversation) else {
-            changed(conversation, Some("the conversation is not open"), out);
-            return;
+            return changed(conversation, ChangeOutcome::NeedsProcess, out);
         };
-        if change.thinking_budget.is_some() {
-            let why = "the agent has no thinking budget";
-            return changed(conversation, Some(why), out);
-        }
-        if change.mcp_servers.is_some() {
-            let why = "MCP servers are started with the thread";
-            return changed(conversation, Some(why), out);
+        // There is no thinking budget, and MCP servers are started with the thread.
+        if change.thinking_budget.is_some() || change.mcp_servers.is_some() {
+            return changed(conversation, ChangeOutcome::NeedsProcess, out);
         }
         if thread.settings.must_ask(&change) {
             let params = probe_params(&thread.options);
@@ -54,12 +49,41 @@ impl AppServer {
         let before = Box::new(thread.settings.clone());
         let mut params = thread.settings.change(&change);
         if params.is_empty() {
-            return changed(conversation, None, out);
+            return changed(conversation, ChangeOutcome::Live, out);
         }
         params.insert("threadId".into(), (&*thread.id).into());
-        let call = Call::Change(conversation, before);
+        let call = Call::Change(conversation, Changing { before, change });
         self.calls
             .write(call, "thread/settings/update", &params, out);
+    }
+
+    /// The agent answered a change. One that it refused is undone, beneath those that came after it.
+    pub(super) fn change_answered(
+        &mut self,
+        conversation: Conversation,
+        changing: Changing,
+        error: Option<&RpcError>,
+        out: &mut Output,
+    ) {
+        let Some(error) = error else {
+            return changed(conversation, ChangeOutcome::Live, out);
+        };
+        if let Some(thread) = self.threads.get_mut(&conversation) {
+            thread.settings = *changing.before;
+            for later in self.calls.changes_of(conversation) {
+                *later.before = thread.settings.clone();
+                // The agent has been told.
+                let _ = thread.settings.change(&later.change);
+            }
+        }
+        let outcome = if error.code == METHOD_NOT_FOUND {
+            ChangeOutcome::NeedsProcess
+        } else {
+            let message = one_line(&error.message);
+            let halfway = false;
+            ChangeOutcome::Refused { message, halfway }
+        };
+        changed(conversation, outcome, out);
     }
 
     /// A thread shows what the agent is configured to. It was made for that, and is left.
@@ -80,8 +104,8 @@ impl AppServer {
             thread.settings.learn(configured);
             self.change(conversation, change, out);
         } else {
-            let why = "what the agent is configured to cannot be told";
-            changed(conversation, Some(why), out);
+            // A process that starts without any permissions has those that are configured.
+            changed(conversation, ChangeOutcome::NeedsProcess, out);
         }
     }
 
@@ -208,7 +232,7 @@ impl AppServer {
                     operated(conversation, operating.number, outcome, out);
                 }
                 Call::Change(conversation, _) | Call::Configured(conversation, _) => {
-                    changed(conversation, Some(why), out);
+                    changed(conversation, ChangeOutcome::NeedsProcess, out);
                 }
                 // Turns and their messages are core's to end, and nobody waits for the rest.
                 Call::Initialize
@@ -312,9 +336,8 @@ fn task(task: &mut Value) {
     });
 }
 
-pub(super) fn changed(conversation: Conversation, refused: Option<&str>, out: &mut Output) {
-    let refused = refused.map(one_line);
-    out.signal(conversation, TurnRef::None, SignalBody::Changed { refused });
+fn changed(conversation: Conversation, outcome: ChangeOutcome, out: &mut Output) {
+    out.signal(conversation, TurnRef::None, SignalBody::Changed(outcome));
 }
 
 fn operated(conversation: Conversation, number: u64, outcome: Outcome, out: &mut Output) {

@@ -1,5 +1,6 @@
 //! A session's options in the app-server's params and in the command line's words.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
@@ -7,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::settings::{approval_policy, sandbox_mode};
 use crate::config::{McpServer, SessionOptions};
 use crate::error::{Error, ErrorKind};
+use crate::host_tools;
 
 /// Checks what the agent could not take.
 pub(super) fn check(options: &SessionOptions) -> Result<(), Error> {
@@ -114,15 +116,39 @@ fn mcp_server(server: &McpServer) -> Value {
     }
 }
 
-/// The MCP servers as one value of `-c`, which the agent merges with those it is configured with.
-/// One table, because a dotted path would cut names that have a dot.
-pub(super) fn mcp_servers_override(options: &SessionOptions) -> String {
-    let servers = options
-        .mcp_servers
-        .iter()
-        .map(|(name, server)| (name.clone(), mcp_server(server)));
+/// The MCP servers as one value of `-c`, which the agent merges with those it is configured with, and
+/// the environment that it needs. One table, because a dotted path would cut names that have a dot.
+///
+/// Headers go by way of the environment: everybody on the machine can read a command line. Their
+/// variables are named like secrets, which the agent keeps from the commands that it runs.
+pub(super) fn mcp_servers_override(
+    options: &SessionOptions,
+) -> (String, Vec<(OsString, OsString)>) {
+    let mut env = Vec::new();
+    let servers = options.mcp_servers.iter().map(|(name, server)| {
+        let mut table = match server {
+            McpServer::Stdio { .. } => mcp_server(server),
+            McpServer::Http { url, headers } => {
+                let headers: Map<_, _> = headers
+                    .iter()
+                    .map(|(header, value)| {
+                        let variable = format!("REMUDA_MCP_TOKEN_{}", env.len());
+                        env.push((variable.clone().into(), value.into()));
+                        (header.clone(), variable.into())
+                    })
+                    .collect();
+                json!({"url": url, "env_http_headers": headers})
+            }
+        };
+        // What the host's own tools do is the host's to judge, and nobody else could be asked here.
+        if name == host_tools::SERVER && !options.tools.is_empty() {
+            table["default_tools_approval_mode"] = "approve".into();
+            table["required"] = true.into();
+        }
+        (name.clone(), table)
+    });
     let table = Value::Object(servers.collect());
-    format!("mcp_servers={}", toml(&table))
+    (format!("mcp_servers={}", toml(&table)), env)
 }
 
 /// A value as TOML on one line.

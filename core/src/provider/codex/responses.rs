@@ -5,7 +5,6 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::calls::{Call, Calls};
-use super::operations::changed;
 use super::server::AppServer;
 use super::turn::WireTurn;
 use super::wire::{Message, RpcError, read};
@@ -40,12 +39,8 @@ impl AppServer {
                     thread.steer_refused(steer, &error.message, out);
                 }
             }
-            Call::Change(conversation, before) => {
-                let refused = error.as_ref().map(|e| e.message.as_str());
-                if let (Some(thread), Some(_)) = (self.threads.get_mut(&conversation), refused) {
-                    thread.settings = *before;
-                }
-                changed(conversation, refused, out);
+            Call::Change(conversation, changing) => {
+                self.change_answered(conversation, changing, error.as_ref(), out);
             }
             Call::Configured(conversation, change) => {
                 self.configured(conversation, change, result, out);

@@ -14,7 +14,6 @@ use super::asking::Known;
 use super::calls::{Call, Calls};
 use super::delta::Deltas;
 use super::failure::one_line;
-use super::lines::{Line, Lines};
 use super::notification::NOT_WANTED;
 use super::opening::{Handshake, Opening};
 use super::thread::Thread;
@@ -24,6 +23,7 @@ use crate::error::ErrorKind;
 use crate::event::{Body, WarningCode};
 use crate::ids::TurnId;
 use crate::message::Message as Content;
+use crate::provider::lines::{Line, Lines};
 use crate::provider::{Codec, Conversation, Outcome, Output, Request, SignalBody, TurnRef};
 
 /// So many notices wait for the first conversation.
@@ -31,7 +31,7 @@ const NOTICES: usize = 16;
 /// So many unknown threads are told apart.
 const STRANGERS: usize = 256;
 /// JSON-RPC: the method does not exist.
-const METHOD_NOT_FOUND: i64 = -32601;
+pub(super) const METHOD_NOT_FOUND: i64 = -32601;
 
 /// Whose thread it is.
 #[derive(Clone, Copy, Debug)]

@@ -6,10 +6,10 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::Actor;
-use crate::config::SessionOptions;
 use crate::error::Error;
 use crate::event::{Body, Changed, Failure, TurnResult};
 use crate::ids::TurnId;
+use crate::pool::lease::Grant;
 use crate::provider::LaunchPlan;
 use crate::session::call::Call;
 use crate::session::gate::{End, Entry, Waiting};
@@ -69,20 +69,38 @@ impl Actor {
                 let operation = Arc::new(operation);
                 self.step(Input::Operate { number, operation })
             }
+            Call::Tool { call, reply } => {
+                self.replies.tools.insert(call.number, reply);
+                self.step(Input::ToolCalled(call))
+            }
+            Call::ToolLeft(number) => {
+                self.replies.tools.remove(&number);
+                self.step(Input::ToolLeft(number))
+            }
             Call::Hold(hold) => self.step(Input::Hold(hold)),
             Call::Close { reason, by } => self.close(reason, by),
-            Call::Granted { ticket, grant } if ticket == self.ticket => {
-                let given = grant.given();
-                self.grant = Some(grant);
-                self.step(Input::Granted(given))
-            }
-            Call::Denied { ticket, error } if ticket == self.ticket => {
-                self.step(Input::Denied(error))
-            }
-            // An answer to an old question: dropping a grant gives it back.
-            Call::Granted { .. } | Call::Denied { .. } => true,
+            Call::Granted { ticket, grant } => self.granted(ticket, grant),
+            Call::Denied { ticket, error } => self.denied(ticket, error),
             Call::Evict(reason) => self.step(Input::Evict(reason)),
         }
+    }
+
+    fn granted(&mut self, ticket: u64, grant: Grant) -> bool {
+        // An answer to an old question: dropping a grant gives it back.
+        if ticket != self.ticket {
+            return true;
+        }
+        let given = grant.given();
+        self.grant = Some(grant);
+        self.step(Input::Granted(given))
+    }
+
+    fn denied(&mut self, ticket: u64, error: Error) -> bool {
+        // A pool that is lost refuses also what it gave just before.
+        if ticket != self.ticket || self.grant.is_some() {
+            return true;
+        }
+        self.step(Input::Denied(error))
     }
 
     pub(super) fn begin(&mut self, turn: TurnId, entry: Entry) {
@@ -141,26 +159,26 @@ impl Actor {
             self.replies.not_changed(reply, Error::closed("session"));
             return self.flush();
         }
-        let mut options = SessionOptions::clone(&self.parts.options);
-        change.apply(&mut options);
+        let options = self.parts.options.with(&change);
         let provider = self.parts.provider;
         let mode = self.parts.machine.mode();
         let plan = LaunchPlan {
             mode,
             options: &options,
             resume: None,
+            back_to: None,
         };
         if let Err(error) = options.check().and_then(|()| provider.launch(&plan)) {
             self.replies.not_changed(reply, error);
             return self.flush();
         }
-        self.parts.options = Arc::new(options);
         let capabilities = provider.capabilities();
         let mut settings = change.settings().into_iter();
         let live = settings.all(|setting| capabilities.can(setting.into(), mode));
         let number = self.replies.number();
         self.replies.changes.insert(number, reply);
         let change = Arc::new(change);
+        self.parts.options.change(number, Arc::clone(&change));
         self.step(Input::Change {
             number,
             change,

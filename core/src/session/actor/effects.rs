@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Actor, STDERR_IN_FAILURE};
-use crate::config::Mode;
+use crate::config::{Mode, SessionOptions};
 use crate::error::Error;
 use crate::event::Body;
+use crate::host_tools::{self, ToolServer};
 use crate::ids::{ProcessId, TurnId};
 use crate::process::{Command, Report};
 use crate::provider::Request;
 use crate::session::launch::{self, Launching};
-use crate::session::machine::{Effect, Input, ONLY};
+use crate::session::machine::{Effect, Input, ONLY, Resume};
 
 impl Actor {
     pub(super) fn carry_out(&mut self, effect: Effect) {
@@ -22,7 +23,7 @@ impl Actor {
             }
             Effect::Acquire(want) => {
                 self.ticket += 1;
-                self.parts.pool.request(want, self.ticket);
+                self.orphaned = !self.parts.pool.request(want, self.ticket);
             }
             Effect::Abandon => {
                 self.ticket += 1;
@@ -44,10 +45,18 @@ impl Actor {
             Effect::RefuseEviction => self.parts.pool.refuse(),
             Effect::Receipt(receipt) => self.replies.receipt(receipt),
             Effect::Answered(outcome) => self.replies.answered(outcome),
-            Effect::ChangeDone { number, how } => self.replies.changed(number, how),
+            Effect::ChangeDone { number, how } => {
+                self.parts.options.settle(number);
+                self.replies.changed(number, Ok(how));
+            }
+            Effect::ChangeRefused { number, error } => {
+                self.parts.options.refuse(number);
+                self.replies.changed(number, Err(error));
+            }
             Effect::Operated { number, outcome } => {
                 self.replies.operated(number, outcome);
             }
+            Effect::ToolDone { number, result } => self.replies.called(number, result),
             Effect::SteerLost { steer } => drop(self.replies.steers.remove(&steer)),
             Effect::SteerDone {
                 steer,
@@ -84,19 +93,24 @@ impl Actor {
         body
     }
 
-    fn start(&mut self, id: ProcessId, mode: Mode, resume: Option<String>, cost_usd: f64) {
+    fn start(&mut self, id: ProcessId, mode: Mode, resume: Option<Resume>, cost_usd: f64) {
         let Some(grant) = self.grant.take() else {
             return;
         };
         let (process_lease, slot, start) = grant.split();
         self.slot = slot;
         self.start = Some(start);
+        let options = match self.options_of(id, mode) {
+            Ok(options) => options,
+            Err(error) => return self.refuse_start(id, error),
+        };
         let started = launch::start(Launching {
             id,
             mode,
-            resume: resume.as_deref(),
+            resume: resume.as_ref().map(|r| r.conversation.as_str()),
+            back_to: resume.as_ref().and_then(|r| r.back_to.as_deref()),
             provider: self.parts.provider,
-            options: &self.parts.options,
+            options: &options,
             pool_options: &self.parts.pool_options,
             lease: process_lease,
         });
@@ -114,14 +128,35 @@ impl Actor {
                 reports,
             },
         );
-        let options = Arc::clone(&self.parts.options);
         let open = Request::Open {
             conversation: ONLY,
             options,
-            resume,
+            resume: resume.map(|r| r.conversation),
             cost_usd,
         };
         self.tell(id, Command::Request(open));
+    }
+
+    /// What a process gets: the session's options, and the way to the host's tools where the agent
+    /// calls those over MCP.
+    fn options_of(&mut self, id: ProcessId, mode: Mode) -> Result<Arc<SessionOptions>, Error> {
+        let options = self.parts.options.current();
+        let capabilities = self.parts.provider.capabilities();
+        if options.tools.is_empty() || !capabilities.tools_over_mcp.in_mode(mode) {
+            return Ok(Arc::clone(options));
+        }
+        let server = match &mut self.tool_server {
+            Some(server) => server,
+            none => {
+                let own = self.parts.own.clone();
+                none.insert(ToolServer::start(&options.tools, own)?)
+            }
+        };
+        let mut options = SessionOptions::clone(options);
+        options
+            .mcp_servers
+            .insert(host_tools::SERVER.to_owned(), server.admit(id));
+        Ok(Arc::new(options))
     }
 
     /// The process cannot even be tried.

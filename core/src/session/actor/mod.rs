@@ -2,6 +2,9 @@
 
 mod calls;
 mod effects;
+mod options;
+
+pub(crate) use options::LiveOptions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,11 +12,13 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use crate::config::{PoolOptions, SessionOptions};
+use crate::config::PoolOptions;
 use crate::error::ErrorKind;
 use crate::event::{Body, CloseReason, Failure};
+use crate::host_tools::ToolServer;
 use crate::ids::{ProcessId, TurnId};
 use crate::metrics::Counters;
+use crate::pool;
 use crate::pool::lease::{Grant, PoolLink, SlotLease, StartLease};
 use crate::process::{ProcessHandle, Report};
 use crate::provider::Provider;
@@ -35,9 +40,11 @@ pub(crate) struct Parts {
     pub shared: Arc<Shared>,
     pub machine: Machine,
     pub inbox: mpsc::UnboundedReceiver<Call>,
+    /// Weak: the session does not keep itself open.
+    pub own: mpsc::WeakUnboundedSender<Call>,
     pub pool: PoolLink,
     pub provider: &'static dyn Provider,
-    pub options: Arc<SessionOptions>,
+    pub options: LiveOptions,
     pub pool_options: Arc<PoolOptions>,
     pub counters: Arc<Counters>,
 }
@@ -54,6 +61,8 @@ pub(crate) async fn run(parts: Parts) {
         grant: None,
         slot: None,
         start: None,
+        orphaned: false,
+        tool_server: None,
         replies: Replies::default(),
         listening: true,
         shown: Vec::new(),
@@ -75,6 +84,10 @@ struct Actor {
     grant: Option<Grant>,
     slot: Option<SlotLease>,
     start: Option<StartLease>,
+    /// The pool is not there to answer the last question.
+    orphaned: bool,
+    /// There from the first process that needs it.
+    tool_server: Option<ToolServer>,
     replies: Replies,
     listening: bool,
     /// Events of the current step, appended to the log in one go.
@@ -188,6 +201,9 @@ impl Actor {
             }
             if let Report::Gone { left } = &report {
                 self.processes.remove(&process);
+                if let Some(server) = &self.tool_server {
+                    server.dismiss(process);
+                }
                 self.left.extend_from_slice(left);
             }
             return self.step(Input::Report(process, report));
@@ -212,6 +228,9 @@ impl Actor {
             self.carry_out(effect);
         }
         self.effects = effects;
+        if std::mem::take(&mut self.orphaned) {
+            self.advance(now, Input::Denied(pool::lost()));
+        }
     }
 
     /// Tells hosts what the step showed, and begins what waited for it. `false`: that was all.

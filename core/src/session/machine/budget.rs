@@ -43,13 +43,9 @@ impl Machine {
         match host.stage {
             Stage::Sent { .. } => {
                 host.interrupted = Some(now);
-                self.ask_interrupt(false, out);
+                self.end_by_interrupt(now, false, out);
             }
-            Stage::Acquiring => {
-                self.take_back(out);
-                self.end_host_interrupted(now, out);
-            }
-            Stage::Starting => self.end_host_interrupted(now, out),
+            Stage::Acquiring | Stage::Starting => self.hold_back(now, out),
         }
     }
 }

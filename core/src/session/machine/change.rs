@@ -1,13 +1,15 @@
 //! Settings that change while the session is open: in the running process where the agent can, else
-//! by replacing it between two turns. Which of these it was is always said.
+//! by replacing it between two turns. Which of these it was is always said. What the agent refuses is
+//! an error of the change, and no reason to try it with another process.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Effect, Machine, ONLY, show};
+use crate::error::{Error, ErrorKind};
 use crate::event::{Body, Changed, StopReason};
 use crate::process::Stop;
-use crate::provider::Request;
+use crate::provider::{ChangeOutcome, Request};
 use crate::settings::Change;
 
 /// A change that the agent was asked for and has not answered.
@@ -51,13 +53,21 @@ impl Machine {
     }
 
     /// The agent says what became of the oldest change.
-    pub(super) fn changed(&mut self, refused: Option<&str>, out: &mut Vec<Effect>) {
+    pub(super) fn changed(&mut self, outcome: ChangeOutcome, out: &mut Vec<Effect>) {
         let Some(Pending { number, change, .. }) = self.changes.pop_front() else {
             return;
         };
-        match refused {
-            None => tell_change(number, &change, Changed::Live, out),
-            Some(_) => self.recycle_for(number, &change, out),
+        match outcome {
+            ChangeOutcome::Live => tell_change(number, &change, Changed::Live, out),
+            ChangeOutcome::NeedsProcess => self.recycle_for(number, &change, out),
+            ChangeOutcome::Refused { message, halfway } => {
+                if halfway {
+                    // What it took before must not outlast what the host was told.
+                    self.recycle = Some("a change was refused halfway".to_owned());
+                }
+                let error = Error::new(ErrorKind::AgentError, message);
+                out.push(Effect::ChangeRefused { number, error });
+            }
         }
     }
 

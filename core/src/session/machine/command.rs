@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Effect, HostTurn, Machine, ONLY, Stage, Tally, closed_failure, show};
+use super::{Effect, HostTurn, Machine, ONLY, Process, Stage, Tally, closed_failure, show};
 use crate::budget::Budget;
 use crate::error::Error;
 use crate::event::{Body, CloseReason, EvictionReason, StopReason, TurnOrigin};
@@ -79,40 +79,65 @@ impl Machine {
         keep_commands: bool,
         out: &mut Vec<Effect>,
     ) {
-        if let Some(host) = &mut self.host
-            && host.tally.id == turn
-        {
-            out.push(Effect::Receipt(Receipt::Delivered));
-            match host.stage {
-                Stage::Acquiring => {
-                    self.take_back(out);
-                    self.end_host_interrupted(now, out);
+        let of_host = self.host.as_mut().filter(|h| h.tally.id == turn);
+        let of_agent = self.agent.as_mut().filter(|a| a.tally.id == turn);
+        let interrupted = match (of_host, of_agent) {
+            (Some(host), _) => match host.stage {
+                Stage::Acquiring | Stage::Starting => {
+                    out.push(Effect::Receipt(Receipt::Held));
+                    return self.hold_back(now, out);
                 }
-                // The agent never heard of it. The process goes on starting for the next turn.
-                Stage::Starting => self.end_host_interrupted(now, out),
-                Stage::Sent { .. } if host.interrupted.is_some() => {}
-                Stage::Sent { .. } => {
-                    host.interrupted = Some(now);
-                    self.ask_interrupt(keep_commands, out);
-                }
-            }
-            return;
+                Stage::Sent { .. } => &mut host.interrupted,
+            },
+            (None, Some(agent)) => &mut agent.tally.interrupted,
+            (None, None) => return out.push(Effect::Receipt(Receipt::TooLate)),
+        };
+        let first = interrupted.replace(interrupted.unwrap_or(now)).is_none();
+        out.push(Effect::Receipt(if self.can_interrupt() {
+            Receipt::Delivered
+        } else {
+            Receipt::Unsupported
+        }));
+        if first {
+            self.end_by_interrupt(now, keep_commands, out);
         }
-        if let Some(agent) = &mut self.agent
-            && agent.tally.id == turn
-        {
-            out.push(Effect::Receipt(Receipt::Delivered));
-            if agent.tally.interrupted.is_none() {
-                agent.tally.interrupted = Some(now);
-                self.ask_interrupt(keep_commands, out);
-            }
-            return;
-        }
-        out.push(Effect::Receipt(Receipt::TooLate));
     }
 
-    pub(super) fn ask_interrupt(&self, keep_commands: bool, out: &mut Vec<Effect>) {
-        if let Some(process) = &self.process {
+    /// Ends a turn that no process has, and that none gets any more. One that starts for it goes on
+    /// starting, for the next.
+    pub(super) fn hold_back(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        if self
+            .host
+            .as_ref()
+            .is_some_and(|h| h.stage == Stage::Acquiring)
+        {
+            self.take_back(out);
+        }
+        self.end_host_interrupted(now, out);
+    }
+
+    /// Ends what was just marked as interrupted: by the agent where it can, else with its process.
+    pub(super) fn end_by_interrupt(
+        &mut self,
+        now: Instant,
+        keep_commands: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.can_interrupt() {
+            self.ask_interrupt(keep_commands, out);
+        } else {
+            self.end_without_agent(now, out);
+        }
+    }
+
+    /// Whether the agent ends a turn when it is told to.
+    fn can_interrupt(&self) -> bool {
+        let can = |p: &Process| self.policy.interrupt.in_mode(p.mode);
+        self.process.as_ref().is_some_and(can)
+    }
+
+    fn ask_interrupt(&self, keep_commands: bool, out: &mut Vec<Effect>) {
+        if let Some(process) = self.process.as_ref().filter(|_| self.can_interrupt()) {
             out.push(Effect::Ask(
                 process.id,
                 Request::Interrupt {

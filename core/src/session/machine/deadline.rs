@@ -76,11 +76,11 @@ impl Machine {
         let errand = errand.map(|at| (at + limits.first_output, Due::Operation));
         let steer = self.steer_waits_until(limits.first_sign);
         let steer = steer.map(|at| (at, Due::Steer));
-        let patience = self.patience().into_iter().chain(change).chain(steer);
+        let patience = self.patience().into_iter().chain(steer);
         let patience = patience.filter(|_| !self.paused);
-        // Whoever waits for an operation may be the one who does not read.
-        let others = request.into_iter().chain(budget).chain(errand);
-        let others = others.chain(patience);
+        // Whoever waits for a change or an operation may be the one who does not read.
+        let others = request.into_iter().chain(budget).chain(change);
+        let others = others.chain(errand).chain(patience);
         grace.into_iter().chain(others).min()
     }
 
@@ -138,7 +138,7 @@ impl Machine {
                     format!("the process was not ready after {limit} ms (phase: {phase})");
                 (ErrorKind::StartTimeout, message)
             }
-            Due::Grace => return self.expire_grace(now, out),
+            Due::Grace => return self.end_without_agent(now, out),
             Due::Request => return self.expire_requests(now, out),
             Due::Change => return self.expire_changes(out),
             Due::Steer => return self.expire_steers(out),
@@ -167,9 +167,9 @@ impl Machine {
         self.process_failed(now, Failure::new(code, message), out);
     }
 
-    /// The agent did not end the turn after the interrupt: it ends without the agent, and the
-    /// process, which cannot be trusted with another turn, goes.
-    fn expire_grace(&mut self, now: Instant, out: &mut Vec<Effect>) {
+    /// The agent does not, or cannot, end the turn that was interrupted: it ends without the agent,
+    /// and the process, which still works on it, goes.
+    pub(super) fn end_without_agent(&mut self, now: Instant, out: &mut Vec<Effect>) {
         let meant = self.host.as_ref().is_some_and(|h| h.interrupted.is_some());
         if meant {
             self.end_host_interrupted(now, out);

@@ -12,10 +12,21 @@ use crate::provider::Request;
 /// An operation that is not done.
 #[derive(Debug)]
 pub(super) struct Errand {
-    number: u64,
+    pub(super) number: u64,
     operation: Arc<Operation>,
     /// When the process was asked.
     asked: Option<Instant>,
+}
+
+impl Errand {
+    /// The place that the conversation is to go back to.
+    pub(super) fn back_to(&self) -> Option<&str> {
+        if let Operation::Rewind { before } = &*self.operation {
+            Some(before)
+        } else {
+            None
+        }
+    }
 }
 
 impl Machine {
@@ -31,11 +42,19 @@ impl Machine {
             let outcome = Err(Error::closed("session"));
             return out.push(Effect::Operated { number, outcome });
         }
-        self.errands.push(Errand {
+        let errand = Errand {
             number,
             operation,
             asked: None,
-        });
+        };
+        if self.policy.rewinds_with_process
+            && errand.back_to().is_some()
+            && let Err(error) = self.begin_rewind(now, out)
+        {
+            let outcome = Err(error);
+            return out.push(Effect::Operated { number, outcome });
+        }
+        self.errands.push(errand);
         self.run_errands(now, out);
         if self.process.is_none() && self.host.is_none() && !self.acquiring {
             self.acquire(self.mode, out);
@@ -44,7 +63,11 @@ impl Machine {
 
     /// Gives the process what it has not been asked, once it is ready.
     pub(super) fn run_errands(&mut self, now: Instant, out: &mut Vec<Effect>) {
-        let Some(process) = self.process.as_ref().filter(|p| p.ready) else {
+        if self.process.as_ref().is_none_or(|p| !p.ready) {
+            return;
+        }
+        self.went_back(out);
+        let Some(process) = &self.process else {
             return;
         };
         for errand in self.errands.iter_mut().filter(|e| e.asked.is_none()) {

@@ -203,6 +203,9 @@ impl Machine {
             return;
         };
         let mode = process.mode;
+        if self.not_gone_back(&message, out) {
+            return;
+        }
         self.release(StopReason::Failed, Stop::Gently { by: None }, out);
         self.end_agent_failed(now, Failure::new(code, message.clone()), out);
         // A conversation that never ended a turn may not have been kept by the agent; there is

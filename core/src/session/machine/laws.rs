@@ -1,5 +1,8 @@
 //! The laws of the machine, over random inputs.
 
+mod moves;
+mod says;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -8,113 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Requests;
 use crate::error::ErrorKind;
-use crate::event::ToolKind;
-use crate::provider::{Outcome, SignalBody, TurnEnd, TurnRef};
-
-/// What may come, with small numbers that stand for turns and processes of the past or the present.
-#[derive(Clone, Debug)]
-enum Move {
-    Send,
-    Interrupt(usize),
-    Granted(u8),
-    Denied,
-    Evict,
-    Signal(usize, Says),
-    Report(usize, u8),
-    Paused(bool),
-    Steer,
-    Answer(usize),
-    Change(bool),
-    Operate,
-    Close,
-    Later(u32),
-}
-
-#[derive(Clone, Debug)]
-enum Says {
-    Ready,
-    Refused,
-    Bound,
-    Taken(usize),
-    Text(usize),
-    Tool(usize, u8),
-    AgentTurn(u32),
-    AgentText(u32),
-    AgentEnds(u32),
-    Background(u32),
-    Asked(usize),
-    Withdrawn,
-    Steered(usize, bool),
-    Changed(bool),
-    Operated(usize),
-    Used(usize),
-    Ends(usize, u8),
-    Broken,
-}
-
-fn says() -> impl Strategy<Value = Says> {
-    let back = 0..4_usize;
-    let agent = 1..4_u32;
-    prop_oneof![
-        4 => Just(Says::Ready),
-        1 => Just(Says::Refused),
-        1 => Just(Says::Bound),
-        2 => back.clone().prop_map(Says::Taken),
-        3 => back.clone().prop_map(Says::Text),
-        2 => (back.clone(), 0..3_u8).prop_map(|(b, t)| Says::Tool(b, t)),
-        1 => agent.clone().prop_map(Says::AgentTurn),
-        1 => agent.clone().prop_map(Says::AgentText),
-        1 => agent.prop_map(Says::AgentEnds),
-        1 => (0..2_u32).prop_map(Says::Background),
-        2 => back.clone().prop_map(Says::Asked),
-        1 => Just(Says::Withdrawn),
-        1 => (back.clone(), any::<bool>()).prop_map(|(b, r)| Says::Steered(b, r)),
-        1 => any::<bool>().prop_map(Says::Changed),
-        1 => back.clone().prop_map(Says::Operated),
-        1 => back.clone().prop_map(Says::Used),
-        3 => (back, 0..4_u8).prop_map(|(b, o)| Says::Ends(b, o)),
-        1 => Just(Says::Broken),
-    ]
-}
-
-fn moves() -> impl Strategy<Value = Vec<Move>> {
-    let one = prop_oneof![
-        5 => Just(Move::Send),
-        1 => (0..3_usize).prop_map(Move::Interrupt),
-        5 => (0..3_u8).prop_map(Move::Granted),
-        1 => Just(Move::Denied),
-        2 => Just(Move::Evict),
-        12 => (0..3_usize, says()).prop_map(|(p, s)| Move::Signal(p, s)),
-        3 => (0..3_usize, 0..6_u8).prop_map(|(p, r)| Move::Report(p, r)),
-        1 => any::<bool>().prop_map(Move::Paused),
-        1 => Just(Move::Steer),
-        2 => (0..3_usize).prop_map(Move::Answer),
-        1 => any::<bool>().prop_map(Move::Change),
-        1 => Just(Move::Operate),
-        1 => Just(Move::Close),
-        2 => (0..200_u32).prop_map(Move::Later),
-    ];
-    prop::collection::vec(one, 0..120)
-}
-
-fn policies() -> impl Strategy<Value = Policy> {
-    let downgrade = prop_oneof![
-        Just(Downgrade::Sticky),
-        Just(Downgrade::Never),
-        (1..3_u32).prop_map(|turns| Downgrade::Probation { turns }),
-    ];
-    (downgrade, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(downgrade, warm, resume, first_sign)| Policy {
-            timeouts: Timeouts::default(),
-            downgrade,
-            warm,
-            resume,
-            first_sign,
-            one_shot_deltas: true,
-            steer: crate::capabilities::Support::WARM,
-        },
-    )
-}
+use moves::{Move, moves, policies};
 
 /// The host, the pool and the agents around a machine, and what the laws say about it.
 struct World {
@@ -122,6 +19,9 @@ struct World {
     now: Instant,
     turns: Vec<TurnId>,
     processes: Vec<ProcessId>,
+    modes: BTreeMap<ProcessId, Mode>,
+    /// In which of them the agent can be interrupted.
+    interrupt: Support,
     gone: BTreeSet<ProcessId>,
     stopped: BTreeSet<ProcessId>,
     /// Turns that were started and how often they ended.
@@ -140,6 +40,8 @@ struct World {
     steers: BTreeSet<u64>,
     changes: BTreeSet<u64>,
     operations: BTreeSet<u64>,
+    /// Calls of tools that wait.
+    calls: BTreeSet<u64>,
     requests: Vec<RequestId>,
     unsettled: BTreeMap<RequestId, Option<TurnId>>,
 }
@@ -152,6 +54,8 @@ impl World {
             now,
             turns: Vec::new(),
             processes: Vec::new(),
+            modes: BTreeMap::new(),
+            interrupt: policy.interrupt,
             gone: BTreeSet::new(),
             stopped: BTreeSet::new(),
             ends: BTreeMap::new(),
@@ -167,6 +71,7 @@ impl World {
             steers: BTreeSet::new(),
             changes: BTreeSet::new(),
             operations: BTreeSet::new(),
+            calls: BTreeSet::new(),
             requests: Vec::new(),
             unsettled: BTreeMap::new(),
         }
@@ -176,6 +81,10 @@ impl World {
         list.len().checked_sub(n + 1).map(|i| list[i])
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each thing that can come"
+    )]
     fn input(&mut self, one: &Move) -> Option<Input> {
         Some(match one {
             Move::Send => {
@@ -232,7 +141,9 @@ impl World {
                     interrupt: false,
                 },
             },
-            Move::Steer | Move::Change(_) | Move::Operate if self.closed > 0 => return None,
+            Move::Steer | Move::Change(_) | Move::Operate(_) | Move::Call(_) if self.closed > 0 => {
+                return None;
+            }
             Move::Steer => {
                 self.number += 1;
                 self.steers.insert(self.number);
@@ -250,13 +161,34 @@ impl World {
                     live: *live,
                 }
             }
-            Move::Operate => {
+            Move::Operate(back) => {
                 self.number += 1;
                 self.operations.insert(self.number);
                 Input::Operate {
                     number: self.number,
-                    operation: Arc::new(Operation::Compact {}),
+                    operation: Arc::new(if *back {
+                        let before = "there".to_owned();
+                        Operation::Rewind { before }
+                    } else {
+                        Operation::Compact {}
+                    }),
                 }
+            }
+            Move::Call(n) => {
+                let process = Self::back(&self.processes, *n)?;
+                self.number += 1;
+                self.calls.insert(self.number);
+                Input::ToolCalled(ToolCall {
+                    process,
+                    number: self.number,
+                    tool: "x".into(),
+                    input: RawJson::from_text("{}"),
+                })
+            }
+            Move::Leave(n) => {
+                let number = self.calls.iter().copied().nth(*n)?;
+                self.calls.remove(&number);
+                Input::ToolLeft(number)
             }
             Move::Close => Input::Close {
                 reason: CloseReason::Host,
@@ -269,140 +201,6 @@ impl World {
         })
     }
 
-    fn report(&mut self, process: ProcessId, report: u8) -> Report {
-        match report {
-            0 => Report::Spawned {
-                pid: 1,
-                containment: Containment::Guard,
-            },
-            1 => Report::SpawnFailed(Error::new(ErrorKind::SpawnFailed, "no")),
-            2 => Report::WriteFailed {
-                message: "no".into(),
-            },
-            3 => Report::OutputClosed,
-            4 => Report::Exited {
-                exit: Exit::default(),
-                stderr: String::new(),
-            },
-            _ => {
-                self.gone.insert(process);
-                Report::Gone { left: vec![] }
-            }
-        }
-    }
-
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one arm for each thing that can be said"
-    )]
-    fn signal(&mut self, says: &Says) -> Option<Signal> {
-        let host = |n: usize| Self::back(&self.turns, n).map(TurnRef::Host);
-        let text = || {
-            SignalBody::Show(Body::TextDelta {
-                text: "t".into(),
-                parent: None,
-            })
-        };
-        let (turn, body) = match says {
-            Says::Ready => (TurnRef::None, SignalBody::Ready { version: None }),
-            Says::Refused => {
-                let code = ErrorKind::ResumeFailed;
-                let message = "no".into();
-                (TurnRef::None, SignalBody::Refused { code, message })
-            }
-            Says::Bound => {
-                let body = SignalBody::Bound {
-                    provider_session_id: "id".into(),
-                    model: None,
-                    resumed: false,
-                };
-                (TurnRef::None, body)
-            }
-            Says::Taken(n) => (host(*n)?, SignalBody::Taken),
-            Says::Text(n) => (host(*n)?, text()),
-            Says::Tool(n, tool) => {
-                let body = Body::ToolUse {
-                    id: tool.to_string(),
-                    name: "x".into(),
-                    kind: ToolKind::Other,
-                    title: String::new(),
-                    input: crate::event::RawJson::from_text("{}"),
-                    parent: None,
-                };
-                (host(*n)?, SignalBody::Show(body))
-            }
-            Says::AgentTurn(n) => (TurnRef::Agent(*n), SignalBody::AgentTurn),
-            Says::AgentText(n) => (TurnRef::Agent(*n), text()),
-            Says::AgentEnds(n) => (TurnRef::Agent(*n), SignalBody::Ended(Box::default())),
-            Says::Background(tasks) => (TurnRef::None, SignalBody::Background { tasks: *tasks }),
-            Says::Asked(n) => {
-                let body = SignalBody::Asked(Box::new(crate::provider::Asked {
-                    request: crate::provider::AgentRequest(1),
-                    kind: crate::event::RequestKind::ToolApproval,
-                    tool: None,
-                    title: String::new(),
-                    subject: crate::request::Subject::default(),
-                    decisions: vec![crate::request::Decision::Deny],
-                    questions: Vec::new(),
-                    input: None,
-                    raw: crate::event::RawJson::from_text("{}"),
-                }));
-                (host(*n)?, body)
-            }
-            Says::Withdrawn => {
-                let request = crate::provider::AgentRequest(1);
-                (TurnRef::None, SignalBody::Withdrawn { request })
-            }
-            Says::Steered(n, joined) => {
-                let steer = self.steers.iter().copied().nth(*n)?;
-                let refused = (!joined).then(|| "no".to_owned());
-                (TurnRef::None, SignalBody::Steered { steer, refused })
-            }
-            Says::Changed(taken) => {
-                let refused = (!taken).then(|| "no".to_owned());
-                (TurnRef::None, SignalBody::Changed { refused })
-            }
-            Says::Operated(n) => {
-                let number = self.operations.iter().copied().nth(*n)?;
-                let outcome = Ok(crate::event::RawJson::from_text("{}"));
-                (TurnRef::None, SignalBody::Operated { number, outcome })
-            }
-            Says::Used(n) => {
-                let usage = crate::event::Usage::default();
-                (host(*n)?, SignalBody::Show(Body::Usage { usage }))
-            }
-            Says::Ends(n, outcome) => {
-                let message = "no".to_owned();
-                let outcome = match outcome {
-                    0 => Outcome::Completed,
-                    1 => Outcome::Interrupted,
-                    2 => Outcome::Failed {
-                        code: ErrorKind::ModelError,
-                        message,
-                    },
-                    _ => Outcome::Failed {
-                        code: ErrorKind::ResumeFailed,
-                        message,
-                    },
-                };
-                let end = TurnEnd {
-                    outcome,
-                    ..TurnEnd::default()
-                };
-                (host(*n)?, SignalBody::Ended(Box::new(end)))
-            }
-            Says::Broken => {
-                let message = "no".into();
-                (TurnRef::None, SignalBody::Broken { message })
-            }
-        };
-        Some(Signal {
-            conversation: ONLY,
-            turn,
-            body,
-        })
-    }
-
     fn step(&mut self, input: Input) {
         let evicting = matches!(input, Input::Evict(_));
         let busy = self.host_turn.is_some();
@@ -411,8 +209,15 @@ impl World {
             Input::Signal(process, _) => before != Some(*process) || self.stopped.contains(process),
             _ => false,
         };
+        let interrupted = match &input {
+            Input::Interrupt { turn, .. } => Some(*turn),
+            _ => None,
+        };
         let mut out = Vec::new();
         self.machine.step(self.now, input, &mut out);
+        if let Some(turn) = interrupted {
+            self.check_receipt(turn, &out);
+        }
         assert!(
             !old || out.is_empty(),
             "an old generation was heard: {out:?}"
@@ -429,6 +234,30 @@ impl World {
             self.machine.process.is_some() || self.machine.agent.is_none(),
             "an agent's turn outlived its process"
         );
+    }
+
+    /// What the caller is told of an interrupt is what happens.
+    fn check_receipt(&self, turn: TurnId, out: &[Effect]) {
+        let receipts: Vec<_> = out
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Receipt(receipt) => Some(*receipt),
+                _ => None,
+            })
+            .collect();
+        let [receipt] = receipts[..] else {
+            panic!("one receipt each: {receipts:?}");
+        };
+        let ends = |e: &Effect| matches!(e, Effect::Show(Some(t), Body::TurnInterrupted { .. }) if *t == turn);
+        let stops = out.iter().any(|e| matches!(e, Effect::Stop(..)));
+        let asks = out.iter().any(|e| matches!(e, Effect::Ask(..)));
+        let told = (out.iter().any(ends), stops, asks);
+        match receipt {
+            Receipt::Delivered => assert!(self.open.contains(&turn) && !told.0 && !told.1),
+            Receipt::Held => assert_eq!(told, (true, false, false)),
+            Receipt::TooLate => assert!(!self.open.contains(&turn) && out.len() == 1),
+            Receipt::Unsupported => assert!(told.0 && told.1),
+        }
     }
 
     fn current(&self) -> Option<ProcessId> {
@@ -456,6 +285,7 @@ impl World {
             Effect::Start { process, mode, .. } => {
                 assert!(self.current().is_none(), "one process at a time");
                 self.processes.push(process);
+                self.modes.insert(process, mode);
                 self.slot = mode == Mode::Warm;
                 self.idle = false;
             }
@@ -465,6 +295,10 @@ impl World {
                     self.current(),
                     "only the current process is asked"
                 );
+                if let Request::Interrupt { .. } = request {
+                    let mode = self.modes.get(&process).copied().expect("it was started");
+                    assert!(self.interrupt.in_mode(mode), "it cannot be interrupted");
+                }
                 if let Request::Turn { turn, .. } = request {
                     let sent = self.sent.entry(turn).or_default();
                     *sent += 1;
@@ -486,8 +320,14 @@ impl World {
             Effect::SteerLost { steer } | Effect::SteerDone { steer, .. } => {
                 assert!(self.steers.remove(&steer));
             }
-            Effect::ChangeDone { number, .. } => assert!(self.changes.remove(&number)),
+            Effect::ChangeDone { number, .. } | Effect::ChangeRefused { number, .. } => {
+                assert!(self.changes.remove(&number));
+            }
             Effect::Operated { number, .. } => assert!(self.operations.remove(&number)),
+            Effect::ToolDone { number, .. } => {
+                // Whoever left is told as well, and does not hear it.
+                self.calls.remove(&number);
+            }
             Effect::StartDone
             | Effect::RefuseEviction
             | Effect::Receipt(_)
@@ -548,6 +388,10 @@ proptest! {
                 world.step(input);
             }
         }
+        // Nobody waits for an agent for ever to hear of a change, also while the host is behind.
+        world.now += Duration::from_hours(1);
+        world.step(Input::Tick);
+        prop_assert!(world.changes.is_empty());
         // When the host closes and every tree is gone, the session is closed.
         world.step(Input::Close { reason: CloseReason::Host, by: None });
         for process in world.processes.clone() {
@@ -561,5 +405,6 @@ proptest! {
         prop_assert!(!world.slot);
         prop_assert!(world.steers.is_empty() && world.changes.is_empty());
         prop_assert!(world.operations.is_empty() && world.unsettled.is_empty());
+        prop_assert!(world.calls.is_empty());
     }
 }

@@ -22,6 +22,7 @@ mod ending;
 mod errand;
 mod failure;
 mod requests;
+mod rewind;
 mod signal;
 mod starting;
 mod steer;
@@ -38,6 +39,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{
     Body, Changed, CloseReason, EvictionReason, Exit, Failure, RawJson, WarningCode,
 };
+use crate::host_tools::{ToolCall, ToolResult};
 use crate::ids::{ProcessId, RequestId, TurnId};
 use crate::message::Message;
 use crate::operation::Operation;
@@ -51,7 +53,8 @@ use change::Pending;
 use ending::Ending;
 use errand::Errand;
 pub(crate) use requests::Approvals;
-use requests::Questions;
+use requests::{Asker, Questions};
+use rewind::Rewinds;
 use tally::Tally;
 
 /// The one conversation of a process that serves one session.
@@ -70,12 +73,16 @@ pub(crate) struct Policy {
     pub warm: bool,
     /// The agent goes on with a conversation in a new process.
     pub resume: bool,
+    /// The agent takes a conversation back only with a new process.
+    pub rewinds_with_process: bool,
     /// A warm process shows a sign of each turn at once.
     pub first_sign: bool,
     /// A one-shot process shows its output as it comes.
     pub one_shot_deltas: bool,
     /// It takes messages into a running turn.
     pub steer: Support,
+    /// It ends a running turn when it is told to.
+    pub interrupt: Support,
 }
 
 /// What can happen to a session.
@@ -92,8 +99,12 @@ pub(crate) enum Input {
     Steer { steer: u64, message: Arc<Message> },
     /// The host answers a question.
     Answer { request: RequestId, answer: Answer },
-    /// The host changes settings, which the next process gets in any case. `live`: the agent can
-    /// take all of them in the running one.
+    /// The agent calls a tool of the host over our own server.
+    ToolCalled(ToolCall),
+    /// It no longer waits for that call.
+    ToolLeft(u64),
+    /// The host changes settings, which the next process gets unless the agent refuses them. `live`:
+    /// it may take all of them in the running one.
     Change {
         number: u64,
         change: Arc<Change>,
@@ -140,7 +151,7 @@ pub(crate) enum Effect {
     Start {
         process: ProcessId,
         mode: Mode,
-        resume: Option<String>,
+        resume: Option<Resume>,
         cost_usd: f64,
     },
     /// The process is ready or given up: let others start.
@@ -161,8 +172,10 @@ pub(crate) enum Effect {
     Receipt(Receipt),
     /// Answer the answer.
     Answered(Result<(), Error>),
-    /// Answer the change.
+    /// Answer the change, which holds in the next process in any case.
     ChangeDone { number: u64, how: Changed },
+    /// Answer the change, which holds nowhere.
+    ChangeRefused { number: u64, error: Error },
     /// Answer the message that was to join: nobody knows whether it did.
     SteerLost { steer: u64 },
     /// Answer the message that was to join: the turn that it joined, or why it did not. `over`: that
@@ -177,10 +190,20 @@ pub(crate) enum Effect {
         number: u64,
         outcome: Result<RawJson, Error>,
     },
+    /// Answer the agent's call of a tool over our own server.
+    ToolDone { number: u64, result: ToolResult },
     /// Tell the host.
     Show(Option<TurnId>, Body),
     /// It is over. Comes after `SessionClosed` was shown.
     Closed,
+}
+
+/// What a process goes on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resume {
+    pub conversation: String,
+    /// Where in it; `None`: at its end.
+    pub back_to: Option<String>,
 }
 
 /// A process that the session uses.
@@ -260,6 +283,7 @@ pub(crate) struct Machine {
     conversation: Option<String>,
     /// Whether the agent has proved that it keeps the conversation.
     kept: bool,
+    rewinds: Rewinds,
     cost_usd: f64,
     host: Option<HostTurn>,
     agent: Option<AgentTurn>,
@@ -308,6 +332,7 @@ impl Machine {
             probation: Probation::Unused,
             kept: resume.is_some(),
             conversation: resume,
+            rewinds: Rewinds::default(),
             cost_usd: 0.0,
             host: None,
             agent: None,
@@ -344,6 +369,8 @@ impl Machine {
                 Input::Send { .. }
                 | Input::Steer { .. }
                 | Input::Answer { .. }
+                | Input::ToolCalled(_)
+                | Input::ToolLeft(_)
                 | Input::Change { .. }
                 | Input::Operate { .. }
                 | Input::Denied(_)
@@ -370,6 +397,8 @@ impl Machine {
             } => self.interrupt(now, turn, keep_commands, out),
             Input::Steer { steer, message } => self.steer(steer, message, out),
             Input::Answer { request, answer } => self.answer(now, request, answer, out),
+            Input::ToolCalled(call) => self.tool_called(now, call, out),
+            Input::ToolLeft(number) => self.withdraw(Asker::Tool(number), out),
             Input::Change {
                 number,
                 change,

@@ -7,10 +7,11 @@ use std::time::Instant;
 use super::{Effect, Machine, ONLY, show};
 use crate::config::{HostTool, Requests as Handler, SessionOptions};
 use crate::error::{Error, ErrorKind};
-use crate::event::{Body, RequestKind, Resolution, ResolvedBy, unix_now};
+use crate::event::{Body, RawJson, RequestKind, Resolution, ResolvedBy, unix_now};
+use crate::host_tools::ToolCall;
 use crate::ids::{RequestId, TurnId};
 use crate::provider::{AgentRequest, Asked, Request, TurnRef};
-use crate::request::{Action, Answer, Decision, Rule, Verdict, decide};
+use crate::request::{Action, Answer, Decision, Rule, Subject, Verdict, decide};
 
 /// How many settled questions are remembered, to tell a late answer who was faster.
 const REMEMBERED: usize = 256;
@@ -134,10 +135,19 @@ fn deny(message: String) -> Answer {
     }
 }
 
+/// Who waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// The agent, over its protocol.
+    Agent(AgentRequest),
+    /// The agent's client of our own server, in that call of a tool.
+    Tool(u64),
+}
+
 /// A question that waits for the host.
 #[derive(Debug)]
 struct Pending {
-    agent: AgentRequest,
+    asker: Asker,
     turn: Option<TurnId>,
     kind: RequestKind,
     decisions: Vec<Decision>,
@@ -198,12 +208,55 @@ impl Machine {
             }
             TurnRef::None => None,
         };
+        let from = Asker::Agent(asked.request);
+        self.open_request(now, turn, from, asked, out);
+    }
+
+    /// The agent calls a tool of the host over our own server, in the turn that runs.
+    pub(super) fn tool_called(&mut self, now: Instant, call: ToolCall, out: &mut Vec<Effect>) {
+        let number = call.number;
+        let current = self.process.as_ref().is_some_and(|p| p.id == call.process);
+        let host = self.host.as_ref().map(|h| h.tally.id);
+        let turn = host
+            .filter(|id| self.has_sent(*id))
+            .or_else(|| self.agent.as_ref().map(|a| a.tally.id));
+        if !current || turn.is_none() {
+            let result = ("no turn runs".to_owned(), true);
+            out.push(Effect::ToolDone { number, result });
+            return;
+        }
+        self.active = now;
+        let raw = serde_json::json!({ "name": call.tool, "arguments": call.input });
+        let asked = Asked {
+            request: AgentRequest(number),
+            kind: RequestKind::HostTool,
+            tool: None,
+            title: call.tool.clone(),
+            subject: Subject {
+                tool: call.tool,
+                ..Subject::default()
+            },
+            decisions: vec![Decision::Result, Decision::Deny],
+            questions: Vec::new(),
+            input: Some(call.input),
+            raw: RawJson::from_text(&raw.to_string()),
+        };
+        self.open_request(now, turn, Asker::Tool(number), asked, out);
+    }
+
+    fn open_request(
+        &mut self,
+        now: Instant,
+        turn: Option<TurnId>,
+        from: Asker,
+        asked: Asked,
+        out: &mut Vec<Effect>,
+    ) {
         let request = RequestId::next();
         let settled = self.approvals.settle(&asked);
         let wait = self.policy.timeouts.request;
-        let agent = asked.request;
         let pending = Pending {
-            agent,
+            asker: from,
             turn,
             kind: asked.kind,
             decisions: asked.decisions.clone(),
@@ -255,16 +308,7 @@ impl Machine {
                 Resolution::Answered
             }
         };
-        if let Some(process) = &self.process {
-            out.push(Effect::Ask(
-                process.id,
-                Request::Answer {
-                    conversation: ONLY,
-                    request: pending.agent,
-                    answer,
-                },
-            ));
-        }
+        self.tell_asker(pending.asker, answer, out);
         self.questions.remember(request, by);
         show(
             out,
@@ -276,6 +320,32 @@ impl Machine {
                 rule,
             },
         );
+    }
+
+    fn tell_asker(&self, asker: Asker, answer: Answer, out: &mut Vec<Effect>) {
+        match asker {
+            Asker::Agent(request) => {
+                let conversation = ONLY;
+                let answer = Request::Answer {
+                    conversation,
+                    request,
+                    answer,
+                };
+                let process = self.process.as_ref().map(|p| p.id);
+                out.extend(process.map(|id| Effect::Ask(id, answer)));
+            }
+            Asker::Tool(number) => {
+                let result = match answer {
+                    Answer::Result { text, is_error } => (text, is_error),
+                    Answer::Deny { message, .. } => (message, true),
+                    // Not among the decisions of a tool.
+                    Answer::Allow { .. } | Answer::Answers { .. } | Answer::Content { .. } => {
+                        (String::new(), true)
+                    }
+                };
+                out.push(Effect::ToolDone { number, result });
+            }
+        }
     }
 
     /// The host answers.
@@ -348,9 +418,9 @@ impl Machine {
     }
 
     /// The agent takes a question back.
-    pub(super) fn withdraw(&mut self, agent: AgentRequest, out: &mut Vec<Effect>) {
+    pub(super) fn withdraw(&mut self, asker: Asker, out: &mut Vec<Effect>) {
         let mut open = self.questions.open.iter();
-        let found = open.find(|(_, p)| p.agent == agent).map(|(id, _)| *id);
+        let found = open.find(|(_, p)| p.asker == asker).map(|(id, _)| *id);
         if let Some(request) = found {
             self.close_request(request, ResolvedBy::Agent, out);
         }
@@ -373,6 +443,10 @@ impl Machine {
 
     fn close_request(&mut self, request: RequestId, by: ResolvedBy, out: &mut Vec<Effect>) {
         if let Some(pending) = self.questions.open.remove(&request) {
+            if let Asker::Tool(number) = pending.asker {
+                let result = ("the turn is over".to_owned(), true);
+                out.push(Effect::ToolDone { number, result });
+            }
             self.questions.remember(request, by);
             let body = Body::RequestResolved {
                 request,

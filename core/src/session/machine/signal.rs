@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{AgentTurn, Effect, HostTurn, Machine, Stage, Tally, show};
+use super::{AgentTurn, Asker, Effect, HostTurn, Machine, Stage, Tally, show};
 use crate::error::ErrorKind;
 use crate::event::{Body, Failure, TurnOrigin, WarningCode};
 use crate::ids::{ProcessId, TurnId};
@@ -22,7 +22,7 @@ impl Machine {
         }
         self.active = now;
         let turn = signal.turn;
-        self.mark_sign(turn);
+        self.mark_sign(turn, out);
         match signal.body {
             SignalBody::Show(body) => self.show_body(now, turn, body, out),
             SignalBody::Ready { version } => self.ready(now, version, out),
@@ -50,9 +50,10 @@ impl Machine {
             }
             SignalBody::AgentTurn => self.begin_agent_turn(now, turn, out),
             SignalBody::Asked(asked) => self.asked(now, turn, *asked, out),
-            SignalBody::Withdrawn { request } => self.withdraw(request, out),
+            SignalBody::Withdrawn { request } => self.withdraw(Asker::Agent(request), out),
             SignalBody::Steered { steer, refused } => self.steered(steer, refused, out),
-            SignalBody::Changed { refused } => self.changed(refused.as_deref(), out),
+            SignalBody::Changed(outcome) => self.changed(outcome, out),
+            SignalBody::Point(point) => self.at_point(point),
             SignalBody::Operated { number, outcome } => self.operated(number, outcome, out),
             // A sign is all that it is.
             SignalBody::Taken => {}
@@ -79,12 +80,13 @@ impl Machine {
     }
 
     /// Whatever belongs to the host's turn is a sign that the agent has it.
-    fn mark_sign(&mut self, turn: TurnRef) {
+    fn mark_sign(&mut self, turn: TurnRef, out: &mut Vec<Effect>) {
         if let (TurnRef::Host(id), Some(host)) = (turn, &mut self.host)
             && host.tally.id == id
             && let Stage::Sent { signed, .. } = &mut host.stage
+            && !std::mem::replace(signed, true)
         {
-            *signed = true;
+            self.tell_point(out);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Effect, Machine, Process, Stage, show};
+use super::{Effect, Machine, Process, Resume, Stage, show};
 use crate::config::Mode;
 use crate::error::Error;
 use crate::event::{Body, Failure, WarningCode};
@@ -77,6 +77,11 @@ impl Machine {
             exit: None,
         });
         self.active = now;
+        let back_to = self.place();
+        let resume = resume.map(|conversation| Resume {
+            conversation,
+            back_to,
+        });
         out.push(Effect::Start {
             process: id,
             mode,

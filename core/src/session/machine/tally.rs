@@ -15,7 +15,7 @@ pub(super) struct Tally {
     first_output: Option<Instant>,
     text: String,
     usage: Option<Usage>,
-    /// How often the agent told its usage: once for each time it went to the model.
+    /// How often the agent told its own usage: once for each time it went to the model itself.
     pub(super) model_calls: u32,
     calls: HashSet<String>,
     results: HashSet<String>,
@@ -90,9 +90,11 @@ impl Tally {
                 }
                 return true;
             }
-            Body::Usage { usage } => {
+            Body::Usage { usage, parent } => {
                 self.usage = Some(*usage);
-                self.model_calls += 1;
+                if parent.is_none() {
+                    self.model_calls += 1;
+                }
                 return true;
             }
             // Nothing else is output of the model.

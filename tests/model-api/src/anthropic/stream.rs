@@ -57,7 +57,7 @@ pub(crate) fn whole(conversation: &Conversation, facts: &Facts, blocks: &[Block]
             Block::RedactedThinking(data) => json!({"type": "redacted_thinking", "data": data}),
             Block::Tool(tool) => tool_use(&outline.tool_id(facts), &tool.name, &tool.input),
             Block::Shell(shell) => {
-                let tool = shell_tool(shell);
+                let tool = shell_tool(conversation, shell);
                 tool_use(&outline.tool_id(facts), &tool.name, &tool.input)
             }
             Block::Wait { .. } => continue,
@@ -81,14 +81,16 @@ fn tool_use(id: &str, name: &str, input: &Value) -> Value {
     json!({"type": "tool_use", "id": id, "name": name, "input": input})
 }
 
-/// The call that a shell block makes: this agent's tool is always `Bash`.
-fn shell_tool(shell: &Shell) -> Tool {
+/// The call that a shell block makes. Agents write the name of the tool differently, but give it the
+/// same arguments.
+fn shell_tool(conversation: &Conversation, shell: &Shell) -> Tool {
+    let lower = conversation.tool("bash").map(|_| "bash");
     let mut input = json!({"command": shell.command, "description": "Run a scripted command"});
     if let Some(fields) = input.as_object_mut() {
         fields.extend(shell.with.clone());
     }
     Tool {
-        name: "Bash".to_owned(),
+        name: lower.unwrap_or("Bash").to_owned(),
         input,
     }
 }
@@ -186,7 +188,7 @@ impl<'a> Message<'a> {
                     .await?;
             }
             Block::Tool(tool) => self.tool(tool).await?,
-            Block::Shell(shell) => self.tool(&shell_tool(shell)).await?,
+            Block::Shell(shell) => self.tool(&shell_tool(self.conversation, shell)).await?,
             Block::Wait { ms } => return self.out.pause(*ms).await,
             Block::Stop(reason) => {
                 self.outline.stop = Some(reason.clone());

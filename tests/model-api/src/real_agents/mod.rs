@@ -6,11 +6,19 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+mod adapters;
 mod claude;
 mod codex;
+mod gemini;
+mod kimi;
+mod opencode;
 
+pub use adapters::{claude_acp, claude_acp_env, codex_acp, codex_acp_env};
 pub use claude::{claude, claude_env};
 pub use codex::{codex, codex_config, codex_env};
+pub use gemini::{GEMINI_MODEL, age_gemini_sessions, gemini, gemini_env};
+pub use kimi::{kimi, kimi_env};
+pub use opencode::{OPENCODE_MODEL, opencode, opencode_env};
 
 /// An agent program that is not there, and what brings it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +46,31 @@ fn modules() -> PathBuf {
         .unwrap_or(Path::new("."))
         .join("real-agents")
         .join("node_modules")
+}
+
+/// Finds a program that is a script inside of a package.
+fn script(program: &'static str, path: &str) -> Result<PathBuf, Missing> {
+    let found = modules().join(path);
+    if found.is_file() {
+        return Ok(found);
+    }
+    Err(Missing {
+        program,
+        searched: modules(),
+    })
+}
+
+/// Puts the Node that `npm ci` has brought in front of others in the `PATH`; where it brought none, that
+/// of the system must be new enough.
+fn with_new_node(mut env: Vec<(String, String)>) -> Vec<(String, String)> {
+    for package in entries(&modules(), "node-") {
+        let folder = package.join("bin");
+        let path = env.iter_mut().find(|(name, _)| name == "PATH");
+        if let Some((_, path)) = path.filter(|_| folder.join("node").is_file()) {
+            *path = format!("{}:{path}", folder.display());
+        }
+    }
+    env
 }
 
 /// The entries of `folder` whose names start with `prefix`, in order.

@@ -69,6 +69,11 @@ impl Agent {
 
     /// Writes one line.
     pub(crate) fn send(&mut self, line: &Value) {
+        self.write(&line.to_string());
+    }
+
+    /// Writes one line that is not JSON.
+    pub(crate) fn write(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("stdin is open");
         writeln!(stdin, "{line}").expect("the agent reads");
         stdin.flush().expect("the agent reads");

@@ -9,6 +9,8 @@ pub(crate) enum Role {
     Claude(ClaudeArgs),
     CodexServer,
     CodexExec(ExecArgs),
+    Acp,
+    AcpPrint(PrintArgs),
     Version(&'static str),
 }
 
@@ -44,18 +46,48 @@ pub(crate) struct ExecArgs {
     pub(crate) prompt: Option<String>,
 }
 
+/// Whose way to print one turn is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Gemini,
+    OpenCode,
+}
+
+/// The arguments of a command that prints one turn.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PrintArgs {
+    pub(crate) dialect: Dialect,
+    pub(crate) resume: Option<String>,
+    pub(crate) prompt: Option<String>,
+    /// Thoughts are printed too.
+    pub(crate) thinking: bool,
+    /// Every tool may run.
+    pub(crate) all_allowed: bool,
+}
+
 impl Role {
     pub(crate) fn shape(&self) -> Shape {
         match self {
             Self::Claude(args) if args.stream_input => Shape::Warm,
-            Self::CodexServer => Shape::Warm,
-            Self::Claude(_) | Self::CodexExec(_) | Self::Version(_) => Shape::OneShot,
+            Self::CodexServer | Self::Acp => Shape::Warm,
+            Self::Claude(_) | Self::CodexExec(_) | Self::AcpPrint(_) | Self::Version(_) => {
+                Shape::OneShot
+            }
         }
     }
 }
 
 /// Decides the role. `protocol` is the value of `SCRIPTED_AGENT_PROTOCOL`.
 pub(crate) fn parse(program: &str, arguments: &[String], protocol: Option<&str>) -> Role {
+    let acp = match protocol {
+        Some(protocol) => protocol == "acp",
+        None => {
+            program.ends_with("-acp")
+                || arguments
+                    .iter()
+                    .any(|word| word == "--acp" || word == "acp")
+        }
+    };
     let codex = match protocol {
         Some(protocol) => protocol == "codex",
         None => {
@@ -72,7 +104,14 @@ pub(crate) fn parse(program: &str, arguments: &[String], protocol: Option<&str>)
         .iter()
         .any(|word| word == "--version" || word == "-V")
     {
-        return Role::Version(if codex { "codex" } else { "claude" });
+        return Role::Version(match (acp, codex) {
+            (true, _) => "acp",
+            (false, true) => "codex",
+            (false, false) => "claude",
+        });
+    }
+    if acp {
+        return print(arguments).map_or(Role::Acp, Role::AcpPrint);
     }
     if !codex {
         return Role::Claude(claude(arguments));
@@ -198,6 +237,48 @@ fn exec(arguments: &[String]) -> ExecArgs {
     found
 }
 
+/// Flags of the printing commands that take a value which does not matter here.
+const PRINT_VALUES: &[&str] = &["-m", "--model", "--format", "--output-format", "--agent"];
+
+/// Reads the command line of an ACP agent that is to print one turn; nothing for all others.
+fn print(arguments: &[String]) -> Option<PrintArgs> {
+    let has = |wanted: &str| arguments.iter().any(|word| word == wanted);
+    if has("--acp") || has("acp") {
+        return None;
+    }
+    let opencode = arguments.first().is_some_and(|word| word == "run");
+    if !opencode && !has("--output-format") {
+        return None;
+    }
+    let mut found = PrintArgs {
+        dialect: if opencode {
+            Dialect::OpenCode
+        } else {
+            Dialect::Gemini
+        },
+        resume: None,
+        prompt: None,
+        thinking: false,
+        all_allowed: false,
+    };
+    let mut words = arguments.iter().skip(usize::from(opencode));
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--resume" | "-r" | "--session" | "-s" => found.resume = words.next().cloned(),
+            "-p" | "--prompt" if !opencode => found.prompt = words.next().cloned(),
+            "--approval-mode" => {
+                found.all_allowed = words.next().is_some_and(|mode| mode == "yolo");
+            }
+            "--yolo" | "--auto" => found.all_allowed = true,
+            "--thinking" => found.thinking = true,
+            flag if PRINT_VALUES.contains(&flag) => drop(words.next()),
+            flag if flag.starts_with('-') => {}
+            _ => found.prompt = found.prompt.or_else(|| Some(word.clone())),
+        }
+    }
+    Some(found)
+}
+
 /// Reports what the real Claude Code refuses at start.
 pub(crate) fn refusal(args: &ClaudeArgs) -> Option<String> {
     if args.stream_input && args.output != "stream-json" {
@@ -252,6 +333,25 @@ mod tests {
             parse("x", &words("--version"), Some("codex")),
             Role::Version("codex")
         );
+        assert_eq!(parse("gemini", &words("--acp -m x"), None), Role::Acp);
+        assert_eq!(parse("opencode", &words("acp"), None), Role::Acp);
+        assert_eq!(parse("x", &[], Some("acp")), Role::Acp);
+        let printed = parse(
+            "x",
+            &words("run --format json -s ID --thinking"),
+            Some("acp"),
+        );
+        assert_eq!(
+            printed,
+            Role::AcpPrint(PrintArgs {
+                dialect: Dialect::OpenCode,
+                resume: Some("ID".to_owned()),
+                prompt: None,
+                thinking: true,
+                all_allowed: false,
+            })
+        );
+        assert_eq!(parse("/bin/codex-acp", &[], None), Role::Acp);
         let resumed = parse("x", &words("exec -s read-only resume T --json go"), None);
         assert_eq!(
             resumed,

@@ -64,8 +64,8 @@ pub(crate) fn play(agent: &Arc<Agent>, path: &Path) -> i32 {
 /// one-shot runs end by themselves.
 fn waits_at_end(role: &Role) -> bool {
     match role {
-        Role::CodexServer => true,
-        Role::Claude(_) | Role::CodexExec(_) | Role::Version(_) => false,
+        Role::CodexServer | Role::Acp => true,
+        Role::Claude(_) | Role::CodexExec(_) | Role::AcpPrint(_) | Role::Version(_) => false,
     }
 }
 
@@ -77,7 +77,7 @@ fn step(line: &str) -> Option<Step> {
     let (mark, rest) = line.split_once(' ')?;
     // Some captures have a time between the mark and the message.
     let payload = match rest.split_once(' ') {
-        Some((time, payload)) if time.bytes().all(|byte| byte.is_ascii_digit()) => payload,
+        Some((time, payload)) if is_time(time) => payload,
         _ => rest,
     };
     match mark {
@@ -90,6 +90,14 @@ fn step(line: &str) -> Option<Step> {
         "#" => exit_code(payload).map(Step::Exit),
         _ => None,
     }
+}
+
+/// Whether a word is a count of milliseconds or of seconds.
+fn is_time(word: &str) -> bool {
+    !word.is_empty()
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// Reads `… exit code=1 …` and `exit code 1`.
@@ -173,6 +181,7 @@ impl Stage<'_> {
             "/uuid",
             "/request/message_uuid",
             "/request/user_message_id",
+            "/params/sessionId",
             "/params/threadId",
             "/params/turnId",
             "/params/expectedTurnId",
@@ -200,7 +209,11 @@ impl Stage<'_> {
                     "subtype": "success", "request_id": said["request_id"], "response": {},
                 }}));
         } else if said.get("method").is_some() && !said["id"].is_null() {
-            self.agent.line(&json!({"id": said["id"], "result": {}}));
+            let mut reply = json!({"id": said["id"], "result": {}});
+            if let Some(version) = said.get("jsonrpc") {
+                reply["jsonrpc"] = version.clone();
+            }
+            self.agent.line(&reply);
         }
     }
 

@@ -52,6 +52,8 @@ pub(crate) struct Agent {
     held: Mutex<Option<Value>>,
     turns: AtomicU64,
     shaken: AtomicBool,
+    /// The conversation that was opened last, for lines that are to be about a known one.
+    pub(crate) latest: Mutex<String>,
     pub(crate) inbox: SyncSender<Incoming>,
     /// Taken by the main thread.
     pub(crate) incoming: Mutex<Option<Receiver<Incoming>>>,
@@ -92,6 +94,7 @@ impl Agent {
             held: Mutex::default(),
             turns: AtomicU64::new(0),
             shaken: AtomicBool::new(false),
+            latest: Mutex::default(),
             inbox,
             incoming: Mutex::new(Some(incoming)),
         }))
@@ -201,7 +204,7 @@ impl Agent {
     /// Answers a request of the host, well or badly. `id` points to the id in the reply.
     pub(crate) fn reply(&self, reply: Value, id: &str) {
         match self.settings().replies {
-            ReplyMode::Normal => self.line(&reply),
+            ReplyMode::Normal | ReplyMode::Refuse => self.line(&reply),
             ReplyMode::Duplicate => {
                 self.line(&reply);
                 self.line(&reply);

@@ -80,6 +80,8 @@ impl Agent {
             | Action::Tool(..)
             | Action::Ask(..)
             | Action::Forge(..)
+            | Action::Plan(_)
+            | Action::Request(..)
             | Action::ModelError(_)
             | Action::FollowUp(_)
             | Action::Flood(_)

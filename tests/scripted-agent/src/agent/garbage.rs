@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::args::Role;
 use crate::context::Agent;
 use crate::faults::LONGEST;
+use crate::{acp, lock};
 
 /// Writes a message with invalid UTF-8 in it.
 pub(crate) fn invalid_utf8(agent: &Agent) {
@@ -52,13 +53,19 @@ pub(crate) fn deep(depth: u64) -> Vec<u8> {
     line
 }
 
+fn is_acp(agent: &Agent) -> bool {
+    matches!(agent.role, Role::Acp)
+}
+
 fn is_claude(agent: &Agent) -> bool {
     matches!(agent.role, Role::Claude(_))
 }
 
 /// Writes messages of kinds that nobody knows.
 pub(crate) fn unknown(agent: &Agent) {
-    let lines: [Value; 4] = if is_claude(agent) {
+    let lines: [Value; 4] = if is_acp(agent) {
+        acp::unknown(&lock(&agent.latest))
+    } else if is_claude(agent) {
         [
             json!({"type": "from_the_future", "session_id": "x", "payload": {"a": [1, 2, null]}}),
             json!({"type": "system", "subtype": "from_the_future"}),
@@ -80,7 +87,9 @@ pub(crate) fn unknown(agent: &Agent) {
 
 /// Writes messages whose members have wrong types.
 pub(crate) fn wrong(agent: &Agent) {
-    let lines: [Value; 5] = if is_claude(agent) {
+    let lines: [Value; 5] = if is_acp(agent) {
+        acp::wrong(&lock(&agent.latest))
+    } else if is_claude(agent) {
         [
             json!({"type": 5}),
             json!({"type": "assistant", "message": "not an object"}),

@@ -3,6 +3,7 @@
 //! One thread reads stdin, one per turn plays it, the main thread keeps the
 //! protocol. Everything shared is in `agent::Agent`.
 
+mod acp;
 mod args;
 mod capture;
 mod children;
@@ -50,6 +51,7 @@ fn run(arguments: &[String]) -> i32 {
     if let Role::Version(agent) = role {
         say(&match agent {
             "codex" => format!("codex-cli {}", codex::version()),
+            "acp" => acp::version(),
             _ => format!("{} (Claude Code)", claude::version()),
         });
         return 0;
@@ -71,6 +73,8 @@ fn run(arguments: &[String]) -> i32 {
         Role::Claude(args) => claude::run(&agent, args),
         Role::CodexServer => codex::serve(&agent),
         Role::CodexExec(args) => codex::exec(&agent, args),
+        Role::Acp => acp::serve(&agent),
+        Role::AcpPrint(args) => acp::print(&agent, args),
         Role::Version(_) => 0,
     }
 }

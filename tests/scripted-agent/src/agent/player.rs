@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::context::{Agent, Incoming};
 use crate::control::{Break, Control};
-use crate::voice::{Outcome, Question, Tool, Verdict, Voice};
+use crate::voice::{Outcome, Question, Tool, Verdict, Voice, plan};
 use crate::{children, ids};
 
 /// Why the rest of a turn is not played.
@@ -219,6 +219,8 @@ impl Player<'_> {
             Action::Tool(name, input, ms) => self.tool(&tool(name, input, *ms), &Verdict::Allow)?,
             Action::Ask(name, input, ms) => self.ask(&tool(name, input, *ms), false)?,
             Action::Forge(name, input) => self.forge(&tool(name, input, 0))?,
+            Action::Plan(count) => self.voice.plan(&plan(*count)),
+            Action::Request(method, params) => self.request(method, params)?,
             Action::AskTwice => self.ask(&tool("Bash", "ls", 0), true)?,
             Action::AskFlood(count) => {
                 for _ in 0..*count {
@@ -360,6 +362,23 @@ impl Player<'_> {
         self.run_tool(tool, &verdict)?;
         let allowed = verdict == Verdict::Allow;
         self.delta(&json!({"allowed": allowed, "written": written}).to_string());
+        Ok(())
+    }
+
+    /// Asks the host for something else than a permission, and says what it replies.
+    fn request(&mut self, method: &str, params: &str) -> Result<(), Stop> {
+        let params: Value = serde_json::from_str(params)
+            .map_err(|why| Stop::End(Outcome::Failed(400, format!("request: {why}"))))?;
+        self.voice.close();
+        let reply = match self.voice.request(method, params, self.control) {
+            Some(question) => {
+                let reply = self.control.wait_answer(&question.key)?;
+                self.voice.replied(&question, &reply);
+                reply
+            }
+            None => Value::Null,
+        };
+        self.delta(&reply.to_string());
         Ok(())
     }
 

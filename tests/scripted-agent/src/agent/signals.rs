@@ -34,7 +34,15 @@ fn reaction(role: &Role, name: SignalName) -> Option<Reaction> {
         (Role::Claude(_), SignalName::Int) => Some(Reaction::Abort),
         (Role::CodexServer, SignalName::Term) => Some(Reaction::Exit(0)),
         (Role::CodexExec(_), SignalName::Int) => Some(Reaction::Exit(1)),
-        (Role::Claude(_) | Role::CodexServer | Role::CodexExec(_) | Role::Version(_), _) => None,
+        (
+            Role::Claude(_)
+            | Role::CodexServer
+            | Role::CodexExec(_)
+            | Role::Acp
+            | Role::AcpPrint(_)
+            | Role::Version(_),
+            _,
+        ) => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What outlives a process: conversations, the count of starts, the list of children.
 //!
-//! One append-only file per conversation, one JSON string per prompt. Without a
+//! One append-only file per conversation, one JSON string per prompt; beside it, for agents that
+//! show their past again, one JSON value per thing that was shown. Without a
 //! state directory nothing is kept and no conversation can be resumed.
 
 use std::collections::HashMap;
@@ -9,8 +10,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use scripted_agent::{ChildRecord, StartRecord};
+use scripted_agent::{ChildRecord, RequestRecord, StartRecord};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::ids;
 use crate::lock;
@@ -20,6 +22,8 @@ pub(crate) struct Store {
     directory: Option<PathBuf>,
     /// Conversations of this process that are not on disk.
     volatile: Mutex<HashMap<String, Vec<String>>>,
+    /// What they have shown.
+    volatile_past: Mutex<HashMap<String, Vec<Value>>>,
     /// Files that are locked while a conversation is open for writing.
     writers: Mutex<HashMap<String, File>>,
 }
@@ -32,6 +36,7 @@ impl Store {
         Ok(Self {
             directory,
             volatile: Mutex::default(),
+            volatile_past: Mutex::default(),
             writers: Mutex::default(),
         })
     }
@@ -72,6 +77,18 @@ impl Store {
         };
         if let Err(why) = self.append("children.jsonl", &record) {
             crate::complain(&format!("children.jsonl: {why}"));
+        }
+    }
+
+    /// Writes down a request of the host, for the test to find.
+    pub(crate) fn record_request(&self, method: &str, params: &Value) {
+        let record = RequestRecord {
+            pid: std::process::id(),
+            method: method.to_owned(),
+            params: params.clone(),
+        };
+        if let Err(why) = self.append("requests.jsonl", &record) {
+            crate::complain(&format!("requests.jsonl: {why}"));
         }
     }
 
@@ -127,8 +144,60 @@ impl Store {
         }
     }
 
+    /// Keeps something that a conversation has shown.
+    pub(crate) fn keep(&self, agent: &str, id: &str, shown: &Value) {
+        if self.path(agent, id).is_none() {
+            lock(&self.volatile_past)
+                .entry(id.to_owned())
+                .or_default()
+                .push(shown.clone());
+        } else if let Err(why) = self.append(&past(agent, id), shown) {
+            crate::complain(&format!("conversation {id}: {why}"));
+        }
+    }
+
+    /// All that a conversation has shown, in order.
+    pub(crate) fn kept(&self, agent: &str, id: &str) -> Vec<Value> {
+        let on_disk = self
+            .path(agent, id)
+            .and_then(|path| std::fs::read_to_string(path.with_file_name(past(agent, id))).ok());
+        match on_disk {
+            Some(text) => text
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect(),
+            None => lock(&self.volatile_past)
+                .get(id)
+                .cloned()
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The ids of all conversations that have shown something, in order.
+    pub(crate) fn all(&self, agent: &str) -> Vec<String> {
+        let (prefix, suffix) = (format!("{agent}-"), ".past.jsonl");
+        let entries = self.directory.as_ref().map(std::fs::read_dir);
+        let mut ids: Vec<String> = entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let id = name.strip_prefix(&prefix)?.strip_suffix(suffix)?;
+                Some(id.to_owned())
+            })
+            .chain(lock(&self.volatile_past).keys().cloned())
+            .collect();
+        ids.sort();
+        ids
+    }
+
     /// Copies a conversation under a new id.
     pub(crate) fn fork(&self, agent: &str, from: &str, to: &str) {
+        for shown in self.kept(agent, from) {
+            self.keep(agent, to, &shown);
+        }
         for prompt in self.prompts(agent, from) {
             self.remember(agent, to, &prompt, true);
         }
@@ -153,4 +222,9 @@ impl Store {
         }
         free
     }
+}
+
+/// The name of the file of what a conversation has shown.
+fn past(agent: &str, id: &str) -> String {
+    format!("{agent}-{id}.past.jsonl")
 }

@@ -34,6 +34,28 @@ impl Tool {
     }
 }
 
+/// A step of a plan and its state: `completed`, `in_progress` or `pending`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Step {
+    pub(crate) text: String,
+    pub(crate) state: &'static str,
+}
+
+/// A plan of so many steps, of which the first is done.
+pub(crate) fn plan(count: u64) -> Vec<Step> {
+    let state = |number| match number {
+        1 => "completed",
+        2 => "in_progress",
+        _ => "pending",
+    };
+    (1..=count)
+        .map(|number| Step {
+            text: format!("step {number}"),
+            state: state(number),
+        })
+        .collect()
+}
+
 /// What became of a permission question.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Verdict {
@@ -77,12 +99,20 @@ pub(crate) trait Voice {
     /// Leaves the open message as it is and forgets it.
     fn cut(&mut self);
     fn think(&mut self, text: &str);
+    /// Shows a plan; a protocol without plans shows nothing.
+    fn plan(&mut self, _steps: &[Step]) {}
     fn tool_begins(&mut self, tool: &Tool);
     fn tool_ends(&mut self, tool: &Tool, verdict: &Verdict);
     /// What is decided without asking, by mode or for want of someone to ask.
     fn decided(&self) -> Option<Verdict>;
     /// Sends a permission question; an answer to it reaches `control`.
     fn ask(&mut self, tool: &Tool, control: Option<&Control>) -> Question;
+    /// Sends a request of another kind; nothing in a protocol that has none.
+    fn request(&mut self, _method: &str, _params: Value, _control: &Control) -> Option<Question> {
+        None
+    }
+    /// Takes note of the reply to a request of another kind.
+    fn replied(&mut self, _question: &Question, _reply: &Value) {}
     /// What the host would write to say yes to a question, and what we would to end the turn.
     fn forged(&self, question: &Question) -> [Value; 2];
     /// Says that a question is settled.

@@ -65,7 +65,11 @@ impl Setup {
     }
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Run {
-        let mut child = self.command(arguments).spawn().unwrap();
+        self.run(self.command(arguments))
+    }
+
+    fn run(&self, mut command: Command) -> Run {
+        let mut child = command.spawn().unwrap();
         Run {
             stdin: child.stdin.take(),
             stdout: BufReader::new(child.stdout.take().unwrap()),
@@ -76,6 +80,44 @@ impl Setup {
 
     pub(crate) fn claude(&self) -> Run {
         self.start(WARM)
+    }
+
+    /// Says what an ACP agent can do: the words of `SCRIPTED_AGENT_ACP`.
+    pub(crate) fn with_features(mut self, words: &str) -> Self {
+        self.environment
+            .push(("SCRIPTED_AGENT_ACP", PathBuf::from(words)));
+        self
+    }
+
+    /// Starts an ACP agent and opens a session in it.
+    pub(crate) fn acp(&self) -> (Run, String) {
+        let mut run = self.acp_hello();
+        let session = run.acp_session(2);
+        (run, session)
+    }
+
+    /// Starts an ACP agent and greets it.
+    pub(crate) fn acp_hello(&self) -> Run {
+        let mut run = self.start(&["--acp"]);
+        run.call(
+            1,
+            "initialize",
+            &json!({"protocolVersion": 1, "clientCapabilities": {}}),
+        );
+        run
+    }
+
+    /// Starts a command that prints one turn of an ACP agent, with a prompt on stdin.
+    pub(crate) fn acp_print(&self, arguments: &[&str], prompt: &str, permission: &str) -> Run {
+        let mut command = self.command(arguments);
+        command
+            .env("SCRIPTED_AGENT_PROTOCOL", "acp")
+            .env("OPENCODE_PERMISSION", permission);
+        let mut run = self.run(command);
+        // An agent that refuses its arguments is gone before it reads.
+        let _ = write!(run.stdin.as_mut().unwrap(), "{prompt}");
+        run.close();
+        run
     }
 
     /// Starts an app-server and opens a thread in it.
@@ -162,6 +204,15 @@ impl Run {
         lines.last().unwrap()["response"].clone()
     }
 
+    /// All lines up to the end.
+    pub(crate) fn rest(&mut self) -> Vec<Value> {
+        let mut text = String::new();
+        self.stdout.read_to_string(&mut text).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
     /// Closes stdin and gives what is left of stdout, stderr and the exit.
     pub(crate) fn finish(mut self) -> (Vec<u8>, String, ExitStatus) {
         self.close();
@@ -223,6 +274,37 @@ impl Run {
             .to_owned()
     }
 
+    pub(crate) fn acp_session(&mut self, id: u64) -> String {
+        let opened = self.call(
+            id,
+            "session/new",
+            &json!({"cwd": "/project", "mcpServers": []}),
+        );
+        self.until(|line| line["params"]["update"]["sessionUpdate"] == "available_commands_update");
+        opened["result"]["sessionId"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{opened}"))
+            .to_owned()
+    }
+
+    pub(crate) fn acp_prompt(&mut self, id: u64, session: &str, text: &str) {
+        let prompt = json!([{"type": "text", "text": text}]);
+        self.send(
+            &json!({"jsonrpc": "2.0", "id": id, "method": "session/prompt",
+            "params": {"sessionId": session, "prompt": prompt}}),
+        );
+    }
+
+    /// Says a prompt and gives the lines of its turn, the response last.
+    pub(crate) fn acp_turn(&mut self, id: u64, session: &str, text: &str) -> Vec<Value> {
+        self.acp_prompt(id, session, text);
+        self.acp_end(id)
+    }
+
+    pub(crate) fn acp_end(&mut self, id: u64) -> Vec<Value> {
+        self.until(|line| line["id"] == id && line.get("method").is_none())
+    }
+
     pub(crate) fn codex_turn(&mut self, id: u64, thread: &str, text: &str) -> Vec<Value> {
         self.codex_start(id, thread, text);
         self.until(|line| line["method"] == "turn/completed")
@@ -251,11 +333,19 @@ pub(crate) fn deltas(lines: &[Value]) -> String {
     let text = |line: &Value| {
         line.pointer("/event/delta/text")
             .or_else(|| line.pointer("/params/delta"))
+            .or_else(|| acp_text(line))
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned()
     };
     lines.iter().map(text).collect()
+}
+
+/// The text of a chunk that an ACP agent says.
+fn acp_text(line: &Value) -> Option<&Value> {
+    let update = line.pointer("/params/update")?;
+    let said = update["sessionUpdate"] == "agent_message_chunk";
+    update.pointer("/content/text").filter(|_| said)
 }
 
 pub(crate) fn types(lines: &[Value]) -> Vec<String> {
@@ -264,7 +354,9 @@ pub(crate) fn types(lines: &[Value]) -> Vec<String> {
             .as_str()
             .or(line["method"].as_str())
             .unwrap_or("reply");
+        let update = &line["params"]["update"]["sessionUpdate"];
         let sub = line["subtype"].as_str().or(line["event"]["type"].as_str());
+        let sub = sub.or(update.as_str());
         sub.map_or_else(|| kind.to_owned(), |sub| format!("{kind}/{sub}"))
     };
     lines.iter().map(name).collect()

@@ -96,6 +96,10 @@ const SHOWN_BY: &[(Feature, &str)] = &[
         Feature::ContextUsage,
         "context_usage_is_told_in_the_common_words",
     ),
+    (
+        Feature::Rewind,
+        "a_process_that_goes_back_is_told_where_and_lines_of_the_agent_itself_are_places",
+    ),
     (Feature::ListTasks, "background_tasks_are_listed"),
     (Feature::StopTasks, "tasks_are_stopped_one_by_one_or_all"),
 ];

@@ -175,7 +175,7 @@ impl Seen {
                 SignalBody::Operated { number, .. } => {
                     assert!(self.operated.insert(number), "it is done once");
                 }
-                SignalBody::Changed { .. } => self.changed += 1,
+                SignalBody::Changed(_) => self.changed += 1,
                 _ => {}
             }
         }

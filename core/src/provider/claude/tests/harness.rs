@@ -26,19 +26,35 @@ pub(super) fn folder() -> PathBuf {
     ))
 }
 
-/// All captures, as `version/scenario`.
-pub(super) fn scenarios() -> Vec<String> {
+/// Every file of the folder, as its path in it.
+pub(super) fn files() -> Vec<String> {
+    let mut open = vec![folder()];
     let mut all = Vec::new();
-    for version in ["2.1.197", "2.1.327"] {
-        for entry in std::fs::read_dir(folder().join(version)).expect("captures") {
-            let name = entry.expect("a capture").file_name();
-            let name = name.to_string_lossy();
-            let scenario = name.strip_suffix(".jsonl").expect("only captures here");
-            all.push(format!("{version}/{scenario}"));
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).expect("captures");
+            open.extend(entries.map(|entry| entry.expect("a capture").path()));
+        } else {
+            let inside = path.strip_prefix(folder()).expect("it is inside");
+            all.push(inside.to_str().expect("UTF-8").to_owned());
         }
     }
     all.sort();
     all
+}
+
+/// All captures, as `version/scenario`: what is neither the page about them nor a stored session.
+///
+/// Whatever is put into the folder is among them, and then the tests play it.
+pub(super) fn scenarios() -> Vec<String> {
+    let files = files().into_iter();
+    let captures = files.filter(|f| f != "README.md" && !f.starts_with("transcripts/"));
+    let name = |file: String| {
+        let name = file.strip_suffix(".jsonl").expect("only captures here");
+        assert_eq!(name.split('/').count(), 2, "{name}: not version/scenario");
+        name.to_owned()
+    };
+    captures.map(name).collect()
 }
 
 pub(super) fn capture(scenario: &str) -> String {
@@ -60,6 +76,7 @@ pub(super) fn codec_of(mode: Mode, options: &SessionOptions, resume: Option<&str
         mode,
         options,
         resume,
+        back_to: None,
     })
 }
 

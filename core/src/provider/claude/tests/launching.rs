@@ -16,6 +16,7 @@ fn launch(options: &SessionOptions, resume: Option<&str>) -> Launch {
         mode,
         options,
         resume,
+        back_to: None,
     };
     Claude.launch(&plan).expect("the options are fine")
 }
@@ -124,10 +125,11 @@ fn the_hosts_tools_are_a_server_of_the_command_line_only_in_a_one_shot_process()
     let mut options = SessionOptions::new("claude", "/project");
     options.tools = super::harness::tools();
     assert_eq!(args(&launch(&options, None)), [] as [&str; 0]);
-    let mut plan = LaunchPlan {
+    let plan = LaunchPlan {
         mode: Mode::OneShot,
         options: &options,
         resume: None,
+        back_to: None,
     };
     let one_shot = Claude.launch(&plan).expect("the options are fine");
     let config = args(&one_shot)[0]
@@ -144,8 +146,7 @@ fn the_hosts_tools_are_a_server_of_the_command_line_only_in_a_one_shot_process()
         headers: BTreeMap::new(),
     };
     taken.mcp_servers.insert("host".to_owned(), server);
-    plan.options = &taken;
-    let error = Claude.launch(&plan).expect_err("the name is taken");
+    let error = taken.check().expect_err("the name is taken");
     assert!(error.message().starts_with("mcp_servers"), "{error}");
 }
 
@@ -192,6 +193,7 @@ fn what_no_command_line_can_hold_is_refused_by_name() {
         mode: Mode::OneShot,
         options: &options,
         resume: None,
+        back_to: None,
     };
     let error = Claude.launch(&plan).expect_err("it is too long");
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);

@@ -21,3 +21,4 @@ mod questions;
 mod requests;
 mod speed;
 mod steers;
+mod stored;

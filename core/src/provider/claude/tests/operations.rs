@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::harness::{
-    agent_lines, ask, capture, codec, hear, init, interrupt, lines, open, operate, result, running,
-    said, success,
+    agent_lines, ask, capture, codec, hear, init, interrupt, lines, open, operate, options, result,
+    running, said, success,
 };
 use crate::config::Mode;
 use crate::operation::Operation;
+use crate::provider::claude::Claude;
 use crate::provider::claude::codec::ClaudeCodec;
-use crate::provider::{Codec, Output, SignalBody};
+use crate::provider::{Codec, LaunchPlan, Output, Provider, SignalBody};
 
 /// A warm codec that the agent of the capture answered.
 fn warm() -> ClaudeCodec {
@@ -238,4 +239,26 @@ fn every_operation_is_answered_at_the_latest_at_the_end_of_the_output() {
             .as_ref()
             .is_err_and(|why| why.starts_with("process_exit"))
     }));
+}
+
+#[test]
+fn a_process_that_goes_back_is_told_where_and_lines_of_the_agent_itself_are_places() {
+    let launch = Claude.launch(&LaunchPlan {
+        mode: Mode::Warm,
+        options: &options(),
+        resume: Some("id"),
+        back_to: Some("place"),
+    });
+    let args = launch.expect("the options are fine").args;
+    assert!(args.contains(&"--resume-session-at=place".into()));
+
+    let mut codec = running();
+    let line = |uuid: &str, parent: Option<&str>| {
+        let message = json!({"role": "assistant", "content": [{"type": "text", "text": "x"}]});
+        json!({"type": "assistant", "uuid": uuid, "parent_tool_use_id": parent, "message": message})
+    };
+    let own = said(&hear(&mut codec, &line("u", None)));
+    assert!(own.contains("- | Point(\"u\")\n"), "{own}");
+    let of_child = said(&hear(&mut codec, &line("v", Some("call"))));
+    assert!(!of_child.contains("Point"), "{of_child}");
 }

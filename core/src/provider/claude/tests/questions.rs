@@ -351,10 +351,11 @@ fn a_page_to_visit_is_agreed_to_without_content() {
         {"subtype": "elicitation", "mcp_server_name": "x", "message": "Log in", "mode": "url",
         "url": "https://example.com"}});
     let mut codec = running();
-    assert_eq!(
-        asked(&hear(&mut codec, &question))[0].decisions,
-        [AllowOnce, Deny]
-    );
+    let out = hear(&mut codec, &question);
+    let asked = asked(&out)[0];
+    assert_eq!(asked.decisions, [AllowOnce, Deny]);
+    let page = asked.input.as_ref().map(RawJson::get);
+    assert_eq!(page, Some(r#"{"url":"https://example.com"}"#));
     let accepted = json!({"action": "accept", "content": {}});
     assert_eq!(written(&question, allow(Scope::Once)), accepted);
 }

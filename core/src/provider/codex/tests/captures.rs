@@ -83,7 +83,7 @@ fn check_tools(name: &str, player: &Player) {
 
 #[test]
 fn every_app_server_capture_is_understood_and_every_turn_has_one_end() {
-    for name in names(|n| !n.starts_with("30-") && !n.starts_with("27-config-unknown-key-strict")) {
+    for name in names(|n| !n.starts_with("30-")) {
         let player = play(&name);
         check_turns(&name, &player, !stops_in_a_turn(&name));
         check_tools(&name, &player);

@@ -10,9 +10,9 @@ use super::opened::{
 use super::play::{Player, codec};
 use crate::config::{Mode, PermissionMode, SessionOptions};
 use crate::error::ErrorKind;
-use crate::event::{Body, RequestKind, WarningCode};
+use crate::event::{Body, RawJson, RequestKind, WarningCode};
 use crate::provider::{Conversation, Output, Request, SignalBody, TurnRef};
-use crate::request::Answer;
+use crate::request::{Answer, Decision};
 
 #[test]
 fn nothing_is_asked_before_the_handshake_is_answered() {
@@ -160,6 +160,21 @@ fn an_approval_of_an_mcp_tool_is_told_from_an_elicitation() {
             (RequestKind::Elicitation, "m".to_owned())
         ]
     );
+}
+
+#[test]
+fn a_page_to_visit_is_shown_and_agreed_to() {
+    let mut player = opened();
+    let params = json!({"threadId": "T", "turnId": "U", "serverName": "s", "mode": "url",
+        "message": "Log in", "url": "https://example.com", "elicitationId": "e"});
+    let method = "mcpServer/elicitation/request";
+    player.line(&json!({"method": method, "id": 0, "params": params}).to_string());
+    let SignalBody::Asked(asked) = &player.signals[0].body else {
+        panic!("{:?}", player.signals);
+    };
+    assert_eq!(asked.decisions, [Decision::AllowOnce, Decision::Deny]);
+    let page = asked.input.as_ref().map(RawJson::get);
+    assert_eq!(page, Some(r#"{"url":"https://example.com"}"#));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::error::ErrorKind;
 use crate::event::RawJson;
 use crate::ids::TurnId;
 use crate::message::{Attachment, Message, Source};
-use crate::provider::{Conversation, Outcome, Request, SignalBody, TurnRef};
+use crate::provider::{ChangeOutcome, Conversation, Outcome, Request, SignalBody, TurnRef};
 use crate::settings::Change;
 
 const CLEAN: &str = "thread/backgroundTerminals/clean";
@@ -122,9 +122,9 @@ fn sub_agents_at_work_end_with_an_interrupted_turn() {
 }
 
 /// What became of each change.
-fn changed(player: &Player) -> Vec<Option<&str>> {
+fn changed(player: &Player) -> Vec<ChangeOutcome> {
     let changed = player.signals.iter().filter_map(|s| match &s.body {
-        SignalBody::Changed { refused } => Some(refused.as_deref()),
+        SignalBody::Changed(outcome) => Some(outcome.clone()),
         _ => None,
     });
     changed.collect()
@@ -160,7 +160,7 @@ fn model_and_effort_change_at_once_and_hold_in_later_turns() {
     assert_eq!(player.written[0]["params"], params);
     assert_eq!(changed(&player), []);
     player.line(r#"{"id":3,"result":{}}"#);
-    assert_eq!(changed(&player), [None]);
+    assert_eq!(changed(&player), [ChangeOutcome::Live]);
     player.turn(FIRST, "go");
     assert_eq!(player.written[1]["params"]["effort"], "low");
     player.line(&answer(4, "U"));
@@ -186,9 +186,46 @@ fn a_mode_changes_with_its_sandbox_and_a_refused_one_leaves_the_old() {
         })
     );
     player.line(r#"{"id":3,"error":{"code":-32600,"message":"no"}}"#);
-    assert_eq!(changed(&player), [Some("no")]);
+    assert_eq!(changed(&player), [refused("no")]);
     player.turn(FIRST, "go");
     assert_eq!(player.written[1]["params"].get("sandboxPolicy"), None);
+}
+
+fn refused(message: &str) -> ChangeOutcome {
+    let message = message.to_owned();
+    let halfway = false;
+    ChangeOutcome::Refused { message, halfway }
+}
+
+#[test]
+fn a_refused_change_does_not_undo_one_that_came_after_it() {
+    let mut player = opened();
+    change(&mut player, mode(PermissionMode::BypassPermissions));
+    let effort = |word: &str| Change {
+        effort: Some(word.into()),
+        ..Change::default()
+    };
+    change(&mut player, effort("low"));
+    change(&mut player, effort("odd"));
+    player.line(r#"{"id":3,"error":{"code":-32600,"message":"no"}}"#);
+    player.line(r#"{"id":4,"result":{}}"#);
+    player.line(r#"{"id":5,"error":{"code":-32600,"message":"odd"}}"#);
+    assert_eq!(
+        changed(&player),
+        [refused("no"), ChangeOutcome::Live, refused("odd")]
+    );
+    player.turn(FIRST, "go");
+    let params = &player.written[3]["params"];
+    assert_eq!(params["effort"], "low");
+    assert_eq!(params.get("sandboxPolicy"), None);
+}
+
+#[test]
+fn an_agent_without_the_request_needs_a_new_process_for_a_change() {
+    let mut player = opened();
+    change(&mut player, mode(PermissionMode::Plan));
+    player.line(r#"{"id":3,"error":{"code":-32601,"message":"unknown method"}}"#);
+    assert_eq!(changed(&player), [ChangeOutcome::NeedsProcess]);
 }
 
 #[test]
@@ -242,11 +279,11 @@ fn the_default_mode_is_what_a_thread_without_any_shows() {
         })
     );
     player.line(r#"{"id":5,"result":{}}"#);
-    assert_eq!(changed(&player), [None]);
+    assert_eq!(changed(&player), [ChangeOutcome::Live]);
 }
 
 #[test]
-fn what_only_a_new_process_can_take_is_refused() {
+fn what_only_a_new_process_can_take_is_not_asked() {
     let mut player = opened();
     let thinking_budget = Some(5);
     change(
@@ -264,13 +301,8 @@ fn what_only_a_new_process_can_take_is_refused() {
             ..Change::default()
         },
     );
-    assert_eq!(
-        changed(&player),
-        [
-            Some("the agent has no thinking budget"),
-            Some("MCP servers are started with the thread")
-        ]
-    );
+    let both = [ChangeOutcome::NeedsProcess, ChangeOutcome::NeedsProcess];
+    assert_eq!(changed(&player), both);
     assert_eq!(methods(&player), [""; 0]);
 }
 

@@ -170,7 +170,7 @@ fn check_answers(out: &Output) {
     for signal in &out.signals {
         match &signal.body {
             SignalBody::Steered { steer, .. } => answers.push(format!("steer {steer}")),
-            SignalBody::Changed { .. } => answers.push("change".to_owned()),
+            SignalBody::Changed(_) => answers.push("change".to_owned()),
             SignalBody::Operated { number, .. } => answers.push(format!("operation {number}")),
             _ => {}
         }

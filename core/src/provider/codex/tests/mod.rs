@@ -18,4 +18,5 @@ mod play;
 mod questions;
 mod start;
 mod steering;
+mod stored;
 mod turns;

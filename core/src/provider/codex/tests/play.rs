@@ -24,20 +24,29 @@ pub(super) fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/captures/codex")
 }
 
-/// The names of all captures that begin so, without the extension.
+/// The names of all files that are no capture but a stored session, without the extension.
+pub(super) fn stored() -> Vec<String> {
+    files(|name| name.starts_with("rollout-"))
+}
+
+/// The names of all captures like that, without the extension.
+///
+/// Whatever is put into the folder is a capture, unless it is the page about them or a stored session.
 pub(super) fn names(keep: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(folder())
-        .expect("the captures are there")
-        .filter_map(|entry| {
-            let name = entry
-                .expect("an entry")
-                .file_name()
-                .into_string()
-                .expect("UTF-8");
-            name.strip_suffix(".jsonl").map(str::to_owned)
-        })
-        .filter(|name| keep(name))
-        .collect();
+    files(|name| name != "README.md" && !name.starts_with("rollout-") && keep(name))
+}
+
+fn files(keep: impl Fn(&str) -> bool) -> Vec<String> {
+    let entries = std::fs::read_dir(folder()).expect("the captures are there");
+    let names = entries.map(|entry| {
+        let name = entry.expect("an entry").file_name();
+        name.into_string().expect("UTF-8")
+    });
+    let name = |name: String| {
+        let name = name.strip_suffix(".jsonl");
+        name.expect("only captures here").to_owned()
+    };
+    let mut names: Vec<_> = names.filter(|name| keep(name)).map(name).collect();
     names.sort();
     assert!(!names.is_empty(), "there are captures");
     names
@@ -69,6 +78,7 @@ pub(super) fn codec(mode: Mode) -> Box<dyn Codec> {
         mode,
         options: &options,
         resume: None,
+        back_to: None,
     })
 }
 

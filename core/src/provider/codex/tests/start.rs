@@ -16,14 +16,20 @@ fn args(mode: Mode, options: &SessionOptions, resume: Option<&str>) -> Vec<Strin
         mode,
         options,
         resume,
+        back_to: None,
     };
     let launch = Codex.launch(&plan).expect("the options are good");
-    assert!(launch.env.is_empty());
-    launch
-        .args
+    let text = |a: std::ffi::OsString| a.into_string().expect("UTF-8");
+    let env: Vec<_> = launch
+        .env
         .into_iter()
-        .map(|a| a.into_string().expect("UTF-8"))
-        .collect()
+        .map(|(k, v)| (text(k), text(v)))
+        .collect();
+    // Headers of MCP servers stand on no command line.
+    let secret = ("REMUDA_MCP_TOKEN_0".to_owned(), "b".to_owned());
+    let secrets = mode == Mode::OneShot && !options.mcp_servers.is_empty();
+    assert_eq!(env, Vec::from_iter(secrets.then_some(secret)));
+    launch.args.into_iter().map(text).collect()
 }
 
 fn full() -> SessionOptions {
@@ -69,7 +75,7 @@ fn options_stand_before_resume_and_the_prompt_comes_over_stdin() {
     expected.extend(["-c", r#"developer_instructions="be \"brief\"\n\u007F""#]);
     let servers = concat!(
         r#"mcp_servers={"a.b"={"args"=["x y"],"command"="run","env"={"K"="v"}},"#,
-        r#""h"={"http_headers"={"X-A"="b"},"url"="http://localhost/"}}"#
+        r#""h"={"env_http_headers"={"X-A"="REMUDA_MCP_TOKEN_0"},"url"="http://localhost/"}}"#
     );
     expected.extend(["-c", servers, "--enable", "plugins", "resume", "R", "-"]);
     assert_eq!(args(Mode::OneShot, &full(), Some("R")), expected);
@@ -150,6 +156,7 @@ fn what_the_agent_cannot_take_is_refused_by_name() {
         mode: Mode::Warm,
         options: &options,
         resume: None,
+        back_to: None,
     };
     let error = Codex.launch(&plan).expect_err("a space is not possible");
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
@@ -163,6 +170,7 @@ fn what_the_agent_cannot_take_is_refused_by_name() {
         mode: Mode::OneShot,
         options: &options,
         resume: Some("--last"),
+        back_to: None,
     };
     let error = Codex.launch(&plan).expect_err("it is an option");
     assert_eq!(error.message(), "resume: it begins like an option");

@@ -51,6 +51,7 @@ fn used(output_tokens: u64) -> Body {
             output_tokens,
             ..Usage::default()
         },
+        parent: None,
     }
 }
 
@@ -120,6 +121,28 @@ fn an_agent_turn_more_than_allowed_is_seen_when_the_model_speaks_again() {
 }
 
 #[test]
+fn sub_agents_use_tokens_of_the_turn_and_none_of_its_agent_turns() {
+    let mut bench = Bench::idle(POLICY);
+    let turn = bench.send_with(Budget {
+        max_agent_turns: Some(1),
+        max_tokens: Some(100),
+        ..Budget::default()
+    });
+    let of_child = |output_tokens| Body::Usage {
+        usage: Usage {
+            output_tokens,
+            ..Usage::default()
+        },
+        parent: Some("task".into()),
+    };
+    bench.shows(turn, used(1));
+    for tokens in [50, 99] {
+        assert_eq!(bench.shows(turn, of_child(tokens)), [""; 0]);
+    }
+    assert_eq!(bench.shows(turn, of_child(100)), ["ask interrupt"]);
+}
+
+#[test]
 fn a_turn_that_the_host_interrupted_does_not_fail_for_its_budget() {
     let mut bench = Bench::idle(POLICY);
     let turn = bench.send_with(Budget {
@@ -148,6 +171,17 @@ fn a_change_that_the_agent_does_not_answer_replaces_its_process() {
 }
 
 #[test]
+fn a_change_does_not_wait_for_a_host_that_is_behind() {
+    let mut bench = Bench::idle(POLICY);
+    bench.changes(true);
+    bench.step(Input::Paused(true));
+    bench.now += POLICY.timeouts.first_sign;
+    assert_eq!(bench.machine.deadline(), Some(bench.now));
+    let names = ["changed Recycled", "stop", "free slot"];
+    assert_eq!(bench.step(Input::Tick), names);
+}
+
+#[test]
 fn an_operation_that_the_agent_does_not_answer_fails() {
     let mut bench = Bench::idle(POLICY);
     bench.operates();
@@ -166,6 +200,24 @@ fn a_turn_that_used_up_its_budget_fails_and_its_process_stays() {
     assert_eq!(bench.shows(turn, used(99)), [""; 0]);
     assert_eq!(bench.shows(turn, used(100)), ["ask interrupt"]);
     assert_eq!(bench.ends(turn, Outcome::Interrupted), ["idle"]);
+    let Body::TurnFailed { failure, .. } = bench.last() else {
+        panic!("expected a failure, got {:?}", bench.last());
+    };
+    assert_eq!(failure.code, ErrorKind::BudgetExceeded);
+    assert!(!bench.kinds().contains(&EventKind::Downgraded));
+}
+
+#[test]
+fn a_turn_that_used_up_its_budget_and_cannot_be_interrupted_fails_with_its_process() {
+    let mut bench = Bench::idle(Policy {
+        interrupt: crate::capabilities::Support::default(),
+        ..POLICY
+    });
+    let turn = bench.send_with(Budget {
+        max_tokens: Some(1),
+        ..Budget::default()
+    });
+    assert_eq!(bench.shows(turn, used(1)), ["kill", "free slot"]);
     let Body::TurnFailed { failure, .. } = bench.last() else {
         panic!("expected a failure, got {:?}", bench.last());
     };
@@ -199,7 +251,7 @@ fn a_turn_that_takes_too_long_is_ended_in_every_stage() {
 fn settings_change_in_the_running_process_where_the_agent_can() {
     let (mut bench, _) = Bench::running(POLICY);
     assert_eq!(bench.changes(true), ["ask change"]);
-    let changed = SignalBody::Changed { refused: None };
+    let changed = SignalBody::Changed(ChangeOutcome::Live);
     assert_eq!(bench.says(TurnRef::None, changed), ["changed Live"]);
     assert_eq!(bench.last().kind(), EventKind::SettingsChanged);
 }
@@ -230,14 +282,45 @@ fn settings_that_need_a_new_process_replace_it_between_turns_and_say_so() {
 }
 
 #[test]
-fn settings_that_the_agent_refuses_replace_its_process() {
+fn settings_of_which_the_codec_knows_that_they_need_a_new_process_get_one() {
     let mut bench = Bench::idle(POLICY);
     bench.changes(true);
-    let refused = Some("no".to_owned());
     assert_eq!(
-        bench.says(TurnRef::None, SignalBody::Changed { refused }),
+        bench.says(
+            TurnRef::None,
+            SignalBody::Changed(ChangeOutcome::NeedsProcess)
+        ),
         ["changed Recycled", "stop", "free slot"]
     );
+}
+
+fn refused(halfway: bool) -> SignalBody {
+    let message = "the agent's words".to_owned();
+    SignalBody::Changed(ChangeOutcome::Refused { message, halfway })
+}
+
+#[test]
+fn settings_that_the_agent_refuses_are_an_error_in_its_words_and_replace_nothing() {
+    let mut bench = Bench::idle(POLICY);
+    bench.changes(true);
+    let told = bench.shown.len();
+    assert_eq!(
+        bench.says(TurnRef::None, refused(false)),
+        ["not changed: agent_error: the agent's words"]
+    );
+    assert_eq!(bench.shown.len(), told, "nothing changed");
+    assert_eq!(bench.send().1, ["ask turn", "busy"]);
+}
+
+#[test]
+fn a_process_that_took_a_part_of_what_it_refused_is_replaced_between_turns() {
+    let (mut bench, turn) = Bench::running(POLICY);
+    bench.changes(true);
+    assert_eq!(
+        bench.says(TurnRef::None, refused(true)),
+        ["not changed: agent_error: the agent's words"]
+    );
+    assert_eq!(bench.ends(turn, Outcome::Completed), ["stop", "free slot"]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn an_interrupt_gives_back_what_was_granted_while_a_process_ends() {
         turn,
         keep_commands: false,
     });
-    assert_eq!(names, ["Delivered", "abandon"]);
+    assert_eq!(names, ["Held", "abandon"]);
     assert_eq!(bench.gone(), [""; 0], "nothing is started for it");
     assert_eq!(bench.send().1, ["acquire Warm"]);
 }

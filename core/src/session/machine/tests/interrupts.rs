@@ -91,7 +91,7 @@ fn an_interrupt_before_the_process_has_the_turn_ends_it_at_once() {
             turn,
             keep_commands: false,
         }),
-        ["Delivered", "abandon"]
+        ["Held", "abandon"]
     );
     assert_eq!(bench.last().kind(), EventKind::TurnInterrupted);
     let (turn, _) = bench.send();
@@ -101,7 +101,7 @@ fn an_interrupt_before_the_process_has_the_turn_ends_it_at_once() {
             turn,
             keep_commands: false,
         }),
-        ["Delivered"]
+        ["Held"]
     );
     assert_eq!(bench.last().kind(), EventKind::TurnInterrupted);
     assert_eq!(
@@ -121,4 +121,76 @@ fn death_after_an_interrupt_is_an_interrupted_turn_without_downgrade() {
     bench.dies();
     assert_eq!(bench.last().kind(), EventKind::TurnInterrupted);
     assert_eq!(bench.send().1, ["acquire Warm"]);
+}
+
+/// An agent that no interrupt reaches while it works.
+const DEAF: Policy = Policy {
+    interrupt: crate::capabilities::Support {
+        warm: false,
+        one_shot: true,
+    },
+    ..POLICY
+};
+
+#[test]
+fn the_turn_of_an_agent_that_cannot_be_interrupted_ends_at_once_with_its_process() {
+    let (mut bench, turn) = Bench::running(DEAF);
+    let interrupt = |bench: &mut Bench| {
+        bench.step(Input::Interrupt {
+            turn,
+            keep_commands: false,
+        })
+    };
+    assert_eq!(interrupt(&mut bench), ["Unsupported", "kill", "free slot"]);
+    assert_eq!(bench.last().kind(), EventKind::TurnInterrupted);
+    assert_eq!(interrupt(&mut bench), ["TooLate"]);
+    assert_eq!(bench.send().1, ["acquire Warm"], "no downgrade");
+    assert_eq!(bench.gone(), [""; 0]);
+    assert_eq!(
+        bench.step(Input::Granted(Given::OneShot)),
+        ["start OneShot"]
+    );
+    assert_eq!(bench.resume.as_deref(), Some("conversation"));
+}
+
+#[test]
+fn whether_an_agent_can_be_interrupted_depends_on_its_process() {
+    let mut bench = Bench::new(DEAF);
+    let (turn, _) = bench.send();
+    bench.step(Input::Granted(Given::Spill));
+    bench.ready();
+    let keep_commands = false;
+    let names = bench.step(Input::Interrupt {
+        turn,
+        keep_commands,
+    });
+    assert_eq!(names, ["Delivered", "ask interrupt"]);
+}
+
+#[test]
+fn an_interrupt_of_the_agents_own_turn_that_cannot_be_costs_the_hosts_turn_behind_it_nothing() {
+    let mut bench = Bench::idle(DEAF);
+    bench.says(TurnRef::Agent(1), SignalBody::AgentTurn);
+    let agent = bench.shown.last().and_then(|(turn, _)| *turn);
+    let (turn, _) = bench.send();
+    let names = bench.step(Input::Interrupt {
+        turn: agent.expect("the agent's turn has an id"),
+        keep_commands: false,
+    });
+    let retried = ["Unsupported", "kill", "free slot", "acquire Warm"];
+    assert_eq!(names, retried);
+    bench.gone();
+    bench.step(Input::Granted(Given::Slot));
+    bench.ready();
+    assert_eq!(bench.ends(turn, Outcome::Completed), ["idle"]);
+}
+
+#[test]
+fn an_agent_that_cannot_be_interrupted_is_not_asked_to_end_a_turn_for_the_close() {
+    let (mut bench, _) = Bench::running(DEAF);
+    let close = Input::Close {
+        reason: CloseReason::Host,
+        by: None,
+    };
+    assert_eq!(bench.step(close), ["stop", "free slot"]);
 }

@@ -6,6 +6,7 @@ mod handover;
 mod interrupts;
 mod processes;
 mod requests;
+mod rewinds;
 mod turns;
 
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::config::{Requests, SessionOptions};
 use crate::error::ErrorKind;
 use crate::event::{EventKind, Resolution, ResolvedBy, StopReason, ToolKind, TurnOrigin};
 use crate::process::Stop;
-use crate::provider::{AgentRequest, Outcome, SignalBody, TurnEnd, TurnRef};
+use crate::provider::{AgentRequest, ChangeOutcome, Outcome, SignalBody, TurnEnd, TurnRef};
 
 const POLICY: Policy = Policy {
     timeouts: Timeouts {
@@ -31,9 +32,11 @@ const POLICY: Policy = Policy {
     downgrade: Downgrade::Sticky,
     warm: true,
     resume: true,
+    rewinds_with_process: false,
     first_sign: true,
     one_shot_deltas: true,
     steer: crate::capabilities::Support::WARM,
+    interrupt: crate::capabilities::Support::BOTH,
 };
 
 /// A machine with a clock that the test moves, and what it did.
@@ -43,6 +46,7 @@ struct Bench {
     shown: Vec<(Option<TurnId>, Body)>,
     process: Option<ProcessId>,
     resume: Option<String>,
+    back_to: Option<String>,
 }
 
 impl Bench {
@@ -54,6 +58,7 @@ impl Bench {
             shown: Vec::new(),
             process: None,
             resume: None,
+            back_to: None,
         }
     }
 
@@ -85,7 +90,8 @@ impl Bench {
                     ..
                 } => {
                     self.process = Some(process);
-                    self.resume = resume;
+                    self.back_to = resume.as_ref().and_then(|r| r.back_to.clone());
+                    self.resume = resume.map(|r| r.conversation);
                     format!("start {mode:?}")
                 }
                 Effect::Acquire(want) => format!("acquire {want:?}"),
@@ -112,12 +118,14 @@ impl Bench {
                     Err(error) => format!("refused {}", error.kind()),
                 },
                 Effect::ChangeDone { how, .. } => format!("changed {how:?}"),
+                Effect::ChangeRefused { error, .. } => format!("not changed: {error}"),
                 Effect::SteerLost { .. } => "steer lost".into(),
                 Effect::SteerDone { outcome, over, .. } => match outcome {
                     Ok(_) if over => "steered too late".into(),
                     Ok(_) => "steered".into(),
                     Err(why) => format!("not steered: {why}"),
                 },
+                Effect::ToolDone { result, .. } => format!("tool: {}", result.0),
                 Effect::Operated { outcome, .. } => match outcome {
                     Ok(_) => "operated".into(),
                     Err(error) => format!("not operated: {}", error.kind()),

@@ -263,3 +263,68 @@ fn what_does_not_fit_a_tools_schema_never_reaches_the_host() {
         ["answer", "answered"]
     );
 }
+
+/// A call over our own server.
+fn tool_call(process: ProcessId) -> Input {
+    Input::ToolCalled(ToolCall {
+        process,
+        number: 3,
+        tool: "add".into(),
+        input: RawJson::from_text(r#"{"a":1}"#),
+    })
+}
+
+fn with_tool() -> SessionOptions {
+    SessionOptions {
+        requests: Requests::Host,
+        tools: vec![HostTool {
+            name: "add".into(),
+            description: String::new(),
+            input_schema: RawJson::from_text(r#"{"type":"object","required":["a"]}"#),
+        }],
+        ..SessionOptions::default()
+    }
+}
+
+#[test]
+fn a_call_over_our_own_server_is_answered_there_and_not_to_the_agent() {
+    let (mut bench, turn) = Bench::asking(&with_tool()).run();
+    let process = bench.current();
+    assert!(bench.step(tool_call(process)).is_empty());
+    assert_eq!(bench.shown.last().map(|(turn, _)| *turn), Some(Some(turn)));
+    let text = "two".to_owned();
+    let names = bench.answers(Answer::Result {
+        text,
+        is_error: false,
+    });
+    assert_eq!(names, ["tool: two", "answered"]);
+}
+
+#[test]
+fn a_call_over_our_own_server_is_over_with_its_turn() {
+    let (mut bench, turn) = Bench::asking(&with_tool()).run();
+    let process = bench.current();
+    bench.step(tool_call(process));
+    let names = bench.says(TurnRef::Host(turn), SignalBody::Ended(Box::default()));
+    assert_eq!(names, ["tool: the turn is over", "idle"]);
+    assert_eq!(bench.step(tool_call(process)), ["tool: no turn runs"]);
+}
+
+#[test]
+fn a_call_of_an_earlier_process_changes_nothing() {
+    let (mut bench, _) = Bench::asking(&with_tool()).run();
+    let before = bench.shown.len();
+    let names = bench.step(tool_call(ProcessId::next()));
+    assert_eq!(names, ["tool: no turn runs"]);
+    assert_eq!(bench.shown.len(), before);
+}
+
+#[test]
+fn a_call_that_nobody_waits_for_any_more_is_withdrawn() {
+    let (mut bench, _) = Bench::asking(&with_tool()).run();
+    let process = bench.current();
+    bench.step(tool_call(process));
+    bench.step(Input::ToolLeft(3));
+    let resolved = bench.resolved();
+    assert_eq!(resolved, (Resolution::Withdrawn, ResolvedBy::Agent, None));
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scripted_agent::{InterruptMode, Trigger};
+use scripted_agent::{InterruptMode, ReplyMode, Trigger};
 use serde_json::{Value, json};
 
 use super::{Host, lines, version};
@@ -64,6 +64,11 @@ impl Host {
     }
 
     fn answer(&mut self, subtype: &str, request: &Value) -> Answer {
+        let changes = subtype.contains("set_") || subtype == "apply_flag_settings";
+        if changes && self.agent.settings().replies == ReplyMode::Refuse {
+            let why = "these settings are not allowed".to_owned();
+            return Answer::Error(why, None);
+        }
         match subtype {
             "set_permission_mode" => self.set_mode(request["mode"].as_str().unwrap_or_default()),
             "set_model" => {

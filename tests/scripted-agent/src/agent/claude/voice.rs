@@ -9,7 +9,7 @@ use super::lines::{self, Header, Tally};
 use crate::args::ClaudeArgs;
 use crate::context::Agent;
 use crate::control::Control;
-use crate::voice::{Outcome, Question, Tool, Verdict, Voice};
+use crate::voice::{Outcome, Question, Step, Tool, Verdict, Voice};
 use crate::{ids, lock};
 
 /// The parts of a conversation that outlive a turn.
@@ -292,6 +292,24 @@ impl Voice for ClaudeVoice {
         );
         let block = json!({"type": "thinking", "thinking": text, "signature": "scripted"});
         self.finish(&id, &block, "end_turn");
+    }
+
+    fn plan(&mut self, steps: &[Step]) {
+        let todos: Vec<Value> = steps
+            .iter()
+            .map(
+                |step| json!({"content": step.text, "status": step.state, "activeForm": step.text}),
+            )
+            .collect();
+        let tool = Tool {
+            id: ids::tagged("toolu"),
+            name: "TodoWrite".to_owned(),
+            input: json!({"todos": todos}).to_string(),
+            ms: 0,
+        };
+        self.close();
+        self.tool_begins(&tool);
+        self.tool_ends(&tool, &Verdict::Allow);
     }
 
     fn tool_begins(&mut self, tool: &Tool) {

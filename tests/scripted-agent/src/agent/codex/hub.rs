@@ -18,6 +18,8 @@ pub(crate) struct Active {
     pub(crate) control: Arc<Control>,
     /// `turn/started` was sent. Before that, an interrupt finds no turn.
     pub(crate) started: bool,
+    /// Somebody plays it, or is about to. Nobody else may then.
+    pub(crate) played: bool,
 }
 
 /// A thread that is loaded.

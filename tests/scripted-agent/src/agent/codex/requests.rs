@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scripted_agent::{InterruptMode, Trigger};
+use scripted_agent::{InterruptMode, ReplyMode, Trigger};
 use serde_json::{Value, json};
 
 use super::hub::{Active, Hub, Thread};
@@ -142,6 +142,9 @@ impl Server {
     }
 
     fn change_settings(&self, params: &Value) -> Answer {
+        if self.hub.agent.settings().replies == ReplyMode::Refuse {
+            return refuse("these settings are not allowed".to_owned());
+        }
         let id = thread_id(params, "thread")?;
         let found = self.hub.with(id, |thread| {
             thread.setup = Setup::read(params, Some(&thread.setup));
@@ -308,6 +311,7 @@ impl Server {
                 turn: turn.clone(),
                 control: Arc::new(Control::default()),
                 started: false,
+                played: false,
             });
             turn
         });
@@ -400,10 +404,17 @@ fn find_turn(hub: &Hub, params: &Value) -> Result<Active, (i64, String)> {
     }
 }
 
-/// Plays a turn on a thread of its own, unless it runs already.
+/// Plays a turn on a thread of its own, unless it is played already: then the input became part of it.
 fn play(hub: &Arc<Hub>, thread: &str, turn: &str, params: &Value) {
-    let active = hub.with(thread, |thread| thread.active.clone()).flatten();
-    let Some(active) = active.filter(|active| active.turn == turn && !active.started) else {
+    let claimed = hub.with(thread, |thread| {
+        let active = thread
+            .active
+            .as_mut()
+            .filter(|active| active.turn == turn)?;
+        let taken = std::mem::replace(&mut active.played, true);
+        (!taken).then(|| active.clone())
+    });
+    let Some(active) = claimed.flatten() else {
         return;
     };
     let durable = hub

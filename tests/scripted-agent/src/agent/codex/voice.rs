@@ -8,7 +8,7 @@ use super::hub::Hub;
 use super::lines;
 use crate::control::Control;
 use crate::ids;
-use crate::voice::{Outcome, Question, Tool, Verdict, Voice};
+use crate::voice::{Outcome, Question, Step, Tool, Verdict, Voice};
 
 struct Message {
     id: String,
@@ -215,6 +215,23 @@ impl Voice for CodexVoice {
             json!({"itemId": id, "delta": text, "summaryIndex": 0}),
         );
         self.item_completed(&lines::reasoning(&id, text, now, true));
+    }
+
+    fn plan(&mut self, steps: &[Step]) {
+        let steps: Vec<Value> = steps
+            .iter()
+            .map(|step| {
+                let status = match step.state {
+                    "in_progress" => "inProgress",
+                    other => other,
+                };
+                json!({"step": step.text, "status": status})
+            })
+            .collect();
+        self.tell(
+            "turn/plan/updated",
+            json!({"explanation": null, "plan": steps}),
+        );
     }
 
     fn tool_begins(&mut self, tool: &Tool) {
