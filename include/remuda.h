@@ -441,6 +441,9 @@ typedef struct remuda_pool_stats {
     uint64_t turns_failed;
     // Turns that were interrupted.
     uint64_t turns_interrupted;
+    // 1: the pool lost count, by a fault of this library: `warm`, `idle`, `processes`, `starting` and `waiting` are as they
+    // were before, and no process is started any more. Close the sessions and make another pool. Else 0.
+    uint64_t lost;
 } remuda_pool_stats;
 
 #ifdef __cplusplus

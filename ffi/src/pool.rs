@@ -66,6 +66,9 @@ pub struct remuda_pool_stats {
     pub turns_failed: u64,
     /// Turns that were interrupted.
     pub turns_interrupted: u64,
+    /// 1: the pool lost count, by a fault of this library: `warm`, `idle`, `processes`, `starting` and `waiting` are as they
+    /// were before, and no process is started any more. Close the sessions and make another pool. Else 0.
+    pub lost: u64,
 }
 
 /// Makes a pool. `config` may be NULL: all defaults, and events are pulled. No process is started.
@@ -219,6 +222,7 @@ pub unsafe extern "C" fn remuda_pool_get_stats(
             turns_completed: now.turns_completed,
             turns_failed: now.turns_failed,
             turns_interrupted: now.turns_interrupted,
+            lost: now.lost.into(),
         };
         // SAFETY: the contract of this function.
         unsafe { give_sized(stats, &now, "stats") }
