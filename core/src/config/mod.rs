@@ -10,7 +10,7 @@ mod session;
 pub use pool::{Downgrade, PoolOptions, WhenFull};
 pub use session::{
     Environment, HostTool, McpServer, Mode, PermissionMode, Persistent, Requests, SessionOptions,
-    Timeouts,
+    Sharing, Timeouts,
 };
 
 use std::time::Duration;

@@ -60,6 +60,10 @@ pub struct SessionOptions {
     pub labels: BTreeMap<String, String>,
     /// Whether a warm process is used. Default: auto.
     pub persistent: Persistent,
+    /// Whether it shares its warm process with other sessions. Default: the pool's. Sessions share
+    /// one only if they would start the same: provider, program, environment and `extra_args` are the
+    /// same, and so is `cwd`, if any of these means another thing in another directory.
+    pub sharing: Option<Sharing>,
     /// Deadlines. Default: the pool's.
     pub timeouts: Option<Timeouts>,
 }
@@ -86,6 +90,7 @@ impl Default for SessionOptions {
             resume: None,
             labels: BTreeMap::new(),
             persistent: Persistent::default(),
+            sharing: None,
             timeouts: None,
         }
     }
@@ -313,6 +318,18 @@ pub enum Persistent {
     Auto,
     /// One process per turn.
     Never,
+}
+
+/// Whether sessions share warm processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Sharing {
+    /// Several sessions use one process, at the same time. It takes less memory, and what befalls the
+    /// process befalls them all: its death ends all their turns, and a host that does not take the
+    /// events of one session holds up the others.
+    Shared,
+    /// One session per process.
+    PerSession,
 }
 
 /// How a process serves a session.

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::capabilities::{Feature, Support};
-use crate::config::{Mode, SessionOptions};
+use crate::config::{Mode, SessionOptions, Sharing};
 use crate::error::{Error, ErrorKind};
 
 /// One kind of agent.
@@ -75,6 +75,11 @@ pub(crate) struct Capabilities {
     pub one_shot_deltas: bool,
     /// What hosts can ask of it, each warm and one-shot. What does not stand here it cannot do.
     pub features: &'static [(Feature, Support)],
+    /// Whether one process holds several conversations, whose turns run at the same time. `None`: no.
+    /// Otherwise what holds if the host does not say. All that a session sets must then be told to
+    /// the agent per conversation, or stand in its launch: what is in neither is lost. So it must not
+    /// need a new process to go back.
+    pub sharing: Option<Sharing>,
     /// Where it calls the host's tools by way of an MCP server, having no way of its own.
     pub tools_over_mcp: Support,
     /// The most text it takes in one message, in Unicode scalar values.

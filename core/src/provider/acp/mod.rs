@@ -80,6 +80,8 @@ impl Provider for AcpAgent {
                 Some(Print::Gemini) | None => true,
             },
             tools_over_mcp: self.0.support(Feature::HostTools),
+            // The codec does not say when the agent has let go of a conversation.
+            sharing: None,
             max_prompt_chars: self.0.max_prompt_chars,
             stop: self.0.stop,
         }

@@ -48,7 +48,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::capabilities::Support;
-use crate::config::Mode;
+use crate::config::{Mode, Sharing};
 use crate::error::Error;
 use crate::provider::{AgentSignal, Capabilities, Codec, Launch, LaunchPlan, Provider, StopLadder};
 
@@ -73,6 +73,7 @@ impl Provider for Codex {
             rewinds_with_process: false,
             first_sign: true,
             one_shot_deltas: false,
+            sharing: Some(Sharing::PerSession),
             // A warm one calls them over its protocol.
             tools_over_mcp: Support::ONE_SHOT,
             max_prompt_chars: Some(1_048_576),

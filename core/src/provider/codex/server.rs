@@ -54,8 +54,10 @@ pub(super) struct AppServer {
     pub(super) threads: BTreeMap<Conversation, Thread>,
     pub(super) routes: HashMap<Box<str>, Route>,
     strangers: HashSet<Box<str>>,
-    /// Threads that were left and are not closed yet.
-    pub(super) closing: HashSet<Box<str>>,
+    /// Threads that were left and are not closed yet, and the conversation that they were.
+    pub(super) closing: HashMap<Box<str>, Option<Conversation>>,
+    /// Conversations that were closed while they were being opened.
+    pub(super) abandoned: HashSet<Conversation>,
     pub(super) notices: Vec<Body>,
     pub(super) said_stray_response: bool,
 }

@@ -19,13 +19,14 @@ use crate::host_tools::ToolServer;
 use crate::ids::{ProcessId, TurnId};
 use crate::metrics::Counters;
 use crate::pool;
-use crate::pool::lease::{Grant, PoolLink, SlotLease, StartLease};
+use crate::pool::lease::{Grant, PoolLink, SeatLease, SlotLease, StartLease};
 use crate::process::{ProcessHandle, Report};
-use crate::provider::Provider;
+use crate::provider::{Conversation, Provider};
 use crate::session::Shared;
 use crate::session::alarm::Alarm;
 use crate::session::call::Call;
 use crate::session::gate::{End, Farewell, Waiting};
+use crate::session::launch::Common;
 use crate::session::machine::{Effect, Input, Machine};
 use crate::session::replies::Replies;
 
@@ -47,6 +48,8 @@ pub(crate) struct Parts {
     pub options: LiveOptions,
     pub pool_options: Arc<PoolOptions>,
     pub counters: Arc<Counters>,
+    /// Set if it shares its warm processes.
+    pub common: Option<Common>,
 }
 
 /// Runs a session until it is closed.
@@ -61,6 +64,7 @@ pub(crate) async fn run(parts: Parts) {
         grant: None,
         slot: None,
         start: None,
+        seat: None,
         orphaned: false,
         tool_server: None,
         replies: Replies::default(),
@@ -73,10 +77,18 @@ pub(crate) async fn run(parts: Parts) {
     actor.run(reports).await;
 }
 
+/// A process that the session uses or used, until it is gone or the session is out of it.
+struct Attached {
+    handle: ProcessHandle,
+    conversation: Conversation,
+    /// Whether other sessions may use it.
+    shared: bool,
+}
+
 struct Actor {
     parts: Parts,
     reports_in: mpsc::Sender<(ProcessId, Report)>,
-    processes: HashMap<ProcessId, ProcessHandle>,
+    processes: HashMap<ProcessId, Attached>,
     /// The last one that was started.
     current: Option<ProcessId>,
     /// The last question to the pool; answers to earlier ones are given back.
@@ -84,6 +96,8 @@ struct Actor {
     grant: Option<Grant>,
     slot: Option<SlotLease>,
     start: Option<StartLease>,
+    /// The place in a shared process.
+    seat: Option<SeatLease>,
     /// The pool is not there to answer the last question.
     orphaned: bool,
     /// There from the first process that needs it.
@@ -196,16 +210,7 @@ impl Actor {
 
     fn report(&mut self, process: ProcessId, report: Report) -> bool {
         let Report::Signals(signals) = report else {
-            if let Report::Spawned { .. } = &report {
-                self.parts.counters.process_started();
-            }
-            if let Report::Gone { left } = &report {
-                self.processes.remove(&process);
-                if let Some(server) = &self.tool_server {
-                    server.dismiss(process);
-                }
-                self.left.extend_from_slice(left);
-            }
+            self.note(process, &report);
             return self.step(Input::Report(process, report));
         };
         let now = Instant::now();
@@ -213,6 +218,25 @@ impl Actor {
             self.advance(now, Input::Signal(process, signal));
         }
         self.flush()
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "two kinds are ends")]
+    fn note(&mut self, process: ProcessId, report: &Report) {
+        match report {
+            Report::Gone { left } => {
+                self.forget(process);
+                self.left.extend_from_slice(left);
+            }
+            Report::Left => self.forget(process),
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, process: ProcessId) {
+        self.processes.remove(&process);
+        if let Some(server) = &self.tool_server {
+            server.dismiss(process);
+        }
     }
 
     fn step(&mut self, input: Input) -> bool {
