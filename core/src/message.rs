@@ -1,7 +1,7 @@
 //! What a host sends in a turn.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::event::RawJson;
+use crate::media::Media;
+use crate::schema;
 
 /// The most that all attachments of a message may hold, in bytes.
 const MAX_ATTACHED: u64 = 32 << 20;
@@ -21,7 +23,9 @@ pub struct Message {
     pub text: String,
     /// Images and files.
     pub attachments: Vec<Attachment>,
-    /// A JSON Schema that the final answer must fit, for agents that can.
+    /// A JSON Schema that the final answer must fit, for agents that can. An object's: its `type` is `object`,
+    /// or is left out. The turn's result has the answer as `structured` if it fits; if it does not, the
+    /// result has none, and a warning with the code `output_schema` says why.
     pub output_schema: Option<RawJson>,
 }
 
@@ -38,8 +42,9 @@ impl<T: Into<String>> From<T> for Message {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attachment {
-    /// Its media type: `image/png`, `image/jpeg`, `image/gif`, `image/webp`, `application/pdf`,
-    /// `text/plain`. Default: by the ending of the path.
+    /// Its media type, without parameters: `image/png`, `image/jpeg`, `image/gif`, `image/webp`,
+    /// `application/pdf`, `application/json`, or `text/` and anything. The last two are text in UTF-8.
+    /// Default: by the ending of the path.
     #[serde(default)]
     pub media_type: Option<String>,
     /// Its name, for the model. Default: the path's last part.
@@ -54,7 +59,7 @@ pub struct Attachment {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// A file, read when the message is sent.
+    /// A file, read when the message is sent. A relative path is taken from the session's directory.
     Path(PathBuf),
     /// The bytes; in JSON as base64.
     #[serde(with = "base64_bytes")]
@@ -81,7 +86,42 @@ impl Attachment {
     pub fn is_image(&self) -> bool {
         self.media_type
             .as_deref()
-            .is_some_and(|t| t.starts_with("image/"))
+            .is_some_and(|t| Media::of(t) == Some(Media::Image))
+    }
+
+    /// Takes a relative path from a folder.
+    fn settle_path(&mut self, folder: &Path) {
+        if let Source::Path(path) = &mut self.source {
+            *path = folder.join(&*path);
+        }
+    }
+
+    /// Whether it is something that can be attached, after `load`. `from` says where it came from.
+    fn check(&mut self, from: &str) -> Result<(), Error> {
+        let fail = |why: &str| Err(Error::invalid("attachment", format!("{from}: {why}")));
+        let Some(media_type) = &mut self.media_type else {
+            return fail("its media type is not known");
+        };
+        media_type.make_ascii_lowercase();
+        let Some(media) = Media::of(media_type) else {
+            return fail(&format!("{media_type:?} cannot be attached"));
+        };
+        if self.bytes().is_empty() {
+            return fail("it is empty");
+        }
+        if media == Media::Text && std::str::from_utf8(self.bytes()).is_err() {
+            return fail("it is not UTF-8");
+        }
+        Ok(())
+    }
+
+    /// What it is called in an error: the path, the name, or its place among the others.
+    fn called(&self, index: usize) -> String {
+        match (&self.source, &self.name) {
+            (Source::Path(path), _) => path.display().to_string(),
+            (Source::Bytes(_), Some(name)) => name.clone(),
+            (Source::Bytes(_), None) => format!("number {index}"),
+        }
     }
 
     /// Reads it and completes what was left out, so that it stands for itself.
@@ -107,9 +147,6 @@ impl Attachment {
             let bytes = std::fs::read(&path).map_err(|e| fail(&e))?;
             self.source = Source::Bytes(bytes.into());
         }
-        if self.media_type.is_none() {
-            return Err(Error::invalid("attachment", "its media type is not known"));
-        }
         Ok(self.bytes().len() as u64)
     }
 
@@ -123,15 +160,24 @@ impl Attachment {
 }
 
 impl Message {
-    /// Reads what is attached by path. Blocks for as long as that takes.
+    /// Checks what it asks for, and reads what is attached by path, relative to `folder`. Blocks for as
+    /// long as that takes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] naming the file, [`ErrorKind::TooLarge`].
-    pub(crate) fn load(&mut self) -> Result<(), Error> {
+    /// [`ErrorKind::InvalidArgument`] naming the file, or the attachment's number, or what is wrong with the
+    /// schema; [`ErrorKind::TooLarge`].
+    pub(crate) fn load(&mut self, folder: &Path) -> Result<(), Error> {
+        if let Some(schema) = &self.output_schema {
+            schema::check(schema)
+                .map_err(|why| Error::invalid("output_schema", format!("the schema {why}")))?;
+        }
         let mut total = 0;
-        for attachment in &mut self.attachments {
+        for (index, attachment) in self.attachments.iter_mut().enumerate() {
+            attachment.settle_path(folder);
+            let called = attachment.called(index + 1);
             total += attachment.load()?;
+            attachment.check(&called)?;
             if total > MAX_ATTACHED {
                 return Err(too_large());
             }
@@ -178,5 +224,86 @@ mod base64_bytes {
         let text = String::deserialize(d)?;
         let bytes = BASE64_STANDARD.decode(text).map_err(D::Error::custom)?;
         Ok(bytes.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(media_type: Option<&str>, name: Option<&str>, bytes: &[u8]) -> Attachment {
+        Attachment {
+            media_type: media_type.map(str::to_owned),
+            name: name.map(str::to_owned),
+            source: Source::Bytes(bytes.into()),
+        }
+    }
+
+    fn load(attachments: &[Attachment], folder: &Path) -> Result<Message, Error> {
+        let mut message = Message {
+            attachments: attachments.to_vec(),
+            ..Message::from("look")
+        };
+        message.load(folder).map(|()| message)
+    }
+
+    #[test]
+    fn what_no_agent_could_take_is_refused_by_name_or_number() {
+        let good = bytes(Some("image/png"), None, b"x");
+        for (bad, told) in [
+            (
+                bytes(Some("image/svg+xml"), None, b"x"),
+                "number 2: \"image/svg+xml\"",
+            ),
+            (bytes(Some("image/png\",x"), Some("a"), b"x"), "a: "),
+            (
+                bytes(None, Some("a"), b"x"),
+                "a: its media type is not known",
+            ),
+            (bytes(Some("image/png"), None, b""), "number 2: it is empty"),
+            (
+                bytes(Some("text/plain"), Some("a.txt"), b"\xff"),
+                "a.txt: it is not UTF-8",
+            ),
+        ] {
+            let error = load(&[good.clone(), bad], Path::new("/")).expect_err(told);
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+            assert!(error.message().contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_media_type_is_the_same_in_any_case() {
+        let mut written = bytes(Some("Image/PNG"), None, b"x");
+        assert!(written.is_image());
+        written.media_type = Some("IMAGE/png".to_owned());
+        let message = load(&[written], Path::new("/")).expect("it is an image");
+        let media_type = message.attachments[0].media_type.as_deref();
+        assert_eq!(media_type, Some("image/png"));
+    }
+
+    #[test]
+    fn a_relative_path_is_taken_from_the_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("notes.md"), "here").expect("a file");
+        let attachment = Attachment {
+            media_type: None,
+            name: None,
+            source: Source::Path("notes.md".into()),
+        };
+        let message = load(&[attachment], folder.path()).expect("it is there");
+        let expected = bytes(Some("text/plain"), Some("notes.md"), b"here");
+        assert_eq!(message.attachments, [expected]);
+    }
+
+    #[test]
+    fn an_output_schema_that_is_none_is_refused() {
+        let mut message = Message {
+            output_schema: Some(RawJson::from_text(r#"{"type":"strng"}"#)),
+            ..Message::from("x")
+        };
+        let error = message.load(Path::new("/")).expect_err("no such type");
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.message().contains("output_schema"), "{error}");
     }
 }
