@@ -19,8 +19,8 @@ use crate::schema;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionOptions {
-    /// The provider's name: `claude`, `codex`, `gemini`, `opencode`, `kimi`, `claude-acp`, `codex-acp`; or
-    /// `acp`, for any other program that speaks the Agent Client Protocol.
+    /// The provider's name: `claude`, `codex`, `gemini`, `opencode`, `kimi`, `claude-acp`, `codex-acp`,
+    /// `paseo`; or `acp`, for any other program that speaks the Agent Client Protocol.
     pub provider: String,
     /// The directory the agent works in. Must exist. Relative paths are taken from the host's
     /// directory at the time of `open`.

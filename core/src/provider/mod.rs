@@ -8,6 +8,7 @@ mod claude;
 mod codec;
 mod codex;
 mod lines;
+mod paseo;
 mod rpc;
 
 pub(crate) use codec::{
@@ -131,6 +132,7 @@ pub(crate) const fn all() -> &'static [&'static dyn Provider] {
         &acp::CLAUDE_ACP,
         &acp::CODEX_ACP,
         &acp::ANY,
+        &paseo::Paseo,
     ]
 }
 
