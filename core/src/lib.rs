@@ -9,6 +9,7 @@ mod error;
 pub mod event;
 mod host_tools;
 mod ids;
+mod media;
 mod message;
 mod metrics;
 mod operation;
@@ -16,6 +17,7 @@ mod pool;
 mod process;
 mod provider;
 pub mod request;
+mod schema;
 mod session;
 mod settings;
 

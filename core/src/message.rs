@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::event::RawJson;
+use crate::media::Media;
+use crate::schema;
 
 /// The most that all attachments of a message may hold, in bytes.
 const MAX_ATTACHED: u64 = 32 << 20;
@@ -23,7 +25,9 @@ pub struct Message {
     pub text: String,
     /// Images and files.
     pub attachments: Vec<Attachment>,
-    /// A JSON Schema that the final answer must fit, for agents that can.
+    /// A JSON Schema that the final answer must fit, for agents that can. An object's: its `type` is `object`,
+    /// or is left out. The turn's result has the answer as `structured` if it fits; if it does not, the
+    /// result has none, and a warning with the code `output_schema` says why.
     pub output_schema: Option<RawJson>,
 }
 
@@ -40,8 +44,9 @@ impl<T: Into<String>> From<T> for Message {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attachment {
-    /// Its media type: `image/png`, `image/jpeg`, `image/gif`, `image/webp`, `application/pdf`,
-    /// `text/plain`. Default: by the ending of the path.
+    /// Its media type, without parameters: `image/png`, `image/jpeg`, `image/gif`, `image/webp`,
+    /// `application/pdf`, `application/json`, or `text/` and anything. The last two are text in UTF-8.
+    /// Default: by the ending of the path.
     #[serde(default)]
     pub media_type: Option<String>,
     /// Its name, for the model. Default: the path's last part.
@@ -56,8 +61,8 @@ pub struct Attachment {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// A regular file. It is read within the call that sends the message, which blocks for as long
-    /// as the disk takes.
+    /// A regular file. A relative path is taken from the session's directory. It is read within the
+    /// call that sends the message, which blocks for as long as the disk takes.
     Path(PathBuf),
     /// The bytes; in JSON as base64.
     #[serde(with = "base64_bytes")]
@@ -84,7 +89,42 @@ impl Attachment {
     pub fn is_image(&self) -> bool {
         self.media_type
             .as_deref()
-            .is_some_and(|t| t.starts_with("image/"))
+            .is_some_and(|t| Media::of(t) == Some(Media::Image))
+    }
+
+    /// Takes a relative path from a folder.
+    fn settle_path(&mut self, folder: &Path) {
+        if let Source::Path(path) = &mut self.source {
+            *path = folder.join(&*path);
+        }
+    }
+
+    /// Whether it is something that can be attached, after `load`. `from` says where it came from.
+    fn check(&mut self, from: &str) -> Result<(), Error> {
+        let fail = |why: &str| Err(Error::invalid("attachment", format!("{from}: {why}")));
+        let Some(media_type) = &mut self.media_type else {
+            return fail("its media type is not known");
+        };
+        media_type.make_ascii_lowercase();
+        let Some(media) = Media::of(media_type) else {
+            return fail(&format!("{media_type:?} cannot be attached"));
+        };
+        if self.bytes().is_empty() {
+            return fail("it is empty");
+        }
+        if media == Media::Text && std::str::from_utf8(self.bytes()).is_err() {
+            return fail("it is not UTF-8");
+        }
+        Ok(())
+    }
+
+    /// What it is called in an error: the path, the name, or its place among the others.
+    fn called(&self, index: usize) -> String {
+        match (&self.source, &self.name) {
+            (Source::Path(path), _) => path.display().to_string(),
+            (Source::Bytes(_), Some(name)) => name.clone(),
+            (Source::Bytes(_), None) => format!("number {index}"),
+        }
     }
 
     /// Reads it, at most `room` bytes, and completes what was left out, so that it stands for itself.
@@ -100,9 +140,6 @@ impl Attachment {
             }
             self.source = Source::Bytes(bytes.into());
         }
-        if self.media_type.is_none() {
-            return Err(Error::invalid("attachment", "its media type is not known"));
-        }
         Ok(self.bytes().len() as u64)
     }
 
@@ -116,15 +153,24 @@ impl Attachment {
 }
 
 impl Message {
-    /// Reads what is attached by path. Blocks for as long as the disk takes.
+    /// Checks what it asks for, and reads what is attached by path, relative to `folder`. Blocks for as
+    /// long as that takes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] naming the file, [`ErrorKind::TooLarge`].
-    pub(crate) fn load(&mut self) -> Result<(), Error> {
+    /// [`ErrorKind::InvalidArgument`] naming the file, or the attachment's number, or what is wrong with the
+    /// schema; [`ErrorKind::TooLarge`].
+    pub(crate) fn load(&mut self, folder: &Path) -> Result<(), Error> {
+        if let Some(schema) = &self.output_schema {
+            schema::check(schema)
+                .map_err(|why| Error::invalid("output_schema", format!("the schema {why}")))?;
+        }
         let mut total = 0;
-        for attachment in &mut self.attachments {
+        for (index, attachment) in self.attachments.iter_mut().enumerate() {
+            attachment.settle_path(folder);
+            let called = attachment.called(index + 1);
             total += attachment.load(MAX_ATTACHED - total)?;
+            attachment.check(&called)?;
             if total > MAX_ATTACHED {
                 return Err(too_large());
             }
@@ -207,56 +253,6 @@ mod base64_bytes {
     }
 }
 
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    fn load(path: impl Into<PathBuf>) -> Result<usize, Error> {
-        let mut message = Message {
-            attachments: vec![Attachment {
-                media_type: Some("text/plain".to_owned()),
-                name: None,
-                source: Source::Path(path.into()),
-            }],
-            ..Message::default()
-        };
-        message.load()?;
-        Ok(message.attachments[0].bytes().len())
-    }
-
-    #[test]
-    fn a_file_is_read_whole() -> std::io::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("a.txt");
-        std::fs::write(&path, "four")?;
-        assert_eq!(load(path), Ok(4));
-        Ok(())
-    }
-
-    #[test]
-    fn what_is_no_regular_file_is_refused_and_never_waited_for() -> std::io::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let pipe = folder.path().join("pipe");
-        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0)?;
-        for path in [&pipe, Path::new("/dev/zero"), folder.path()] {
-            let error = load(path).expect_err("it is no file");
-            assert!(error.message().contains("not a regular file"), "{error}");
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn a_file_larger_than_the_room_for_it_is_refused_whatever_size_it_tells() -> std::io::Result<()>
-    {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("large");
-        File::create(&path)?.set_len(MAX_ATTACHED + 1)?;
-        assert_eq!(load(&path), Err(too_large()));
-        let told = std::fs::metadata("/proc/self/status").map_or(0, |facts| facts.len());
-        assert_eq!(told, 0, "the kernel tells no size");
-        #[cfg(target_os = "linux")]
-        assert_eq!(read(Path::new("/proc/self/status"), 10), Err(too_large()));
-        Ok(())
-    }
-}
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;

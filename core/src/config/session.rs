@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::config::{bounded, millis};
 use crate::error::Error;
 use crate::event::RawJson;
 use crate::host_tools;
 use crate::request::Rule;
+use crate::schema;
 
 /// What a session is: which agent, where, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,7 +52,8 @@ pub struct SessionOptions {
     pub queue_limit: usize,
     /// The agent's environment.
     pub environment: Environment,
-    /// MCP servers that the agent starts or calls, by name, beside those it is configured with.
+    /// MCP servers that the agent starts or calls, by name, beside those it is configured with. Some
+    /// agents get them on their command line: see [`McpServer`].
     pub mcp_servers: BTreeMap<String, McpServer>,
     /// Further arguments for the agent's program, as they are. They may break the session.
     pub extra_args: Vec<String>,
@@ -163,7 +166,8 @@ impl SessionOptions {
     }
 }
 
-/// A tool of the host.
+/// A tool of the host, which judges each call itself. Of the session's rules, only those that deny
+/// concern it, and [`SessionOptions::read_only`] does not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostTool {
@@ -172,7 +176,8 @@ pub struct HostTool {
     /// What it does, for the model.
     #[serde(default)]
     pub description: String,
-    /// The JSON Schema of its input: an object's.
+    /// The JSON Schema of its input: an object's. Its `type` is `object`, or is left out and means that.
+    /// Input that does not fit it never reaches the host.
     pub input_schema: RawJson,
 }
 
@@ -185,14 +190,35 @@ impl HostTool {
                 format!("{:?} cannot be a tool's name", self.name),
             ));
         }
-        if !self.input_schema.get().starts_with('{') {
-            let name = &self.name;
-            return Err(Error::invalid(
-                "tools",
-                format!("{name}: its schema is not an object"),
-            ));
+        match self.schema() {
+            Ok(_) => Ok(()),
+            Err(why) => {
+                let name = &self.name;
+                Err(Error::invalid("tools", format!("{name}: its schema {why}")))
+            }
         }
-        Ok(())
+    }
+
+    /// The schema in the form that the protocol of MCP wants. An agent that finds one that is not may
+    /// leave out all tools of the server, and says so nowhere.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as the rest of a sentence.
+    pub(crate) fn schema(&self) -> Result<Map<String, Value>, String> {
+        let mut schema = schema::of_object(&self.input_schema)?;
+        schema.entry("type").or_insert_with(|| "object".into());
+        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+            for property in properties.values_mut() {
+                // The two schemas that are no objects, as objects.
+                match property.as_bool() {
+                    Some(true) => *property = json!({}),
+                    Some(false) => *property = json!({"not": {}}),
+                    None => {}
+                }
+            }
+        }
+        Ok(schema)
     }
 }
 
@@ -261,6 +287,12 @@ impl std::fmt::Debug for Environment {
 }
 
 /// An MCP server for the agent.
+///
+/// Claude Code gets servers on its command line, and so does Codex in a process that serves one turn:
+/// every user of the machine can read the values there (of Codex, those of `env` only, not those of
+/// `headers`). A secret belongs into a variable of the agent's
+/// [`environment`](SessionOptions::environment), and its name here: Claude Code puts a variable in the place
+/// of `${NAME}`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum McpServer {

@@ -55,3 +55,38 @@ fn what_is_empty_or_has_a_nul_is_refused_by_the_name_of_its_option() {
         "mcp_servers.s.headers: it has a NUL character"
     );
 }
+
+fn schema(text: &str) -> Result<Map<String, Value>, String> {
+    let tool = HostTool {
+        name: "look".into(),
+        description: String::new(),
+        input_schema: RawJson::from_text(text),
+    };
+    let checked = tool.check().map_err(|error| error.message().to_owned());
+    checked.and_then(|()| tool.schema())
+}
+
+#[test]
+fn a_tools_schema_is_an_objects_and_agents_are_told_so() {
+    let object = |more: Value| {
+        let mut members = json!({"type": "object"});
+        for (name, value) in more.as_object().into_iter().flatten() {
+            members[name] = value.clone();
+        }
+        members.as_object().cloned().ok_or_else(String::new)
+    };
+    assert_eq!(schema("{}"), object(json!({})));
+    assert_eq!(
+        schema(r#"{"properties":{"a":true,"b":false,"c":{"type":"string"}}}"#),
+        object(json!({"properties": {"a": {}, "b": {"not": {}}, "c": {"type": "string"}}}))
+    );
+    for bad in [
+        r#"{"type":"string"}"#,
+        r#"{"type":["object"]}"#,
+        "true",
+        "[]",
+    ] {
+        let why = schema(bad).expect_err(bad);
+        assert!(why.starts_with("tools: look: its schema "), "{why}");
+    }
+}

@@ -127,6 +127,8 @@ words! {
         Stuck,
         /// A descendant held the agent's output open after its end.
         LeakedOutput,
+        /// The answer does not fit the schema that the message asked for; the result has no `structured`.
+        OutputSchema,
     }
     /// What the agent asks.
     RequestKind {

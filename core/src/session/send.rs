@@ -11,6 +11,7 @@ use crate::capabilities::Feature;
 use crate::config::Mode;
 use crate::error::{Error, ErrorKind};
 use crate::ids::TurnId;
+use crate::media::Media;
 use crate::message::Message;
 use crate::provider::Capabilities;
 use crate::session::call::Call;
@@ -107,16 +108,14 @@ impl MessageLimits {
     }
 
     fn check_features(&self, message: &Message, mode: Mode) -> Result<(), Error> {
-        let needs =
-            message
-                .attachments
-                .iter()
-                .map(|attachment| match attachment.media_type.as_deref() {
-                    Some(kind) if kind.starts_with("image/") => (Feature::Images, kind),
-                    Some("application/pdf") => (Feature::Documents, "application/pdf"),
-                    Some(kind) => (Feature::TextFiles, kind),
-                    None => (Feature::TextFiles, "files"),
-                });
+        let needs = message.attachments.iter().map(|attachment| {
+            let kind = attachment.media_type.as_deref().unwrap_or("files");
+            match Media::of(kind) {
+                Some(Media::Image) => (Feature::Images, kind),
+                Some(Media::Document) => (Feature::Documents, kind),
+                Some(Media::Text) | None => (Feature::TextFiles, kind),
+            }
+        });
         let schema = message.output_schema.is_some();
         let schema = schema.then_some((Feature::OutputSchema, "an output schema"));
         for (feature, what) in needs.chain(schema) {
@@ -133,7 +132,7 @@ impl SessionInner {
     /// Reads and checks a message, so that nothing is wrong with it once it is accepted.
     pub(crate) fn admit(&self, message: impl Into<Message>) -> Result<Arc<Message>, Error> {
         let mut message = message.into();
-        message.load()?;
+        message.load(&self.options.cwd)?;
         self.limits.check(&message, self.shared.mode())?;
         Ok(Arc::new(message))
     }

@@ -168,11 +168,12 @@ impl Actor {
             resume: None,
             back_to: None,
         };
-        if let Err(error) = options.check().and_then(|()| provider.launch(&plan)) {
+        let capabilities = provider.capabilities();
+        let checked = change.check(&capabilities).and_then(|()| options.check());
+        if let Err(error) = checked.and_then(|()| provider.launch(&plan)) {
             self.replies.not_changed(reply, error);
             return self.flush();
         }
-        let capabilities = provider.capabilities();
         let mut settings = change.settings().into_iter();
         let live = settings.all(|setting| capabilities.can(setting.into(), mode));
         let number = self.replies.number();
