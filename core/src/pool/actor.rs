@@ -11,6 +11,7 @@ use tokio::time::sleep_until;
 
 use crate::config::WhenFull;
 use crate::error::{Error, ErrorKind};
+use crate::host_code::fenced;
 use crate::ids::SessionId;
 use crate::metrics::Gauges;
 use crate::pool::lease::Grant;
@@ -262,7 +263,8 @@ impl PoolActor {
                 report.left.clone_from(&self.left);
             }
             report.unfinished.extend(self.members.ids());
-            let _ = reply.send(report);
+            // It wakes the host.
+            fenced(|| drop(reply.send(report)));
         }
     }
 }

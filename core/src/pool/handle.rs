@@ -25,8 +25,8 @@ use crate::process::Containment;
 use crate::process::environment::{self, Inherited};
 use crate::provider::{self, Provider};
 use crate::session::{
-    Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner,
-    Shared, program, run,
+    Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Places, Policy, Session,
+    SessionInner, Shared, program, run,
 };
 
 /// A bounded herd of warm agent processes, and the sessions that use them.
@@ -203,6 +203,7 @@ impl Pool {
                     bytes: inner.options.max_message,
                     capabilities: provider.capabilities(),
                 },
+                places: Places::default(),
                 pool: Arc::clone(inner),
             }),
         })

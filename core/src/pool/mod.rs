@@ -6,6 +6,8 @@ pub(crate) mod lease;
 mod members;
 pub(crate) mod slots;
 
+#[cfg(test)]
+pub(crate) use actor::PoolMessage;
 pub use actor::Shutdown;
 pub(crate) use handle::PoolInner;
 pub use handle::{Pool, PoolBuilder};

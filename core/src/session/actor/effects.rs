@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Actor, STDERR_IN_FAILURE};
+use super::{Actor, Running, STDERR_IN_FAILURE};
 use crate::config::{Mode, SessionOptions};
 use crate::error::Error;
 use crate::event::Body;
@@ -85,9 +85,9 @@ impl Actor {
         if let Body::TurnFailed { failure, .. } = &mut body
             && failure.code.is_runtime()
             && failure.stderr.is_none()
-            && let Some(handle) = self.current.and_then(|id| self.processes.get(&id))
+            && let Some(running) = self.current.and_then(|id| self.processes.get(&id))
         {
-            let tail = handle.stderr.text(STDERR_IN_FAILURE);
+            let tail = running.handle.stderr.text(STDERR_IN_FAILURE);
             failure.stderr = (!tail.is_empty()).then_some(tail);
         }
         body
@@ -118,7 +118,8 @@ impl Actor {
             Ok(handle) => handle,
             Err(error) => return self.refuse_start(id, error),
         };
-        self.processes.insert(id, handle);
+        let running = Running { handle, pid: None };
+        self.processes.insert(id, running);
         self.current = Some(id);
         let reports = self.reports_in.clone();
         self.tell(
@@ -174,9 +175,9 @@ impl Actor {
 
     /// A process that takes no commands is gone, and the news of it is on its way.
     fn tell(&self, process: ProcessId, command: Command) {
-        let Some(handle) = self.processes.get(&process) else {
+        let Some(running) = self.processes.get(&process) else {
             return;
         };
-        let _ = handle.commands.send(command);
+        let _ = running.handle.commands.send(command);
     }
 }
