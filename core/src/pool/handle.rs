@@ -32,7 +32,8 @@ use crate::session::{
 /// A bounded herd of warm agent processes, and the sessions that use them.
 ///
 /// Clones are the same pool. The library runs on threads of its own, so a pool works under any
-/// executor or none, and a host that blocks does not block the agents. When the last handle of the
+/// executor or none, and a host that blocks does not block the agents, unless it blocks in a waker:
+/// wakers run on the library's threads, and one that blocks delays other sessions. When the last handle of the
 /// pool, of its sessions and of their turns is dropped, everything it started is ended; so it is
 /// when the host dies, however it dies. [`shutdown`](Self::shutdown) does the same in order, and
 /// proves it.

@@ -150,13 +150,13 @@ pub enum AskError {
     Failed {
         /// Why.
         failure: Failure,
-        /// What it gave until then.
+        /// What it gave until then: also of a message that was not whole.
         result: TurnResult,
     },
     /// The turn was interrupted.
     #[error("the turn was interrupted")]
     Interrupted {
-        /// What it gave until then.
+        /// What it gave until then: also of a message that was not whole.
         result: TurnResult,
     },
 }
