@@ -105,11 +105,11 @@ impl Drop for HeldBack {
 pub struct PoolStats {
     /// Open sessions.
     pub sessions: usize,
-    /// Sessions that hold a slot.
+    /// Slots in use: warm processes, each of one session or shared by several.
     pub warm: usize,
     /// The most there may be.
     pub max_warm: usize,
-    /// Those of them that have nothing to do.
+    /// Those of them whose sessions have nothing to do.
     pub idle: usize,
     /// Processes whose tree is not gone, one-shot ones included.
     pub processes: usize,

@@ -90,7 +90,11 @@ fn default(name: &str, value: &Value) -> String {
         return format!("`{word}`");
     }
     let Some(number) = value.as_u64() else {
-        return "2 × `max_warm`".to_owned();
+        assert!(value.is_null(), "{name}: {value}");
+        return match name {
+            "max_processes" => "2 × `max_warm`".to_owned(),
+            _ => "the provider's".to_owned(),
+        };
     };
     if name.ends_with("_ms") {
         return match number / 1000 {

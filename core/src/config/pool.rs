@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Timeouts, millis};
+use crate::config::{Sharing, Timeouts, millis};
 use crate::error::Error;
 use crate::process::Containment;
 
@@ -16,7 +16,7 @@ const MAX_THREADS: usize = 256;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PoolOptions {
-    /// Slots: sessions that may hold a warm process. At least 1. Default 5.
+    /// Slots: warm processes, each of one session or shared by several. At least 1. Default 5.
     pub max_warm: usize,
     /// All agent processes together, one-shot ones included; above it turns wait in a fair queue.
     /// At least `max_warm`. Default: twice `max_warm`.
@@ -29,6 +29,11 @@ pub struct PoolOptions {
     #[serde(rename = "idle_timeout_ms", with = "millis")]
     #[schemars(with = "u64")]
     pub idle_timeout: Duration,
+    /// Whether sessions share warm processes, of those that do not say it themselves. Default: as the
+    /// provider has it. `shared` holds for agents that can.
+    pub sharing: Option<Sharing>,
+    /// The most sessions in one shared process. At least 1. Default 20.
+    pub max_sessions_per_process: usize,
     /// What follows when a warm process misbehaves. Default: sticky.
     pub downgrade: Downgrade,
     /// Deadlines of every session that does not set its own.
@@ -57,6 +62,8 @@ impl Default for PoolOptions {
             max_starting: 2,
             when_full: WhenFull::Spill,
             idle_timeout: Duration::from_mins(5),
+            sharing: None,
+            max_sessions_per_process: 20,
             downgrade: Downgrade::Sticky,
             timeouts: Timeouts::default(),
             max_line: 64 << 20,
@@ -91,6 +98,8 @@ impl PoolOptions {
         least("max_warm", self.max_warm, 1)?;
         least("max_processes", self.process_limit(), self.max_warm)?;
         least("max_starting", self.max_starting, 1)?;
+        let most = self.max_sessions_per_process;
+        least("max_sessions_per_process", most, 1)?;
         least("max_line", self.max_line, 64 << 10)?;
         least("max_message", self.max_message, 1)?;
         least("log_bytes", self.log_bytes, 64 << 10)?;

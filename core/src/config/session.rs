@@ -17,13 +17,14 @@ use crate::request::Rule;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionOptions {
-    /// The provider's name: `claude`, `codex`.
+    /// The provider's name: `claude`, `codex`, `gemini`, `opencode`, `kimi`, `claude-acp`, `codex-acp`,
+    /// `paseo`; or `acp`, for any other program that speaks the Agent Client Protocol.
     pub provider: String,
     /// The directory the agent works in. Must exist. Relative paths are taken from the host's
     /// directory at the time of `open`.
     pub cwd: PathBuf,
     /// The agent's program, by path or by name. A relative path is taken from `cwd`, a name is
-    /// looked for in `PATH`. Default: the provider's name for it.
+    /// looked for in `PATH`. Default: the provider's name for it; `acp` has none.
     pub program: Option<PathBuf>,
     /// The model, in the agent's word. Default: the agent's.
     pub model: Option<String>,
@@ -59,6 +60,10 @@ pub struct SessionOptions {
     pub labels: BTreeMap<String, String>,
     /// Whether a warm process is used. Default: auto.
     pub persistent: Persistent,
+    /// Whether it shares its warm process with other sessions. Default: the pool's. Sessions share
+    /// one only if they would start the same: provider, program, environment and `extra_args` are the
+    /// same, and so is `cwd`, if any of these means another thing in another directory.
+    pub sharing: Option<Sharing>,
     /// Deadlines. Default: the pool's.
     pub timeouts: Option<Timeouts>,
 }
@@ -85,6 +90,7 @@ impl Default for SessionOptions {
             resume: None,
             labels: BTreeMap::new(),
             persistent: Persistent::default(),
+            sharing: None,
             timeouts: None,
         }
     }
@@ -312,6 +318,18 @@ pub enum Persistent {
     Auto,
     /// One process per turn.
     Never,
+}
+
+/// Whether sessions share warm processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Sharing {
+    /// Several sessions use one process, at the same time. It takes less memory, and what befalls the
+    /// process befalls them all: its death ends all their turns, and a host that does not take the
+    /// events of one session holds up the others.
+    Shared,
+    /// One session per process.
+    PerSession,
 }
 
 /// How a process serves a session.

@@ -271,7 +271,9 @@ fn what_is_kept_for_turns_that_are_over_is_bounded_and_the_oldest_goes_first() {
     assert_eq!(first.body, Body::Gap { first: 1, last: 11 });
     let last = drain(&log, readers[9]);
     assert!(seqs(&last).into_iter().eq(100..=110), "{last:?}");
-    readers.into_iter().for_each(|reader| log.detach(reader));
+    for reader in readers {
+        log.detach(reader);
+    }
     assert_eq!(log.state.lock().kept, 0);
 }
 

@@ -85,6 +85,7 @@ fn of_session(body: &Body) -> usize {
             mode: _,
             resumed: _,
             containment: _,
+            shared: _,
             start: _,
         } => optional(version.as_deref()),
         Body::SessionClosed { reason: _, left }
@@ -93,6 +94,7 @@ fn of_session(body: &Body) -> usize {
             reason: _,
             exit: _,
             left,
+            runs_on: _,
         } => size_of_val(left.as_slice()),
         Body::SettingsChanged { settings, how: _ } => size_of_val(settings.as_slice()),
         Body::Recycled { reason } => reason.len(),

@@ -62,13 +62,15 @@ pub enum Body {
         resumed: bool,
         /// What ends its tree when the host dies.
         containment: Containment,
-        /// From the decision to start it until it was ready.
+        /// Whether other sessions may use it too. It may have been there before.
+        shared: bool,
+        /// From the decision to start it, or to use it, until it was ready for the session.
         #[serde(rename = "start_ms", with = "millis")]
         #[schemars(with = "u64")]
         start: Duration,
     },
-    /// A process and its whole tree ended. Also told of one that was never ready, and so was never
-    /// told of as started.
+    /// A process and its whole tree ended, or the session is out of one that others use. Also told of
+    /// one that was never ready, and so was never told of as started.
     ProcessStopped {
         /// Its generation.
         process: ProcessId,
@@ -78,6 +80,8 @@ pub enum Body {
         exit: Option<Exit>,
         /// Processes of its tree that could not be ended, by pid.
         left: Vec<u32>,
+        /// It did not end: other sessions use it, or may.
+        runs_on: bool,
     },
     /// The idle session gave its process back.
     Evicted {

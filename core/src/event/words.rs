@@ -47,6 +47,8 @@ words! {
         LeastRecentlyUsed,
         /// It was idle for `idle_timeout`.
         IdleTimeout,
+        /// The process that it shared failed another session, and is replaced.
+        ProcessRetired,
     }
     /// Who started a turn.
     TurnOrigin {

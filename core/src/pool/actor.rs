@@ -12,12 +12,14 @@ use tokio::time::sleep_until;
 use crate::config::WhenFull;
 use crate::error::{Error, ErrorKind};
 use crate::host_code::fenced;
-use crate::ids::SessionId;
+use crate::ids::{ProcessId, SessionId};
 use crate::metrics::Gauges;
-use crate::pool::lease::Grant;
-use crate::pool::members::Members;
-use crate::pool::slots::{Effect, Input, Slots, Want};
-use crate::process::survive;
+use crate::pool::founding::{Founded, News, Recipe};
+use crate::pool::herd::Leaving;
+use crate::pool::lease::{Grant, OwnGrant, SeatLease};
+use crate::pool::members::{Members, kill_by};
+use crate::pool::slots::{Effect, Given, Input, Slots, Want};
+use crate::process::{Stop, survive};
 use crate::session::Call;
 
 /// What sessions and hosts tell the pool.
@@ -35,8 +37,10 @@ pub(crate) enum PoolMessage {
         session: SessionId,
         want: Want,
         ticket: u64,
+        recipe: Option<Recipe>,
     },
     Slots(Input),
+    Founded(ProcessId, News),
     Shutdown {
         by: Instant,
         reply: oneshot::Sender<Shutdown>,
@@ -76,6 +80,7 @@ pub(crate) struct PoolActor {
     /// For leases, which tell the pool when they end.
     pub(crate) own: mpsc::UnboundedSender<PoolMessage>,
     members: Members,
+    founded: Founded,
     /// Processes that closed sessions could not end. They count as long as any process is not gone.
     left: Vec<u32>,
     closing: Option<Closing>,
@@ -97,6 +102,7 @@ impl PoolActor {
             gauges,
             own,
             members: Members::default(),
+            founded: Founded::default(),
             left: Vec::new(),
             closing: None,
             effects: Vec::new(),
@@ -136,6 +142,7 @@ impl PoolActor {
         self.lost = true;
         self.effects.clear();
         self.gauges.lose();
+        self.founded.abandon();
         self.members.disappoint_all();
     }
 
@@ -166,8 +173,9 @@ impl PoolActor {
                 session,
                 want,
                 ticket,
+                recipe,
             } => {
-                if !self.members.asks(session, ticket) {
+                if !self.members.asks(session, ticket, recipe) {
                     return;
                 }
                 if self.lost {
@@ -177,6 +185,7 @@ impl PoolActor {
                 }
             }
             PoolMessage::Slots(input) => self.step(input),
+            PoolMessage::Founded(process, news) => self.hear(process, news),
             PoolMessage::Shutdown { by, reply } => self.shut_down(by, reply),
             #[cfg(test)]
             PoolMessage::Panic => panic!("a test wants it"),
@@ -195,22 +204,74 @@ impl PoolActor {
         self.effects = effects;
     }
 
-    fn carry_out(&self, effect: Effect) {
-        let (session, message) = match effect {
-            Effect::Grant(session, given) => {
-                // Whoever does not take it drops it, and it comes back.
-                let grant = Grant::new(session, given, &self.own);
-                let ticket = self.members.ticket(session);
-                (session, Call::Granted { ticket, grant })
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Found(process, session) => {
+                if let Some(recipe) = self.members.take_recipe(session) {
+                    self.founded.start(process, recipe, &self.own);
+                } else {
+                    // Nobody knows how: there will be none.
+                    let gone = Input::SharedGone(process);
+                    let _ = self.own.send(PoolMessage::Slots(gone));
+                }
             }
+            Effect::Grant(session, given) => self.grant(session, given),
             Effect::Refuse(session) => {
                 let ticket = self.members.ticket(session);
                 let error = Error::new(ErrorKind::PoolFull, self.refusal());
-                (session, Call::Denied { ticket, error })
+                self.members.tell(session, Call::Denied { ticket, error });
             }
-            Effect::Evict(session, reason) => (session, Call::Evict(reason)),
+            Effect::Evict(session, reason) => self.members.tell(session, Call::Evict(reason)),
+            Effect::End(process, stop) => {
+                let closing = self.closing.as_ref().map(|closing| kill_by(closing.by));
+                let stop = match stop {
+                    Stop::Gently { by } => Stop::Gently {
+                        by: by.into_iter().chain(closing).min(),
+                    },
+                    Stop::Kill => Stop::Kill,
+                };
+                self.founded.stop(process, stop);
+            }
+        }
+    }
+
+    /// Whoever does not take it drops it, and it comes back.
+    fn grant(&self, session: SessionId, given: Given) {
+        let ticket = self.members.ticket(session);
+        let grant = match given {
+            Given::Slot | Given::OneShot | Given::Spill => {
+                Ok(Grant::Own(OwnGrant::new(session, given, &self.own)))
+            }
+            Given::Seat(seat) => match self.founded.handle(seat.process) {
+                Some(handle) => {
+                    let lease = SeatLease::new(session, seat, handle, &self.own);
+                    Ok(Grant::Seat(lease))
+                }
+                None => Err(seat),
+            },
         };
-        self.members.tell(session, message);
+        let call = match grant {
+            Ok(grant) => Call::Granted { ticket, grant },
+            Err(seat) => {
+                let freed = Input::SeatFreed(session, seat, Leaving::Failed);
+                let _ = self.own.send(PoolMessage::Slots(freed));
+                let error = Error::new(ErrorKind::Internal, "the shared process is gone");
+                Call::Denied { ticket, error }
+            }
+        };
+        self.members.tell(session, call);
+    }
+
+    /// What a shared process says of itself.
+    fn hear(&mut self, process: ProcessId, news: News) {
+        match news {
+            News::Spawned(pid) => self.founded.spawned(process, pid),
+            News::Useless => self.step(Input::Useless(process)),
+            News::Gone(left) => {
+                self.founded.gone(process);
+                self.left.extend(left);
+            }
+        }
     }
 
     fn refusal(&self) -> String {
@@ -244,7 +305,11 @@ impl PoolActor {
         });
         closing.by = closing.by.min(by);
         closing.replies.push((by, reply));
-        self.members.close_all(closing.by);
+        let by = closing.by;
+        self.members.close_all(by);
+        // Those that are ending already have no more time than the rest.
+        self.step(Input::Close);
+        self.founded.hasten(kill_by(by));
     }
 
     fn finish_shutdown(&mut self) {
@@ -261,6 +326,10 @@ impl PoolActor {
             report.lost = self.lost;
             if !gone {
                 report.left.clone_from(&self.left);
+                report.left.extend(self.founded.pids());
+                // Sessions name them too.
+                report.left.sort_unstable();
+                report.left.dedup();
             }
             report.unfinished.extend(self.members.ids());
             // It wakes the host.

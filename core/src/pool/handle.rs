@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::capabilities::Feature;
 use crate::config::{
-    Downgrade, Persistent, PoolOptions, SessionOptions, Timeouts, WhenFull, bounded,
+    Downgrade, Persistent, PoolOptions, SessionOptions, Sharing, Timeouts, WhenFull, bounded,
 };
 use crate::error::{Error, ErrorKind};
 use crate::event::Body;
@@ -22,11 +22,10 @@ use crate::pool::lease::PoolLink;
 use crate::pool::members::lost;
 use crate::pool::slots::{Bounds, Slots};
 use crate::process::Containment;
-use crate::process::environment::{self, Inherited};
 use crate::provider::{self, Provider};
 use crate::session::{
     Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Places, Policy, Session,
-    SessionInner, Shared, program, run,
+    SessionInner, Shared, find, run,
 };
 
 /// A bounded herd of warm agent processes, and the sessions that use them.
@@ -106,6 +105,7 @@ impl Pool {
             max_warm: options.max_warm,
             max_processes: options.process_limit(),
             max_starting: options.max_starting,
+            max_sessions: options.max_sessions_per_process,
             when_full: match options.when_full {
                 WhenFull::Wait { timeout } => WhenFull::Wait {
                     timeout: bounded(timeout),
@@ -159,7 +159,8 @@ impl Pool {
         options.check()?;
         let provider = provider::find(&options.provider)?;
         let options = check_place(options)?;
-        check_launch(provider, &options)?;
+        // The agent takes these options, and its program is there now.
+        let common = find(provider, &options, &inner.options)?;
 
         let id = SessionId::next();
         let policy = policy(provider, &options, &inner.options);
@@ -194,6 +195,7 @@ impl Pool {
             options: LiveOptions::new(Arc::clone(&options)),
             pool_options: Arc::clone(&inner.options),
             counters: Arc::clone(&inner.counters),
+            common,
         }));
         Ok(Session {
             inner: Arc::new(SessionInner {
@@ -305,20 +307,6 @@ fn check_place(mut options: SessionOptions) -> Result<SessionOptions, Error> {
     Ok(options)
 }
 
-/// The agent takes these options, and its program is there now.
-fn check_launch(provider: &'static dyn Provider, options: &SessionOptions) -> Result<(), Error> {
-    let launch = provider.launch(&provider::LaunchPlan {
-        mode: crate::config::Mode::Warm,
-        options,
-        resume: options.resume.as_deref(),
-        back_to: None,
-    })?;
-    let host = Inherited::of_host();
-    let env = environment::build(options, provider.environment(), &launch.env, host);
-    program(provider, options, &env).resolve(&options.cwd)?;
-    Ok(())
-}
-
 fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions) -> Policy {
     let capabilities = provider.capabilities();
     Policy {
@@ -361,6 +349,8 @@ settings! {
     max_starting: usize;
     when_full: WhenFull;
     idle_timeout: Duration;
+    sharing: Sharing;
+    max_sessions_per_process: usize;
     downgrade: Downgrade;
     timeouts: Timeouts;
     max_line: usize;

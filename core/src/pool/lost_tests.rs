@@ -105,7 +105,7 @@ fn who_waits_for_a_pool_that_is_dropped_is_refused() {
     let session = SessionId::next();
     let mut members = Members::default();
     members.add(session, inbox);
-    assert!(members.asks(session, 7));
+    assert!(members.asks(session, 7, None));
     drop(members);
     let call = calls.try_recv().expect("it is told");
     assert!(

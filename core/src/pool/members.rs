@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use crate::error::{Error, ErrorKind};
 use crate::event::CloseReason;
 use crate::ids::SessionId;
+use crate::pool::founding::Recipe;
 use crate::session::Call;
 
 /// Reaches the sessions. When it is dropped nobody answers them any more, and they are told so.
@@ -17,12 +18,18 @@ pub(super) struct Members(HashMap<SessionId, Member>);
 struct Member {
     inbox: mpsc::UnboundedSender<Call>,
     ticket: u64,
+    /// How to start what it asked for, if sessions may share it.
+    recipe: Option<Recipe>,
 }
 
 impl Members {
     pub(super) fn add(&mut self, session: SessionId, inbox: mpsc::UnboundedSender<Call>) {
-        let ticket = 0;
-        self.0.insert(session, Member { inbox, ticket });
+        let member = Member {
+            inbox,
+            ticket: 0,
+            recipe: None,
+        };
+        self.0.insert(session, member);
     }
 
     pub(super) fn remove(&mut self, session: SessionId) {
@@ -42,12 +49,17 @@ impl Members {
     }
 
     /// Takes note of a session's last question. `false`: there is no such session.
-    pub(super) fn asks(&mut self, session: SessionId, ticket: u64) -> bool {
+    pub(super) fn asks(&mut self, session: SessionId, ticket: u64, recipe: Option<Recipe>) -> bool {
         let Some(member) = self.0.get_mut(&session) else {
             return false;
         };
         member.ticket = ticket;
+        member.recipe = recipe;
         true
+    }
+
+    pub(super) fn take_recipe(&mut self, session: SessionId) -> Option<Recipe> {
+        self.0.get_mut(&session)?.recipe.take()
     }
 
     /// The last question of a session; 0 if it has asked nothing.
@@ -62,8 +74,7 @@ impl Members {
         }
     }
 
-    /// Closes every session. The kill comes some time before the deadline, so that its effect can be
-    /// seen.
+    /// Closes every session.
     pub(super) fn close_all(&self, by: Instant) {
         for session in self.0.keys() {
             self.close(*session, by);
@@ -71,12 +82,9 @@ impl Members {
     }
 
     pub(super) fn close(&self, session: SessionId, by: Instant) {
-        let now = Instant::now();
-        let time = by.saturating_duration_since(now);
-        let proof = (time / 3).min(Duration::from_secs(1));
         let close = Call::Close {
             reason: CloseReason::Shutdown,
-            by: Some(by.checked_sub(proof).unwrap_or(now)),
+            by: Some(kill_by(by)),
         };
         self.tell(session, close);
     }
@@ -99,6 +107,14 @@ impl Drop for Members {
     fn drop(&mut self) {
         self.disappoint_all();
     }
+}
+
+/// The kill comes some time before a deadline, so that its effect can be seen.
+pub(super) fn kill_by(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    let time = deadline.saturating_duration_since(now);
+    let proof = (time / 3).min(Duration::from_secs(1));
+    deadline.checked_sub(proof).unwrap_or(now)
 }
 
 /// What is said of a pool that has lost count of its processes.

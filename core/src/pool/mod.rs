@@ -1,7 +1,16 @@
 //! The pool: who may run a process, and when.
+//!
+//! - `handle`: what hosts hold.
+//! - `actor`: receives, steps, carries out; `founding`: the processes that it owns.
+//! - [`slots`], `herd`: what follows from what. Values only.
+//! - `key`: which sessions may share a process.
+//! - [`lease`]: what is given, and comes back by `Drop`.
 
 mod actor;
+mod founding;
 mod handle;
+mod herd;
+mod key;
 pub(crate) mod lease;
 mod members;
 pub(crate) mod slots;
@@ -9,6 +18,10 @@ pub(crate) mod slots;
 #[cfg(test)]
 pub(crate) use actor::PoolMessage;
 pub use actor::Shutdown;
+pub(crate) use founding::Recipe;
 pub(crate) use handle::PoolInner;
 pub use handle::{Pool, PoolBuilder};
+#[cfg(test)]
+pub(crate) use herd::Seat;
+pub(crate) use key::{Facts, ShareKey, means_place};
 pub(crate) use members::lost;

@@ -11,6 +11,7 @@ fn bounds(max_warm: usize) -> Bounds {
         max_warm,
         max_processes: 2 * max_warm,
         max_starting: 100,
+        max_sessions: 1,
         when_full: WhenFull::Spill,
         idle_timeout: IDLE,
     }
@@ -250,7 +251,7 @@ impl World {
             Choice::Request(warm) => {
                 let session = SessionId::next();
                 let want = if warm { Want::Warm } else { Want::OneShot };
-                self.waiting.push_back((session, want));
+                self.waiting.push_back((session, want.clone()));
                 Some(Input::Request(session, want))
             }
             Choice::Cancel(n) => {
@@ -327,6 +328,7 @@ impl World {
                     self.live.push(given);
                     self.starting += 1;
                 }
+                Effect::Found(..) | Effect::End(..) => panic!("nobody shares"),
                 Effect::Refuse(session) => self.waiting.retain(|(s, _)| *s != session),
                 Effect::Evict(session, _) => {
                     assert_eq!(
@@ -362,6 +364,7 @@ proptest! {
             max_warm,
             max_processes: max_warm + more,
             max_starting,
+            max_sessions: 1,
             when_full,
             idle_timeout: IDLE,
         };

@@ -17,6 +17,7 @@ use crate::process::audience::{Audience, Overflow};
 use crate::process::burial::bury;
 use crate::process::facts::{Facts, Start, broken};
 use crate::process::fence::{Fence, survive};
+use crate::process::leaving::Leaving;
 use crate::process::life::{Act, Life, STUCK};
 use crate::process::reader::{Read, Reader};
 use crate::process::seam::{Control, Started, TreeEvent};
@@ -36,6 +37,8 @@ pub(super) struct Parts {
     pub stop: StopLadder,
     pub limits: Limits,
     pub lease: Box<dyn Send>,
+    pub shared: bool,
+    pub spawned: Box<dyn FnOnce() + Send>,
 }
 
 /// Makes an actor and its handle. The future is the actor: it ends when the tree is gone and every
@@ -53,7 +56,7 @@ pub(super) fn actor<C: Control>(
         stderr: Arc::clone(&tail),
     };
     let actor = Actor {
-        audience: Audience::new(parts.id),
+        audience: Audience::new(parts.id, parts.shared),
         commands,
         listening: true,
         early: Vec::new(),
@@ -65,6 +68,8 @@ pub(super) fn actor<C: Control>(
         limits: parts.limits,
         tail,
         lease: Some(parts.lease),
+        spawned: Some(parts.spawned),
+        leaving: Leaving::default(),
     };
     (handle, actor.run(spawn))
 }
@@ -90,6 +95,9 @@ struct Actor {
     tail: Arc<StderrTail>,
     /// Dropped when the tree is gone.
     lease: Option<Box<dyn Send>>,
+    /// Told that the process runs.
+    spawned: Option<Box<dyn FnOnce() + Send>>,
+    leaving: Leaving,
 }
 
 /// The tree, and our ends of its streams.
@@ -188,6 +196,7 @@ impl Actor {
     fn begin<C: Control>(&mut self, started: Started<C>) -> Running<C> {
         let (pid, containment) = (started.pid, started.containment);
         self.facts.start = Some(Start::Spawned { pid, containment });
+        self.spawned.take().into_iter().for_each(|tell| tell());
         self.audience
             .all(Overflow::Keep, |_| Report::Spawned { pid, containment });
         Running {
@@ -219,9 +228,18 @@ impl Actor {
             if self.life.is_over() {
                 return;
             }
+            if self.leaving.take_overdue(Instant::now()) {
+                self.life.kill(Instant::now());
+                continue;
+            }
+            let held = !self.audience.may_read() && !self.life.is_stopping();
+            self.audience.hold(held);
             match self.next(running).await {
                 Event::Tree(event) => self.tree(event, running),
                 Event::Command(Some(Command::Request(request))) => self.request(request, running),
+                Event::Command(Some(Command::Leave { conversation, stop })) => {
+                    self.leave(conversation, stop, running);
+                }
                 Event::Command(command) => self.command(command),
                 Event::WriteFailed(failure) => self.write_failed(failure),
                 Event::Read(read) => self.read(read, running),
@@ -233,11 +251,13 @@ impl Actor {
     /// Waits for whatever comes first. The order keeps an agent that never stops talking from
     /// hiding anything else.
     async fn next<C: Control>(&mut self, running: &mut Running<C>) -> Event {
-        let deadline = self.life.next();
+        let deadline = self.life.next().into_iter().chain(self.leaving.next());
+        let deadline = deadline.min();
         let clear = self.audience.is_clear();
         // The backpressure: what a session has no room for stays with the agent. Not while the
         // process is stopped, when a full queue must not keep it from its end.
-        let reads = running.reader.is_some() && (clear || self.life.is_stopping());
+        let reads =
+            running.reader.is_some() && (self.audience.may_read() || self.life.is_stopping());
         tokio::select! {
             biased;
             // Cancel safe, says its contract.
@@ -303,6 +323,10 @@ impl Actor {
             Some(Command::Stop(stop)) => self.life.stop(stop, Instant::now()),
             // Only while it starts: `open` passes these on.
             Some(Command::Request(request)) => self.early.push(request),
+            Some(Command::Leave { conversation, .. }) => {
+                self.early.retain(|r| r.conversation() != conversation);
+                self.audience.dismiss(conversation);
+            }
             None => {
                 self.listening = false;
                 self.life.kill(Instant::now());
@@ -372,6 +396,7 @@ impl Actor {
         if !output.signals.is_empty() {
             self.audience.signals(output.signals, self.overflow());
         }
+        self.let_go(output.left);
         for size in said.too_long {
             let message = format!("a line of {size} bytes or more was skipped");
             self.note(WarningCode::LineTooLong, &message);
@@ -430,41 +455,6 @@ enum End {
     Leaked,
 }
 
-/// The end.
-impl Actor {
-    /// What is left of a tree that is not gone: never nothing.
-    fn left_of<C>(&self, running: &Running<C>) -> Vec<u32> {
-        if self.left.is_empty() {
-            vec![running.pid]
-        } else {
-            self.left.clone()
-        }
-    }
-
-    /// Tells everybody that the process is gone, those too who come at the last moment.
-    async fn farewell(&mut self, left: Vec<u32>) {
-        let gone = || Report::Gone { left: left.clone() };
-        self.audience.all(Overflow::Keep, |_| gone());
-        // Whoever sends from now on is told by the channel itself.
-        self.commands.close();
-        while let Some(command) = self.commands.recv().await {
-            if let Command::Attach {
-                conversation,
-                reports,
-            } = command
-            {
-                let mut since = self.facts.since(conversation);
-                since.push(gone());
-                self.audience
-                    .attach(conversation, reports, self.facts.start(), since);
-            }
-        }
-        while !self.audience.is_clear() {
-            self.audience.progress().await;
-        }
-    }
-}
-
 pub(super) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
@@ -479,6 +469,12 @@ async fn read(reader: &mut Option<Reader>, codec: &mut Fence) -> Read {
     }
 }
 
+#[path = "departure.rs"]
+mod departure;
+
+#[cfg(test)]
+#[path = "departure_tests.rs"]
+mod departure_tests;
 #[cfg(test)]
 #[path = "actor_tests.rs"]
 mod tests;

@@ -2,7 +2,8 @@
 //!
 //! Each session gets its reports in order. What finds no room is kept here, and as long as anything
 //! is, the actor does not read: so this holds one read's worth for each session, plus the few
-//! reports that no reading causes.
+//! reports that no reading causes. Sessions that share a process may be some reads behind before
+//! they hold up each other.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -18,6 +19,9 @@ use crate::provider::{Conversation, Signal};
 /// What a process says before its first session comes is kept up to this many signals.
 const HELD: usize = 256;
 
+/// So many reports one session may be behind before it holds up the others of a shared process.
+const BEHIND: usize = 32;
+
 type Message = (ProcessId, Report);
 type Room = Pin<Box<dyn Future<Output = Result<OwnedPermit<Message>, SendError<()>>> + Send>>;
 
@@ -28,6 +32,8 @@ pub(super) struct Audience {
     members: Vec<Member>,
     /// What was said before anybody listened. `None` once somebody has.
     held: Option<Vec<Signal>>,
+    /// How many reports may wait for one session while the agent is read.
+    behind: usize,
 }
 
 struct Member {
@@ -37,6 +43,10 @@ struct Member {
     waiting: VecDeque<Report>,
     /// The place in the queue for room. Kept, so that no poll loses it.
     room: Option<Room>,
+    /// It knows that the agent is not read.
+    held: bool,
+    /// It has left: what waits is all that it hears.
+    left: bool,
 }
 
 impl std::fmt::Debug for Member {
@@ -58,11 +68,12 @@ pub(super) enum Overflow {
 }
 
 impl Audience {
-    pub(super) fn new(id: ProcessId) -> Self {
+    pub(super) fn new(id: ProcessId, shared: bool) -> Self {
         Self {
             id,
             members: Vec::new(),
             held: Some(Vec::new()),
+            behind: if shared { BEHIND } else { 0 },
         }
     }
 
@@ -88,6 +99,8 @@ impl Audience {
             reports,
             waiting: VecDeque::new(),
             room: None,
+            held: false,
+            left: false,
         };
         let mut news = start.into_iter().chain(said).chain(since);
         let open = news.all(|report| member.push(self.id, report));
@@ -121,7 +134,8 @@ impl Audience {
 
     fn hand_over(&mut self, conversation: Conversation, own: Vec<Signal>, overflow: Overflow) {
         let members = &mut self.members;
-        let Some(index) = members.iter().position(|m| m.conversation == conversation) else {
+        let is_it = |m: &Member| m.conversation == conversation && !m.left;
+        let Some(index) = members.iter().position(is_it) else {
             return;
         };
         let member = &mut members[index];
@@ -138,8 +152,41 @@ impl Audience {
         let id = self.id;
         self.members.retain_mut(|member| {
             let lost = overflow == Overflow::Drop && !member.has_room();
-            lost || member.push(id, report(member.conversation))
+            lost || member.left || member.push(id, report(member.conversation))
         });
+    }
+
+    /// A session has left, and the agent has let go of its conversation. It hears no more.
+    pub(super) fn dismiss(&mut self, conversation: Conversation) {
+        let id = self.id;
+        self.members.retain_mut(|member| {
+            if member.conversation != conversation || member.left {
+                return true;
+            }
+            member.left = true;
+            member.push(id, Report::Left) && !member.waiting.is_empty()
+        });
+    }
+
+    /// Tells those who have room that the agent is not read because others have none; or that it is
+    /// again.
+    pub(super) fn hold(&mut self, held: bool) {
+        let id = self.id;
+        if self.behind == 0 {
+            return;
+        }
+        self.members.retain_mut(|member| {
+            if member.left || member.held == held || (held && !member.waiting.is_empty()) {
+                return true;
+            }
+            member.held = held;
+            member.push(id, Report::Held(held))
+        });
+    }
+
+    /// Whether the agent may be read: no session is too far behind.
+    pub(super) fn may_read(&self) -> bool {
+        self.members.iter().all(|m| m.waiting.len() <= self.behind)
     }
 
     /// Whether nothing waits for room.
@@ -211,6 +258,6 @@ impl Member {
                 }
             }
         }
-        true
+        !self.left
     }
 }

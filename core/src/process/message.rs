@@ -20,6 +20,14 @@ pub(crate) enum Command {
         conversation: Conversation,
         reports: mpsc::Sender<(ProcessId, Report)>,
     },
+    /// A session leaves a process that others use. Its conversation is closed, and when the agent has
+    /// let go of it, the session hears `Left` and no more. An agent that does not let go within five
+    /// seconds is killed: two processes of one conversation would each write a history of their own.
+    /// Of a process that is being stopped it only makes the stop faster.
+    Leave {
+        conversation: Conversation,
+        stop: Stop,
+    },
     /// Something for the codec. Held until the process runs; ignored once it is being stopped or
     /// its output is closed.
     Request(Request),
@@ -48,8 +56,11 @@ pub(crate) enum Stop {
 /// - else `OutputClosed`, and `Exited` unless the agent itself could not be killed. Both may be
 ///   missing after a fault of this library.
 ///
+/// To a session that has left, `Left` may come instead of `Gone`.
+///
 /// Reports wait for room in the session's queue, and while any session's queue is full nothing is
-/// read from the agent. So a session receives until `Gone`, or drops its receiver, and never waits
+/// read from the agent; where several sessions share it, a session may be some reports behind before
+/// it holds up the others, who are told by `Held`. So a session receives until `Gone`, or drops its receiver, and never waits
 /// for the process while it does not receive.
 #[derive(Debug)]
 pub(crate) enum Report {
@@ -71,6 +82,12 @@ pub(crate) enum Report {
     OutputClosed,
     /// The agent's own process ended. Its descendants are being killed.
     Exited { exit: Exit, stderr: String },
+    /// The agent is not listened to because another session has no room; or that is over. While it
+    /// lasts it cannot be silent.
+    Held(bool),
+    /// The agent has let go of the conversation, which another process may go on with. The last that
+    /// a session hears that left.
+    Left,
     /// Nothing is left of the tree but these, which did not die within two seconds of a kill. As
     /// long as any is left, the process keeps its lease.
     Gone { left: Vec<u32> },

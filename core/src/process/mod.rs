@@ -10,6 +10,7 @@
 //! - `actor`: one task that owns one process and its codec.
 //! - `burial`: what becomes of a tree that was given up.
 //! - `life`, `stop`: what follows from what, and when. Values only.
+//! - `departure`, `leaving`: how sessions get out of one.
 //! - `audience`, `facts`: who is told, and what those are told who come late.
 //! - `reader`, `framing`, `fence`: from the agent's output to its codec.
 //! - `writer`, `stderr`: its input, and the last of its complaints.
@@ -43,6 +44,7 @@ mod guard_image;
 mod guard_tests;
 #[cfg(unix)]
 mod guarded;
+mod leaving;
 mod life;
 mod message;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -78,6 +80,6 @@ pub(crate) use message::{Command, Limits, ProcessHandle, Report, Stop};
 #[cfg(windows)]
 pub(crate) use os::{Control, Stdio};
 pub(crate) use program::Program;
-pub(crate) use start::{ProcessSpec, start};
+pub(crate) use start::{Plan, ProcessSpec, start};
 #[cfg(unix)]
 pub(crate) use {control::Control, tokio::net::UnixStream as Stdio};

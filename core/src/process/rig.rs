@@ -53,6 +53,10 @@ impl Codec for Echo {
                 out.bytes.resize(out.bytes.len() + size, b'w');
             }
             Some(("other", what)) => Self::say(1, what, out),
+            Some(("left", number)) => {
+                let number = number.parse().expect("a number");
+                out.left.push(Conversation(number));
+            }
             _ => match &*line {
                 "panic" => panic!("as the test ordered"),
                 "close" => out.close_stdin = true,
@@ -155,6 +159,20 @@ impl Rig {
 
     /// The same, to which no session is attached yet.
     pub(super) fn unattended(room: usize) -> Self {
+        Self::made(room, false)
+    }
+
+    /// A process that runs and that sessions share: the first one, with room for `room` reports, is
+    /// attached.
+    pub(super) async fn shared(room: usize) -> Self {
+        let mut rig = Self::made(room, true);
+        rig.attach(0, rig.sender.clone());
+        rig.spawned();
+        assert_eq!(rig.report().await, "spawned");
+        rig
+    }
+
+    fn made(room: usize, shared: bool) -> Self {
         let pair = || UnixStream::pair().expect("a pair of sockets");
         let ((stdin, in_), (stdout, out), (stderr, err)) = (pair(), pair(), pair());
         let (tree, events) = mpsc::unbounded_channel();
@@ -181,6 +199,8 @@ impl Rig {
                 write: PATIENCE,
             },
             lease: Box::new(Arc::clone(&lease)),
+            shared,
+            spawned: Box::new(|| ()),
         };
         let (handle, actor) = actor(parts, async {
             spawned.await.expect("the test answers for the start")
@@ -301,6 +321,8 @@ pub(super) fn words(report: &Report) -> String {
         Report::WriteFailed { .. } => "write failed".into(),
         Report::OutputClosed => "output closed".into(),
         Report::Exited { exit, stderr } => format!("exited {:?} {stderr:?}", exit.code),
+        Report::Held(held) => format!("held {held}"),
+        Report::Left => "left".into(),
         Report::Gone { left } => format!("gone, left {left:?}"),
     }
 }

@@ -25,6 +25,10 @@ pub(crate) struct ProcessSpec {
     pub limits: Limits,
     /// Dropped when the tree is gone, or there will be none.
     pub lease: Box<dyn Send>,
+    /// Whether several sessions may use it.
+    pub shared: bool,
+    /// Called once, when it runs.
+    pub spawned: Box<dyn FnOnce() + Send>,
     /// Where the actor and the streams run. It needs timers and I/O.
     pub runtime: Handle,
 }
@@ -37,6 +41,8 @@ pub(crate) fn start(spec: ProcessSpec) -> ProcessHandle {
         stop: spec.stop,
         limits: spec.limits,
         lease: spec.lease,
+        shared: spec.shared,
+        spawned: spec.spawned,
     };
     let (plan, runtime) = (spec.plan, spec.runtime.clone());
     let (handle, actor) = actor(parts, async move {

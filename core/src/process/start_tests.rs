@@ -36,6 +36,8 @@ impl Run {
                 write: Duration::from_secs(30),
             },
             lease: Box::new(()),
+            shared: false,
+            spawned: Box::new(|| ()),
             runtime: Handle::current(),
         });
         let (sender, reports) = mpsc::channel(64);

@@ -46,6 +46,9 @@ pub(crate) struct Output {
     pub kill: Option<AgentSignal>,
     /// Facts for the sessions.
     pub signals: Vec<Signal>,
+    /// Conversations that were closed and that the agent has let go of: another process can go on
+    /// with them.
+    pub left: Vec<Conversation>,
 }
 
 impl Output {
@@ -77,6 +80,11 @@ pub(crate) enum AgentSignal {
 /// session has only number 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Conversation(pub u32);
+
+impl Conversation {
+    /// No session's: of those who only hear what concerns all.
+    pub(crate) const NOBODY: Self = Self(u32::MAX);
+}
 
 /// A question of the agent, numbered by the codec within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -134,13 +142,41 @@ pub(crate) enum Request {
         request: AgentRequest,
         answer: Answer,
     },
-    /// The session leaves a process that others may go on using. The conversation is forgotten, and
-    /// another process can go on with it soon after. Nothing is answered.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for processes that several sessions will share")
-    )]
+    /// The session leaves a process that others may go on using. The conversation is forgotten: what
+    /// runs in it is ended, and nothing more is said of it. Answered by [`Output::left`], once
+    /// another process can go on with it. Sent only to agents that share processes.
     Close { conversation: Conversation },
+}
+
+impl Request {
+    /// The conversation that it is about.
+    pub(crate) fn conversation(&self) -> Conversation {
+        match self {
+            Self::Open { conversation, .. }
+            | Self::Turn { conversation, .. }
+            | Self::Steer { conversation, .. }
+            | Self::Change { conversation, .. }
+            | Self::Operate { conversation, .. }
+            | Self::Interrupt { conversation, .. }
+            | Self::Answer { conversation, .. }
+            | Self::Close { conversation } => *conversation,
+        }
+    }
+
+    /// The same, about that conversation.
+    pub(crate) fn readdressed(mut self, to: Conversation) -> Self {
+        match &mut self {
+            Self::Open { conversation, .. }
+            | Self::Turn { conversation, .. }
+            | Self::Steer { conversation, .. }
+            | Self::Change { conversation, .. }
+            | Self::Operate { conversation, .. }
+            | Self::Interrupt { conversation, .. }
+            | Self::Answer { conversation, .. }
+            | Self::Close { conversation } => *conversation = to,
+        }
+        self
+    }
 }
 
 /// A fact about a conversation.

@@ -3,9 +3,13 @@
 //!
 //! Adding an agent: a folder here, one line in [`all`], a page in `docs/providers/`, captures.
 
+mod acp;
 mod claude;
 mod codec;
 mod codex;
+mod lines;
+mod paseo;
+mod rpc;
 
 pub(crate) use codec::{
     AgentRequest, AgentSignal, Asked, ChangeOutcome, Codec, Conversation, Outcome, Output, Request,
@@ -17,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::capabilities::{Feature, Support};
-use crate::config::{Mode, SessionOptions};
+use crate::config::{Mode, SessionOptions, Sharing};
 use crate::error::{Error, ErrorKind};
 
 /// One kind of agent.
@@ -72,6 +76,11 @@ pub(crate) struct Capabilities {
     pub one_shot_deltas: bool,
     /// What hosts can ask of it, each warm and one-shot. What does not stand here it cannot do.
     pub features: &'static [(Feature, Support)],
+    /// Whether one process holds several conversations, whose turns run at the same time. `None`: no.
+    /// Otherwise what holds if the host does not say. All that a session sets must then be told to
+    /// the agent per conversation, or stand in its launch: what is in neither is lost. So it must not
+    /// need a new process to go back.
+    pub sharing: Option<Sharing>,
     /// Where it calls the host's tools by way of an MCP server, having no way of its own.
     pub tools_over_mcp: Support,
     /// The most text it takes in one message, in Unicode scalar values.
@@ -114,7 +123,17 @@ pub(crate) struct Launch {
 
 /// Every provider there is.
 pub(crate) const fn all() -> &'static [&'static dyn Provider] {
-    &[&claude::Claude, &codex::Codex]
+    &[
+        &claude::Claude,
+        &codex::Codex,
+        &acp::GEMINI,
+        &acp::OPENCODE,
+        &acp::KIMI,
+        &acp::CLAUDE_ACP,
+        &acp::CODEX_ACP,
+        &acp::ANY,
+        &paseo::Paseo,
+    ]
 }
 
 /// Finds a provider by the name that options use.

@@ -296,14 +296,15 @@ impl Session {
     }
 
     /// Closes the session: a running turn ends as failed with `closed`, the process is stopped, and
-    /// when its whole tree is gone comes the last event, `session_closed`. Returns at once; a second
-    /// call does nothing.
+    /// when its whole tree is gone comes the last event, `session_closed`. A process that it shares is
+    /// left, and goes on. Returns at once; a second call does nothing.
     pub fn close(&self) {
         self.inner.close();
     }
 
-    /// Closes the session and waits until its tree is gone. The answer names processes that are
-    /// left, or not proved to be gone, by pid; it is empty where everything ended.
+    /// Closes the session and waits until its tree is gone, or it is out of a process that it shares.
+    /// The answer names processes that are left, or not proved to be gone, by pid; it is empty where
+    /// everything ended.
     pub async fn closed(&self) -> Vec<u32> {
         self.close();
         let shared = &self.inner.shared;

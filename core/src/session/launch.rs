@@ -1,43 +1,68 @@
 //! From a session's options to a running process.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::config::{Mode, PoolOptions, SessionOptions};
-use crate::error::Error;
+use crate::config::{Mode, PoolOptions, SessionOptions, Sharing};
+use crate::error::{Error, ErrorKind};
 use crate::ids::ProcessId;
+use crate::metrics::Counters;
 use crate::pool::lease::ProcessLease;
+use crate::pool::{Facts, ShareKey, means_place};
 use crate::process::environment::{self, Inherited};
 use crate::process::tree::TreeSpec;
-use crate::process::{self, Limits, ProcessHandle, ProcessSpec, Program};
-use crate::provider::{LaunchPlan, Provider};
+use crate::process::{self, Limits, Plan, ProcessHandle, ProcessSpec, Program};
+use crate::provider::{Codec, LaunchPlan, Provider, StopLadder};
 
 /// What is to be started.
 pub(crate) struct Launching<'a> {
-    pub id: ProcessId,
     pub mode: Mode,
     pub resume: Option<&'a str>,
     pub back_to: Option<&'a str>,
     pub provider: &'static dyn Provider,
     pub options: &'a SessionOptions,
     pub pool_options: &'a PoolOptions,
-    pub lease: ProcessLease,
+    pub counters: &'a Arc<Counters>,
+    /// Set where sessions share the process.
+    pub common: Option<&'a Common>,
 }
 
-/// Starts it. Only what the options rule out fails here; the rest comes as a report.
-pub(crate) fn start(launching: Launching<'_>) -> Result<ProcessHandle, Error> {
+/// What of a shared process is found once, when the session is opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    /// The program's file.
+    pub program: PathBuf,
+    /// The session's directory, if what it starts would be something else elsewhere.
+    pub place: Option<PathBuf>,
+}
+
+/// A process that can be started.
+pub(crate) struct Prepared {
+    plan: Plan,
+    codec: Box<dyn Codec>,
+    stop: StopLadder,
+    limits: Limits,
+    shared: bool,
+    spawned: Box<dyn FnOnce() + Send>,
+    /// Which processes are the same, where sessions share them.
+    pub key: Option<ShareKey>,
+}
+
+/// Prepares a start. Only what the options rule out fails here; the rest comes as a report.
+pub(crate) fn prepare(launching: &Launching<'_>) -> Result<Prepared, Error> {
     let Launching {
-        id,
         mode,
         resume,
         back_to,
         provider,
         options,
         pool_options,
-        lease,
-    } = launching;
+        counters,
+        common,
+    } = *launching;
     let plan = LaunchPlan {
         mode,
         options,
@@ -45,21 +70,31 @@ pub(crate) fn start(launching: Launching<'_>) -> Result<ProcessHandle, Error> {
         back_to,
     };
     let launch = provider.launch(&plan)?;
-    let env = environment::build(
-        options,
-        provider.environment(),
-        &launch.env,
-        Inherited::of_host(),
-    );
+    let host = Inherited::of_host();
+    let env = environment::build(options, provider.environment(), &launch.env, host);
     let program = program(provider, options, &env);
-    let cwd = options.cwd.clone();
     let lowest = pool_options.require_containment;
     let timeouts = options.timeouts.unwrap_or(pool_options.timeouts).bounded();
-    Ok(process::start(ProcessSpec {
-        id,
+    let key = common.map(|common| {
+        ShareKey::new(Facts {
+            provider: provider.name(),
+            program: common.program.clone(),
+            args: launch.args.clone(),
+            env: env.clone(),
+            place: common.place.clone(),
+            write: timeouts.write,
+        })
+    });
+    // A process of sessions in many directories is started in none of them, so that what lies in one
+    // does not become the others'.
+    let from = options.cwd.clone();
+    let root = |common: &Common| common.place.is_none().then(|| from.ancestors().last());
+    let cwd = common.and_then(root).flatten().unwrap_or(&from).to_owned();
+    let counters = Arc::clone(counters);
+    Ok(Prepared {
         plan: Box::new(move || {
             Ok(TreeSpec {
-                program: program.resolve(&cwd)?,
+                program: program.resolve(&from)?,
                 args: launch.args,
                 env,
                 cwd,
@@ -72,13 +107,71 @@ pub(crate) fn start(launching: Launching<'_>) -> Result<ProcessHandle, Error> {
             max_line: pool_options.max_line,
             write: timeouts.write,
         },
-        lease: Box::new(lease),
-        runtime: Handle::current(),
-    }))
+        shared: common.is_some(),
+        spawned: Box::new(move || counters.process_started()),
+        key,
+    })
+}
+
+impl Prepared {
+    /// Starts it. Returns at once.
+    pub(crate) fn start(self, id: ProcessId, lease: ProcessLease) -> ProcessHandle {
+        process::start(ProcessSpec {
+            id,
+            plan: self.plan,
+            codec: self.codec,
+            stop: self.stop,
+            limits: self.limits,
+            lease: Box::new(lease),
+            shared: self.shared,
+            spawned: self.spawned,
+            runtime: Handle::current(),
+        })
+    }
+}
+
+/// What of a shared process can be found before there is any, if this session is to share one.
+///
+/// # Errors
+///
+/// Those of finding the program; [`ErrorKind::Unsupported`] if the session is to share a process and
+/// the agent cannot.
+pub(crate) fn find(
+    provider: &'static dyn Provider,
+    options: &SessionOptions,
+    pool: &PoolOptions,
+) -> Result<Option<Common>, Error> {
+    let launch = provider.launch(&LaunchPlan {
+        mode: Mode::Warm,
+        options,
+        resume: options.resume.as_deref(),
+        back_to: None,
+    })?;
+    let host = Inherited::of_host();
+    let env = environment::build(options, provider.environment(), &launch.env, host);
+    let program = program(provider, options, &env).resolve(&options.cwd)?;
+    let sharing = match (provider.capabilities().sharing, options.sharing) {
+        (None, Some(Sharing::Shared)) => {
+            let name = provider.name();
+            let why = format!("sharing: {name} has one session per process");
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        }
+        (None, _) => Sharing::PerSession,
+        (Some(_), Some(wanted)) => wanted,
+        (Some(own), None) => pool.sharing.unwrap_or(own),
+    };
+    Ok(match sharing {
+        Sharing::PerSession => None,
+        Sharing::Shared => {
+            let in_place = means_place(&options.cwd, &options.extra_args, &env);
+            let place = in_place.then(|| options.cwd.clone());
+            Some(Common { program, place })
+        }
+    })
 }
 
 /// How the agent's program is found.
-pub(crate) fn program(
+fn program(
     provider: &'static dyn Provider,
     options: &SessionOptions,
     env: &[(OsString, OsString)],

@@ -18,7 +18,7 @@ pub(crate) use call::Call;
 pub use gate::QueuedTurn;
 pub(crate) use handle::SessionInner;
 pub use handle::{Hold, InterruptOptions, Session, SessionSnapshot};
-pub(crate) use launch::program;
+pub(crate) use launch::find;
 pub(crate) use machine::{Approvals, Machine, Policy};
 pub(crate) use replies::Places;
 pub(crate) use send::MessageLimits;

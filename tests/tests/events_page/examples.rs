@@ -20,12 +20,12 @@ pub(crate) const EXAMPLES: &[(&str, &str, &str)] = &[
     (
         "process_started",
         "Each time a process for the session is ready, a one-shot process too.",
-        r#"{"process":1,"pid":4711,"version":"2.1.327","mode":"warm","resumed":false,"containment":"guard","start_ms":330}"#,
+        r#"{"process":1,"pid":4711,"version":"2.1.327","mode":"warm","resumed":false,"containment":"guard","shared":false,"start_ms":330}"#,
     ),
     (
         "process_stopped",
-        "When its tree is gone. It may come after the end of the turn that it served, and for a process that was never ready.",
-        r#"{"process":1,"reason":"failed","exit":{"code":null,"signal":9,"out_of_memory":false},"left":[]}"#,
+        "When its tree is gone, or the session is out of it. It may come after the end of the turn that it served, and for a process that was never ready.",
+        r#"{"process":1,"reason":"failed","exit":{"code":null,"signal":9,"out_of_memory":false},"left":[],"runs_on":false}"#,
     ),
     (
         "evicted",

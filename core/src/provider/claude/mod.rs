@@ -72,6 +72,7 @@ impl Provider for Claude {
             rewinds_with_process: true,
             first_sign: true,
             one_shot_deltas: true,
+            sharing: None,
             tools_over_mcp: Support::default(),
             max_prompt_chars: None,
             stop: StopLadder {

@@ -10,13 +10,13 @@ use super::failure::{kind_by_text, one_line, open_kind};
 use super::input::prompt;
 use super::item::{Item, read_item};
 use super::ledger::{Ledger, Scope};
-use super::lines::{Line, Lines};
 use super::usage::Tokens;
 use crate::error::ErrorKind;
 use crate::event::{Body, RawJson, ToolKind};
 use crate::host_tools;
 use crate::ids::TurnId;
 use crate::message::Message;
+use crate::provider::lines::{Line, Lines};
 use crate::provider::{
     AgentSignal, ChangeOutcome, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd,
     TurnRef,

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::error::ErrorKind;
 use crate::provider::Outcome;
+pub(super) use crate::provider::lines::one_line;
 
 /// The agent's error, of a turn or of one try.
 #[derive(Debug, Default, Deserialize)]
@@ -107,18 +108,4 @@ pub(super) fn start_kind(code: i64) -> ErrorKind {
         -32602 => ErrorKind::TooLarge,
         _ => ErrorKind::AgentError,
     }
-}
-
-/// A text as one line for people, cut where it gets long.
-pub(super) fn one_line(text: &str) -> String {
-    const LONGEST: usize = 500;
-    let mut line = String::new();
-    for (index, c) in text.trim().chars().enumerate() {
-        if index == LONGEST {
-            line.push('…');
-            break;
-        }
-        line.push(if c.is_control() { ' ' } else { c });
-    }
-    line
 }

@@ -5,7 +5,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `launch`, `options`, `settings`, `features` | how it is started, a session's options in its words, what it can do |
-//! | `lines`, `wire`, `input` | lines and JSON; messages |
+//! | `wire`, `input` | JSON; messages |
 //! | `server`, `opening`, `responses`, `notification`, `lifecycle`, `account` | the app-server's codec: routing by thread id |
 //! | `operations` | changes of settings, operations |
 //! | `thread`, `turn`, `steer`, `interrupt` | one thread, and its turns |
@@ -28,7 +28,6 @@ mod item;
 mod launch;
 mod ledger;
 mod lifecycle;
-mod lines;
 mod notification;
 mod opening;
 mod operations;
@@ -49,7 +48,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::capabilities::Support;
-use crate::config::Mode;
+use crate::config::{Mode, Sharing};
 use crate::error::Error;
 use crate::provider::{AgentSignal, Capabilities, Codec, Launch, LaunchPlan, Provider, StopLadder};
 
@@ -74,6 +73,7 @@ impl Provider for Codex {
             rewinds_with_process: false,
             first_sign: true,
             one_shot_deltas: false,
+            sharing: Some(Sharing::PerSession),
             // A warm one calls them over its protocol.
             tools_over_mcp: Support::ONE_SHOT,
             max_prompt_chars: Some(1_048_576),

@@ -106,8 +106,10 @@ impl AppServer {
         }
         let Some(opening) = self.opening.remove(&conversation) else {
             // Closed before it was open.
-            if let Some(opened) = opened {
-                self.leave(&opened.thread.id, out);
+            let left = self.abandoned.take(&conversation);
+            match opened {
+                Some(opened) => self.leave(&opened.thread.id, left, out),
+                None => out.left.extend(left),
             }
             return;
         };
@@ -190,8 +192,17 @@ impl AppServer {
     /// A session leaves: what runs for it ends, and the thread is free for other processes. A turn
     /// that is only on its way cannot be ended yet, and is waited for.
     pub(super) fn close(&mut self, conversation: Conversation, out: &mut Output) {
-        self.opening.remove(&conversation);
+        if let Some(opening) = self.opening.remove(&conversation) {
+            if self.is_asked_for(&opening) {
+                self.abandoned.insert(conversation);
+            } else {
+                out.left.push(conversation);
+            }
+            return;
+        }
         let Some(thread) = self.threads.get_mut(&conversation) else {
+            // It was refused.
+            out.left.push(conversation);
             return;
         };
         thread.interrupt(false, &mut self.calls, out);
@@ -204,7 +215,17 @@ impl AppServer {
         }
         let id = thread.id.clone();
         self.forget(conversation);
-        self.leave(&id, out);
+        self.leave(&id, Some(conversation), out);
+    }
+
+    /// Whether the server will answer for a conversation that is being opened.
+    fn is_asked_for(&self, opening: &Opening) -> bool {
+        let resume = opening.resume.as_deref();
+        let waits = opening.tries > 0 && resume.is_some_and(|id| self.closing.contains_key(id));
+        match self.handshake {
+            Handshake::Open | Handshake::Failed(_) => false,
+            Handshake::Done => !waits,
+        }
     }
 
     /// A turn is over. If the session has left, so can the thread.
@@ -221,10 +242,16 @@ impl AppServer {
         self.questions.forget(conversation);
     }
 
-    /// Leaves a thread. The agent closes it soon after, and cannot resume it until then.
-    pub(super) fn leave(&mut self, thread_id: &str, out: &mut Output) {
+    /// Leaves a thread, which was this conversation if it was any. The agent closes it soon after, and
+    /// nobody can resume it until then.
+    pub(super) fn leave(
+        &mut self,
+        thread_id: &str,
+        conversation: Option<Conversation>,
+        out: &mut Output,
+    ) {
         self.ignore(thread_id);
-        self.closing.insert(thread_id.into());
+        self.closing.insert(thread_id.into(), conversation);
         let params = serde_json::json!({"threadId": thread_id});
         let call = Call::Leave(thread_id.into());
         self.calls.write(call, "thread/unsubscribe", &params, out);
@@ -248,7 +275,7 @@ impl AppServer {
             return false;
         }
         opening.tries += 1;
-        if !self.closing.contains(resume) {
+        if !self.closing.contains_key(resume) {
             self.open(conversation, out);
         }
         true
@@ -256,9 +283,10 @@ impl AppServer {
 
     /// A thread is closed, or was not open: who waits for that can have it.
     pub(super) fn closed(&mut self, thread_id: &str, out: &mut Output) {
-        if !self.closing.remove(thread_id) {
+        let Some(conversation) = self.closing.remove(thread_id) else {
             return;
-        }
+        };
+        out.left.extend(conversation);
         let wants = |o: &Opening| o.tries > 0 && o.resume.as_deref() == Some(thread_id);
         let waiting: Vec<_> = self.opening.iter().filter(|(_, o)| wants(o)).collect();
         let waiting: Vec<_> = waiting.into_iter().map(|(c, _)| *c).collect();

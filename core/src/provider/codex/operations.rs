@@ -96,7 +96,7 @@ impl AppServer {
     ) {
         let opened: Option<Opened<'_>> = read(result);
         if let Some(opened) = &opened {
-            self.leave(&opened.thread.id, out);
+            self.leave(&opened.thread.id, None, out);
         }
         let configured = opened.and_then(|opened| opened.configured());
         if let (Some(thread), Some(configured)) = (self.threads.get_mut(&conversation), configured)
@@ -208,7 +208,7 @@ impl AppServer {
                     let message = "the answer names no thread".to_owned();
                     return Err((ErrorKind::ProtocolError, message));
                 };
-                self.leave(fork, out);
+                self.leave(fork, None, out);
                 json!({"provider_session_id": fork})
             }
             Operation::ListTasks {} => json!({"tasks": each(list, task)}),

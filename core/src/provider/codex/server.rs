@@ -14,7 +14,6 @@ use super::asking::Known;
 use super::calls::{Call, Calls};
 use super::delta::Deltas;
 use super::failure::one_line;
-use super::lines::{Line, Lines};
 use super::notification::NOT_WANTED;
 use super::opening::{Handshake, Opening};
 use super::thread::Thread;
@@ -24,6 +23,7 @@ use crate::error::ErrorKind;
 use crate::event::{Body, WarningCode};
 use crate::ids::TurnId;
 use crate::message::Message as Content;
+use crate::provider::lines::{Line, Lines};
 use crate::provider::{Codec, Conversation, Outcome, Output, Request, SignalBody, TurnRef};
 
 /// So many notices wait for the first conversation.
@@ -54,8 +54,10 @@ pub(super) struct AppServer {
     pub(super) threads: BTreeMap<Conversation, Thread>,
     pub(super) routes: HashMap<Box<str>, Route>,
     strangers: HashSet<Box<str>>,
-    /// Threads that were left and are not closed yet.
-    pub(super) closing: HashSet<Box<str>>,
+    /// Threads that were left and are not closed yet, and the conversation that they were.
+    pub(super) closing: HashMap<Box<str>, Option<Conversation>>,
+    /// Conversations that were closed while they were being opened.
+    pub(super) abandoned: HashSet<Conversation>,
     pub(super) notices: Vec<Body>,
     pub(super) said_stray_response: bool,
 }

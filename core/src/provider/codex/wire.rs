@@ -2,79 +2,11 @@
 //!
 //! Reading borrows from the line wherever it can; writing appends whole lines.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::Visitor;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// A string that is borrowed from the line unless it has escapes.
-#[derive(Debug)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
-
-impl std::ops::Deref for Text<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Borrow;
-        impl<'de> Visitor<'de> for Borrow {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Borrow)
-    }
-}
-
-/// Any message: a response, a notification, or a request of the server.
-#[derive(Debug, Deserialize)]
-pub(super) struct Message<'a> {
-    #[serde(borrow, default)]
-    pub method: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub params: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub result: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub error: Option<&'a RawValue>,
-}
-
-/// The error of a response.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct RpcError {
-    pub code: i64,
-    pub message: String,
-}
-
-impl RpcError {
-    /// Reads an error leniently: one that has another shape is its own message.
-    pub(super) fn read(raw: &RawValue) -> Self {
-        serde_json::from_str(raw.get()).unwrap_or_else(|_| Self {
-            code: 0,
-            message: raw.get().to_owned(),
-        })
-    }
-}
+use crate::provider::rpc::write_line;
+pub(super) use crate::provider::rpc::{Message, RpcError, Text, read};
 
 /// Where a notification belongs.
 #[derive(Debug, Default, Deserialize)]
@@ -134,11 +66,6 @@ pub(super) fn read_delta(line: &str) -> Option<(DeltaKind, Delta<'_>)> {
     Some((kind, line.params))
 }
 
-/// Reads a part of a message as a type that borrows from it.
-pub(super) fn read<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
-    serde_json::from_str(raw?.get()).ok()
-}
-
 /// Appends a request.
 pub(super) fn write_request(out: &mut Vec<u8>, id: u64, method: &str, params: &impl Serialize) {
     #[derive(Serialize)]
@@ -183,13 +110,4 @@ pub(super) fn write_error(out: &mut Vec<u8>, id: &RawValue, code: i64, message: 
     }
     let error = Error { code, message };
     write_line(out, &Line { id, error });
-}
-
-/// Nothing half-written stays: what cannot be JSON is not written at all.
-fn write_line(out: &mut Vec<u8>, line: &impl Serialize) {
-    let before = out.len();
-    match serde_json::to_writer(&mut *out, line) {
-        Ok(()) => out.push(b'\n'),
-        Err(_) => out.truncate(before),
-    }
 }

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Actor, Running, STDERR_IN_FAILURE};
+use super::{Actor, Attached, STDERR_IN_FAILURE};
 use crate::config::{Mode, SessionOptions};
 use crate::error::Error;
 use crate::event::Body;
 use crate::host_tools::{self, ToolServer};
 use crate::ids::{ProcessId, TurnId};
-use crate::process::{Command, Report};
+use crate::pool::Recipe;
+use crate::pool::lease::{Grant, SeatLease};
+use crate::pool::slots::Want;
+use crate::process::{Command, Report, Stop};
 use crate::provider::Request;
-use crate::session::launch::{self, Launching};
+use crate::session::launch::{self, Common, Launching, Prepared};
 use crate::session::machine::{Effect, Input, ONLY, Resume};
 
 impl Actor {
@@ -23,7 +26,7 @@ impl Actor {
             }
             Effect::Acquire(want) => {
                 self.ticket += 1;
-                self.orphaned = !self.parts.pool.request(want, self.ticket);
+                self.orphaned = !self.acquire(want);
             }
             Effect::Abandon => {
                 self.ticket += 1;
@@ -36,10 +39,16 @@ impl Actor {
                 resume,
                 cost_usd,
             } => self.start(process, mode, resume, cost_usd),
-            Effect::StartDone => self.start = None,
-            Effect::Ask(process, request) => self.tell(process, Command::Request(request)),
-            Effect::Stop(process, stop) => self.tell(process, Command::Stop(stop)),
-            Effect::FreeSlot => self.slot = None,
+            Effect::StartDone => {
+                self.start = None;
+                self.seat.iter().for_each(SeatLease::ready);
+            }
+            Effect::Ask(process, request) => self.ask(process, request),
+            Effect::Stop(process, stop) => self.stop(process, stop),
+            Effect::FreeSlot => {
+                self.slot = None;
+                self.seat = None;
+            }
             Effect::Idle => self.parts.pool.idle(),
             Effect::Busy => self.parts.pool.busy(),
             Effect::RefuseEviction => self.parts.pool.refuse(),
@@ -85,57 +94,106 @@ impl Actor {
         if let Body::TurnFailed { failure, .. } = &mut body
             && failure.code.is_runtime()
             && failure.stderr.is_none()
-            && let Some(running) = self.current.and_then(|id| self.processes.get(&id))
+            && let Some(process) = self.current.and_then(|id| self.processes.get(&id))
         {
-            let tail = running.handle.stderr.text(STDERR_IN_FAILURE);
+            let tail = process.handle.stderr.text(STDERR_IN_FAILURE);
             failure.stderr = (!tail.is_empty()).then_some(tail);
         }
         body
+    }
+
+    /// Asks the pool. `false`: nobody is there to answer.
+    fn acquire(&self, want: Want) -> bool {
+        let (pool, ticket) = (&self.parts.pool, self.ticket);
+        let common = self.parts.common.as_ref();
+        let common = common.filter(|_| want == Want::Warm);
+        let options = self.parts.options.current();
+        let prepared = common.map(|common| self.prepare(Mode::Warm, None, options, Some(common)));
+        // What cannot be prepared fails when it is granted, as any other start.
+        let Some(Ok(prepared)) = prepared else {
+            return pool.request(want, ticket, None);
+        };
+        let want = match &prepared.key {
+            Some(key) => Want::Shared(key.clone(), ProcessId::next()),
+            None => want,
+        };
+        let recipe = Recipe::new(move |id, lease| prepared.start(id, lease));
+        pool.request(want, ticket, Some(recipe))
+    }
+
+    fn prepare(
+        &self,
+        mode: Mode,
+        resume: Option<&Resume>,
+        options: &SessionOptions,
+        common: Option<&Common>,
+    ) -> Result<Prepared, Error> {
+        launch::prepare(&Launching {
+            mode,
+            resume: resume.map(|r| r.conversation.as_str()),
+            back_to: resume.and_then(|r| r.back_to.as_deref()),
+            provider: self.parts.provider,
+            options,
+            pool_options: &self.parts.pool_options,
+            counters: &self.parts.counters,
+            common,
+        })
     }
 
     fn start(&mut self, id: ProcessId, mode: Mode, resume: Option<Resume>, cost_usd: f64) {
         let Some(grant) = self.grant.take() else {
             return;
         };
-        let (process_lease, slot, start) = grant.split();
-        self.slot = slot;
-        self.start = Some(start);
-        let options = match self.options_of(id, mode) {
-            Ok(options) => options,
-            Err(error) => return self.refuse_start(id, error),
+        let options = self.options_of(id, mode);
+        let resuming = resume.as_ref();
+        let attached = match (grant, &options) {
+            (Grant::Seat(lease), _) => {
+                let attached = Attached {
+                    handle: lease.handle.clone(),
+                    conversation: lease.seat.conversation,
+                    shared: true,
+                    pid: None,
+                };
+                self.seat = Some(lease);
+                Ok(attached)
+            }
+            (Grant::Own(own), Ok(options)) => {
+                let (lease, slot, start) = own.split();
+                self.slot = slot;
+                self.start = Some(start);
+                let prepared = self.prepare(mode, resuming, options, None);
+                prepared.map(|prepared| Attached {
+                    handle: prepared.start(id, lease),
+                    conversation: ONLY,
+                    shared: false,
+                    pid: None,
+                })
+            }
+            (Grant::Own(_), Err(error)) => Err(error.clone()),
         };
-        let started = launch::start(Launching {
-            id,
-            mode,
-            resume: resume.as_ref().map(|r| r.conversation.as_str()),
-            back_to: resume.as_ref().and_then(|r| r.back_to.as_deref()),
-            provider: self.parts.provider,
-            options: &options,
-            pool_options: &self.parts.pool_options,
-            lease: process_lease,
-        });
-        let handle = match started {
-            Ok(handle) => handle,
-            Err(error) => return self.refuse_start(id, error),
+        let (attached, options) = match (attached, options) {
+            (Ok(attached), Ok(options)) => (attached, options),
+            (Err(error), _) | (_, Err(error)) => {
+                return self.refuse_start(id, vec![Report::SpawnFailed(error)]);
+            }
         };
-        let running = Running { handle, pid: None };
-        self.processes.insert(id, running);
+        let attach = Command::Attach {
+            conversation: attached.conversation,
+            reports: self.reports_in.clone(),
+        };
+        if attached.handle.commands.send(attach).is_err() {
+            // It was gone before the session came.
+            return self.refuse_start(id, Vec::new());
+        }
+        self.processes.insert(id, attached);
         self.current = Some(id);
-        let reports = self.reports_in.clone();
-        self.tell(
-            id,
-            Command::Attach {
-                conversation: ONLY,
-                reports,
-            },
-        );
         let open = Request::Open {
             conversation: ONLY,
             options,
             resume: resume.map(|r| r.conversation),
             cost_usd,
         };
-        self.tell(id, Command::Request(open));
+        self.ask(id, open);
     }
 
     /// What a process gets: the session's options, and the way to the host's tools where the agent
@@ -161,11 +219,12 @@ impl Actor {
     }
 
     /// The process cannot even be tried.
-    fn refuse_start(&mut self, id: ProcessId, error: Error) {
+    fn refuse_start(&mut self, id: ProcessId, mut reports: Vec<Report>) {
         let now = Instant::now();
         let mut effects = Vec::new();
         let machine = &mut self.parts.machine;
-        for report in [Report::SpawnFailed(error), Report::Gone { left: vec![] }] {
+        reports.push(Report::Gone { left: vec![] });
+        for report in reports {
             machine.step(now, Input::Report(id, report), &mut effects);
         }
         for effect in effects {
@@ -173,11 +232,35 @@ impl Actor {
         }
     }
 
-    /// A process that takes no commands is gone, and the news of it is on its way.
-    fn tell(&self, process: ProcessId, command: Command) {
-        let Some(running) = self.processes.get(&process) else {
+    /// The machine knows one conversation, the process perhaps many.
+    fn ask(&self, id: ProcessId, request: Request) {
+        if let Some(process) = self.processes.get(&id) {
+            let request = request.readdressed(process.conversation);
+            process.tell(Command::Request(request));
+        }
+    }
+
+    /// A process that others may use is not ended but left. That it failed is for the pool to judge.
+    fn stop(&mut self, id: ProcessId, stop: Stop) {
+        let Some(process) = self.processes.get(&id) else {
             return;
         };
-        let _ = running.handle.commands.send(command);
+        if !process.shared {
+            return process.tell(Command::Stop(stop));
+        }
+        let conversation = process.conversation;
+        process.tell(Command::Leave { conversation, stop });
+        if let (Stop::Kill, Some(seat)) = (stop, &mut self.seat)
+            && seat.seat.process == id
+        {
+            seat.failed();
+        }
+    }
+}
+
+impl Attached {
+    /// A process that takes no commands is gone, and the news of it is on its way.
+    pub(super) fn tell(&self, command: Command) {
+        let _ = self.handle.commands.send(command);
     }
 }

@@ -45,35 +45,49 @@ impl Actor {
         self.replies = Replies::default();
         self.parts.inbox.close();
         while self.parts.inbox.try_recv().is_ok() {}
-        (self.grant, self.slot, self.start) = (None, None, None);
+        (self.grant, self.slot, self.start, self.seat) = (None, None, None, None);
         self.parts.pool.cancel();
     }
 
-    /// Kills the processes, and waits until each is gone or named. Each of them says so in time.
+    /// Kills the session's own processes and leaves the others, and waits until each is gone, left or
+    /// named. Each of them says so in time.
     pub(super) async fn bury(&mut self, reports: &mut Reports) {
-        for running in self.processes.values() {
-            // One that takes no commands is gone, and the news of it is on its way.
-            let _ = running.handle.commands.send(Command::Stop(Stop::Kill));
+        for process in self.processes.values() {
+            let conversation = process.conversation;
+            process.tell(if process.shared {
+                // It is not at fault, and serves others.
+                let stop = Stop::Gently { by: None };
+                Command::Leave { conversation, stop }
+            } else {
+                Command::Stop(Stop::Kill)
+            });
         }
         while !self.processes.is_empty()
             && let Some((process, report)) = reports.recv().await
         {
-            if let Report::Spawned { pid, .. } = report {
-                if let Some(running) = self.processes.get_mut(&process) {
-                    running.pid = Some(pid);
-                }
-            } else if let Report::Gone { left } = report {
-                let known = self.processes.remove(&process);
-                self.left.extend_from_slice(&left);
-                if known.is_some_and(|running| running.pid.is_some()) {
-                    let stopped = Body::ProcessStopped {
-                        process,
-                        reason: StopReason::Failed,
-                        exit: None,
-                        left,
-                    };
-                    self.parts.shared.log.append([(None, stopped)]);
-                }
+            let seen = self.processes.get(&process).and_then(|known| known.pid);
+            self.note(process, &report);
+            let (left, runs_on) = match report {
+                Report::Gone { left } => (left, false),
+                Report::Left => (Vec::new(), true),
+                Report::Spawned { .. }
+                | Report::SpawnFailed(_)
+                | Report::Signals(_)
+                | Report::Note { .. }
+                | Report::WriteFailed { .. }
+                | Report::OutputClosed
+                | Report::Exited { .. }
+                | Report::Held(_) => continue,
+            };
+            if seen.is_some() {
+                let stopped = Body::ProcessStopped {
+                    process,
+                    reason: StopReason::Failed,
+                    exit: None,
+                    left,
+                    runs_on,
+                };
+                self.parts.shared.log.append([(None, stopped)]);
             }
         }
     }
@@ -83,7 +97,7 @@ impl Actor {
         let unproved = self
             .processes
             .drain()
-            .filter_map(|(_, running)| running.pid);
+            .filter_map(|(_, process)| process.pid);
         self.left.extend(unproved);
         let closed = Body::SessionClosed {
             reason: CloseReason::Internal,

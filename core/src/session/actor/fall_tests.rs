@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::super::Running;
+use super::super::Attached;
 use super::*;
 use crate::config::{Downgrade, Mode, SessionOptions, Timeouts};
 use crate::event::TurnOrigin;
@@ -19,6 +19,7 @@ use crate::pool::lease::PoolLink;
 use crate::pool::{Pool, PoolMessage};
 use crate::process::{ProcessHandle, test_host::alone};
 use crate::session::gate::Entry;
+use crate::session::machine::ONLY;
 use crate::session::{
     Approvals, AskError, Call, LiveOptions, Machine, OnBusy, Opening, Parts, Policy, Receipt,
     SendOptions, Sent, Session, Shared, Turn, run,
@@ -152,22 +153,22 @@ fn wakers_that_panic_cost_neither_the_session_nor_the_pool_anything() {
             become_so(&pool, |stats| stats.starting == 1).await;
             let (mut events, mut good) = (session.events(1), session.events(1));
             while events.try_next().is_some() {}
-            let (id, operates) = (turn.id(), session.clone());
+            let (id, compacted) = (turn.id(), session.clone());
             let mut next = Box::pin(async move { events.next().await });
             let mut result = Box::pin(turn.result());
             // The process is never ready, so that nothing of it comes before the close.
-            let mut operated =
-                Box::pin(async move { operates.operate(Operation::Compact {}).await });
+            let mut operation =
+                Box::pin(async move { compacted.operate(Operation::Compact {}).await });
             poll_badly(&mut next);
             poll_badly(&mut result);
-            poll_badly(&mut operated);
+            poll_badly(&mut operation);
             assert_eq!(session.interrupt(id).await, Ok(Receipt::Held));
             while !good.next().await.expect("it has an end").is_turn_end() {}
             let end = result.await.expect_err("it was interrupted");
             assert!(matches!(end, AskError::Interrupted { .. }), "{end:?}");
             assert_eq!(session.closed().await, [0; 0]);
-            let lost = operated.await.expect_err("the session is closed");
-            assert_eq!(lost.kind(), ErrorKind::Closed);
+            let gone = operation.await.expect_err("the session is closed");
+            assert_eq!(gone.kind(), ErrorKind::Closed);
             let last = all(session.events(1)).await.pop();
             let reason = CloseReason::Host;
             let left = Vec::new();
@@ -189,10 +190,13 @@ fn a_process_of_a_broken_session_that_is_not_proved_gone_is_named() {
         commands: mpsc::unbounded_channel().0,
         stderr: Arc::default(),
     };
-    let pid = Some(77);
-    actor
-        .processes
-        .insert(ProcessId::next(), Running { handle, pid });
+    let attached = Attached {
+        handle,
+        conversation: ONLY,
+        shared: false,
+        pid: Some(77),
+    };
+    actor.processes.insert(ProcessId::next(), attached);
     actor.break_off();
     drop(actor);
     let mut events = Events::new(Arc::clone(&shared.log), 1);
@@ -246,6 +250,7 @@ fn parts(shared: &Arc<Shared>) -> Parts {
         options: LiveOptions::new(Arc::new(options)),
         pool_options: Arc::default(),
         counters: Arc::default(),
+        common: None,
     }
 }
 

@@ -20,13 +20,14 @@ use crate::host_tools::ToolServer;
 use crate::ids::{ProcessId, TurnId};
 use crate::metrics::{Counters, HeldBack};
 use crate::pool;
-use crate::pool::lease::{Grant, PoolLink, SlotLease, StartLease};
+use crate::pool::lease::{Grant, PoolLink, SeatLease, SlotLease, StartLease};
 use crate::process::{ProcessHandle, Report, survive};
-use crate::provider::Provider;
+use crate::provider::{Conversation, Provider};
 use crate::session::Shared;
 use crate::session::alarm::Alarm;
 use crate::session::call::Call;
 use crate::session::gate::{End, Farewell, Waiting};
+use crate::session::launch::Common;
 use crate::session::machine::{Effect, Input, Machine};
 use crate::session::replies::Replies;
 use crate::session::unfinished::Unfinished;
@@ -49,6 +50,8 @@ pub(crate) struct Parts {
     pub options: LiveOptions,
     pub pool_options: Arc<PoolOptions>,
     pub counters: Arc<Counters>,
+    /// Set if it shares its warm processes.
+    pub common: Option<Common>,
 }
 
 /// A session that runs until it is closed. It ends in order also if it is never polled.
@@ -59,10 +62,24 @@ pub(crate) fn run(parts: Parts) -> impl Future<Output = ()> {
 
 type Reports = mpsc::Receiver<(ProcessId, Report)>;
 
+/// A process that the session uses or used, until it is gone or the session is out of it.
+struct Attached {
+    handle: ProcessHandle,
+    conversation: Conversation,
+    /// Whether other sessions may use it.
+    shared: bool,
+    /// The operating system's number, once there is one.
+    pid: Option<u32>,
+}
+
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named"
+)]
 struct Actor {
     parts: Parts,
     reports_in: mpsc::Sender<(ProcessId, Report)>,
-    processes: HashMap<ProcessId, Running>,
+    processes: HashMap<ProcessId, Attached>,
     /// The last one that was started.
     current: Option<ProcessId>,
     /// The last question to the pool; answers to earlier ones are given back.
@@ -70,6 +87,8 @@ struct Actor {
     grant: Option<Grant>,
     slot: Option<SlotLease>,
     start: Option<StartLease>,
+    /// The place in a shared process.
+    seat: Option<SeatLease>,
     /// The pool is not there to answer the last question.
     orphaned: bool,
     /// There from the first process that needs it.
@@ -91,13 +110,6 @@ struct Actor {
     broken: bool,
 }
 
-/// A process whose tree is not gone.
-struct Running {
-    handle: ProcessHandle,
-    /// The operating system's number, once there is one.
-    pid: Option<u32>,
-}
-
 impl Actor {
     fn new(parts: Parts) -> (Self, Reports) {
         let (reports_in, reports) = mpsc::channel(REPORTS);
@@ -110,6 +122,7 @@ impl Actor {
             grant: None,
             slot: None,
             start: None,
+            seat: None,
             orphaned: false,
             tool_server: None,
             replies: Replies::default(),
@@ -240,19 +253,7 @@ impl Actor {
 
     fn report(&mut self, process: ProcessId, report: Report) -> bool {
         let Report::Signals(signals) = report else {
-            if let Report::Spawned { pid, .. } = &report {
-                self.parts.counters.process_started();
-                if let Some(running) = self.processes.get_mut(&process) {
-                    running.pid = Some(*pid);
-                }
-            }
-            if let Report::Gone { left } = &report {
-                self.processes.remove(&process);
-                if let Some(server) = &self.tool_server {
-                    server.dismiss(process);
-                }
-                self.left.extend_from_slice(left);
-            }
+            self.note(process, &report);
             return self.step(Input::Report(process, report));
         };
         let now = Instant::now();
@@ -260,6 +261,31 @@ impl Actor {
             self.advance(now, Input::Signal(process, signal));
         }
         self.flush()
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "few kinds matter here")]
+    /// Takes note of what a process says of itself.
+    fn note(&mut self, process: ProcessId, report: &Report) {
+        match report {
+            Report::Gone { left } => {
+                self.forget(process);
+                self.left.extend_from_slice(left);
+            }
+            Report::Left => self.forget(process),
+            Report::Spawned { pid, .. } => {
+                if let Some(attached) = self.processes.get_mut(&process) {
+                    attached.pid = Some(*pid);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, process: ProcessId) {
+        self.processes.remove(&process);
+        if let Some(server) = &self.tool_server {
+            server.dismiss(process);
+        }
     }
 
     fn step(&mut self, input: Input) -> bool {

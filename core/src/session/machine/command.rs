@@ -36,6 +36,7 @@ impl Machine {
             message,
             stage: Stage::Starting,
             retried: false,
+            rejoined: false,
             interrupted: None,
             budget,
             exceeded: None,

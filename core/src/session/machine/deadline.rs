@@ -61,9 +61,10 @@ impl Machine {
         let Some(process) = &self.process else {
             return budget;
         };
+        let paused = self.paused || process.held;
         if !process.ready {
             let start = (process.since + limits.start, Due::Start);
-            let start = (!self.paused).then_some(start);
+            let start = (!paused).then_some(start);
             return budget.into_iter().chain(start).min();
         }
         let grace = self
@@ -77,7 +78,7 @@ impl Machine {
         let steer = self.steer_waits_until(limits.first_sign);
         let steer = steer.map(|at| (at, Due::Steer));
         let patience = self.patience().into_iter().chain(steer);
-        let patience = patience.filter(|_| !self.paused);
+        let patience = patience.filter(|_| !paused);
         // Whoever waits for a change or an operation may be the one who does not read.
         let others = request.into_iter().chain(budget).chain(change);
         let others = others.chain(errand).chain(patience);

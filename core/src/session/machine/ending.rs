@@ -7,6 +7,7 @@ use crate::config::Mode;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Body, CloseReason, Exit, Failure, StopReason, WarningCode};
 use crate::ids::ProcessId;
+use crate::pool::slots::Given;
 use crate::process::Stop;
 use crate::provider::{Outcome, TurnEnd};
 
@@ -25,9 +26,17 @@ const HASTE: Duration = Duration::from_secs(1);
 
 impl Machine {
     /// Whether a process that is not gone yet has the conversation that is to go on. Two at a time
-    /// would each write a history of their own, and some agents refuse.
-    pub(super) fn waits_for_ending(&self, now: Instant, out: &mut Vec<Effect>) -> bool {
-        if self.conversation.is_none() || !self.policy.resume {
+    /// would each write a history of their own, and some agents refuse. Nor does a session come back
+    /// into a process that it has not left.
+    pub(super) fn waits_for_ending(
+        &self,
+        now: Instant,
+        given: Given,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let again = |e: &Ending| matches!(given, Given::Seat(seat) if seat.process == e.id);
+        let goes_on = self.conversation.is_some() && self.policy.resume;
+        if !goes_on && !self.ending.iter().any(again) {
             return false;
         }
         let by = Some(now + HASTE);
@@ -52,7 +61,8 @@ impl Machine {
         let Some(process) = self.process.take() else {
             return;
         };
-        if !process.ready {
+        // Of a shared one, only the sessions together know.
+        if !process.ready && !process.shared {
             out.push(Effect::StartDone);
         }
         self.withdraw_of(None, out);
@@ -90,17 +100,14 @@ impl Machine {
             self.warn(out, WarningCode::Stuck, message);
         }
         self.left.extend_from_slice(&left);
-        if ending.pid != 0 {
-            show(
-                out,
-                None,
-                Body::ProcessStopped {
-                    process: id,
-                    reason: ending.reason,
-                    exit: ending.exit,
-                    left,
-                },
-            );
+        ending.show_stopped(left, false, out);
+    }
+
+    /// The session is out of a process that goes on for others.
+    pub(super) fn left(&mut self, id: ProcessId, out: &mut Vec<Effect>) {
+        if let Some(place) = self.ending.iter().position(|e| e.id == id) {
+            let ending = self.ending.swap_remove(place);
+            ending.show_stopped(Vec::new(), true, out);
         }
     }
 
@@ -233,6 +240,23 @@ impl Machine {
                 show(out, None, Body::Restored {});
             }
         }
+    }
+}
+
+impl Ending {
+    /// One that was never seen to run is not told of.
+    fn show_stopped(&self, left: Vec<u32>, runs_on: bool, out: &mut Vec<Effect>) {
+        if self.pid == 0 {
+            return;
+        }
+        let body = Body::ProcessStopped {
+            process: self.id,
+            reason: self.reason,
+            exit: self.exit,
+            left,
+            runs_on,
+        };
+        show(out, None, body);
     }
 }
 

@@ -27,8 +27,8 @@ impl Machine {
                 let failure = Failure::new(error.kind(), error.message());
                 self.process_failed(now, failure, out);
             }
-            // The actor takes signals apart.
-            Report::Signals(_) => {}
+            // The actor takes signals apart, and `Left` comes only to those who have left.
+            Report::Signals(_) | Report::Left => {}
             Report::Note { code, message } => self.warn(out, code, message),
             Report::WriteFailed { message } => {
                 let failure = Failure::new(ErrorKind::WriteFailed, message);
@@ -45,6 +45,14 @@ impl Machine {
                     process.exit = Some((exit, stderr));
                 }
                 self.join_exit(now, out);
+            }
+            Report::Held(held) => {
+                if let Some(process) = &mut self.process {
+                    process.held = held;
+                }
+                if !held {
+                    self.restart_clocks(now);
+                }
             }
             Report::Gone { left } => {
                 let failure = Failure::new(ErrorKind::ProcessExit, "the process is gone");
@@ -71,8 +79,13 @@ impl Machine {
                 self.gone(id, left, out);
                 self.start_granted(now, out);
             }
+            Report::Left => {
+                self.left(id, out);
+                self.start_granted(now, out);
+            }
             Report::Note { code, message } => self.warn(out, code, message),
             Report::SpawnFailed(_)
+            | Report::Held(_)
             | Report::Signals(_)
             | Report::WriteFailed { .. }
             | Report::OutputClosed => {}
@@ -122,6 +135,7 @@ impl Machine {
         };
         let (mode, exited) = (process.mode, process.exit.is_some());
         let left_well = process.left_well();
+        let came_late = process.joined && !process.ready && failure.code != ErrorKind::StartTimeout;
         if self.host.is_none() && self.agent.is_none() {
             // Nobody is hurt: the next turn starts another one.
             let reason = if exited {
@@ -143,6 +157,12 @@ impl Machine {
             if let Some(host) = &mut self.host {
                 host.retried = true;
             }
+            return self.acquire(self.mode, out);
+        }
+        // One that others had started, and that ended before the session was in it, has not failed this
+        // session. It was sent nothing.
+        if came_late && let Some(host) = self.host.as_mut().filter(|h| !h.rejoined) {
+            host.rejoined = true;
             return self.acquire(self.mode, out);
         }
         if mode == Mode::Warm && failure.code.is_runtime() {

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Requests;
 use crate::error::ErrorKind;
+use crate::pool::Seat;
 use moves::{Move, moves, policies};
 
 /// The host, the pool and the agents around a machine, and what the laws say about it.
@@ -112,7 +113,11 @@ impl World {
                 Input::Granted(match given {
                     0 => Given::Slot,
                     1 => Given::OneShot,
-                    _ => Given::Spill,
+                    2 => Given::Spill,
+                    n => Given::Seat(Seat {
+                        process: ProcessId::next(),
+                        conversation: Conversation(u32::from(*n) - 3),
+                    }),
                 })
             }
             Move::Denied => {

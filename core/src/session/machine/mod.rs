@@ -147,7 +147,7 @@ pub(crate) enum Effect {
     Acquire(Want),
     /// Take the question to the pool back, or the grant that came for it.
     Abandon,
-    /// Start a process with what was granted.
+    /// Start a process with what was granted, or take the seat in one.
     Start {
         process: ProcessId,
         mode: Mode,
@@ -158,9 +158,9 @@ pub(crate) enum Effect {
     StartDone,
     /// Tell the process.
     Ask(ProcessId, Request),
-    /// End the process.
+    /// End the process; leave it, if others may use it.
     Stop(ProcessId, Stop),
-    /// Give the slot back.
+    /// Give the slot or the seat back.
     FreeSlot,
     /// Tell the pool that the session has nothing to do.
     Idle,
@@ -219,6 +219,12 @@ struct Process {
     ready: bool,
     resumed: bool,
     pid: u32,
+    /// Other sessions may use it too.
+    shared: bool,
+    /// It was there before: another session had it started.
+    joined: bool,
+    /// The agent is not listened to because of another session.
+    held: bool,
     containment: Containment,
     background: u32,
     /// It has ended a turn.
@@ -234,6 +240,8 @@ struct HostTurn {
     message: Arc<Message>,
     stage: Stage,
     retried: bool,
+    /// It was to begin in a shared process that ended first.
+    rejoined: bool,
     /// When it was interrupted.
     interrupted: Option<Instant>,
     budget: Budget,

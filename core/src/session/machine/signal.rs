@@ -105,6 +105,7 @@ impl Machine {
             mode: process.mode,
             resumed: process.resumed,
             containment: process.containment,
+            shared: process.shared,
             start: now.saturating_duration_since(process.since),
         };
         show(out, turn, body);

@@ -9,6 +9,10 @@ use crate::event::{Body, Failure, WarningCode};
 use crate::ids::ProcessId;
 use crate::pool::slots::{Given, Want};
 use crate::process::Containment;
+use crate::provider::Conversation;
+
+/// The conversation of the session for which a shared process was started.
+const FIRST: Conversation = Conversation(0);
 
 impl Machine {
     pub(super) fn acquire(&mut self, mode: Mode, out: &mut Vec<Effect>) {
@@ -35,21 +39,25 @@ impl Machine {
 
     /// Starts what was granted, once nobody else has the conversation.
     pub(super) fn start_granted(&mut self, now: Instant, out: &mut Vec<Effect>) {
-        if self.granted.is_none() || self.waits_for_ending(now, out) {
-            return;
-        }
-        let Some(given) = self.granted.take() else {
+        let Some(given) = self.granted else {
             return;
         };
+        if self.waits_for_ending(now, given, out) {
+            return;
+        }
+        self.granted = None;
         self.acquiring = false;
         let turn = self.host.as_mut().map(|host| {
             host.stage = Stage::Starting;
             host.tally.id
         });
-        let mode = match given {
-            Given::Slot => Mode::Warm,
-            Given::OneShot | Given::Spill => Mode::OneShot,
+        let (mode, id) = match given {
+            Given::Slot => (Mode::Warm, ProcessId::next()),
+            Given::Seat(seat) => (Mode::Warm, seat.process),
+            Given::OneShot | Given::Spill => (Mode::OneShot, ProcessId::next()),
         };
+        let shared = matches!(given, Given::Seat(_));
+        let joined = matches!(given, Given::Seat(seat) if seat.conversation != FIRST);
         if given == Given::Spill {
             show(out, turn, Body::Spilled {});
         }
@@ -61,8 +69,7 @@ impl Machine {
                 "the agent cannot resume: the conversation begins anew",
             );
         }
-        let id = ProcessId::next();
-        self.slot = given == Given::Slot;
+        self.slot = given == Given::Slot || shared;
         self.process = Some(Process {
             id,
             mode,
@@ -70,6 +77,9 @@ impl Machine {
             ready: false,
             resumed: resume.is_some(),
             pid: 0,
+            shared,
+            joined,
+            held: false,
             containment: Containment::ProcessGroup,
             background: 0,
             served: false,

@@ -203,7 +203,12 @@ impl Store {
         }
     }
 
-    /// Claims a known conversation for this process alone until it exits.
+    /// Lets other processes claim a conversation.
+    pub(crate) fn release(&self, id: &str) {
+        lock(&self.writers).remove(id);
+    }
+
+    /// Claims a known conversation for this process alone until it exits or lets go of it.
     /// False if another process holds it.
     pub(crate) fn claim(&self, agent: &str, id: &str) -> bool {
         let Some(path) = self.path(agent, id) else {

@@ -456,6 +456,44 @@ fn a_conversation_that_is_closed_leaves_its_thread_and_is_forgotten() {
     player.line(&completed("U", "interrupted"));
     player.line(&command("completed", "failed"));
     assert_eq!(player.signals.len(), before, "nothing more is said of it");
+    assert_eq!(player.out.left, [], "the thread is not closed");
+    player.line(&note("thread/closed", &json!({"threadId": "T"})));
+    assert_eq!(
+        player.out.left,
+        [FIRST],
+        "another process may go on with it"
+    );
+}
+
+#[test]
+fn a_conversation_that_was_never_open_is_left_at_once() {
+    for greeted in [false, true] {
+        let mut player = Player::new(Mode::Warm);
+        player.open(options(), Some("T"));
+        if greeted {
+            player.line(GREETING);
+            let error = json!({"code": -32600, "message": "no rollout found for thread id T"});
+            player.line(&json!({"id": 2, "error": error}).to_string());
+        }
+        player.request(Request::Close {
+            conversation: FIRST,
+        });
+        assert_eq!(player.out.left, [FIRST], "greeted: {greeted}");
+    }
+}
+
+#[test]
+fn a_conversation_that_is_closed_while_it_is_opened_is_left_when_the_server_has_answered() {
+    let mut player = Player::new(Mode::Warm);
+    player.open(options(), Some("T"));
+    player.line(GREETING);
+    player.request(Request::Close {
+        conversation: FIRST,
+    });
+    assert_eq!(player.out.left, []);
+    let error = json!({"code": -32600, "message": "no rollout found for thread id T"});
+    player.line(&json!({"id": 2, "error": error}).to_string());
+    assert_eq!(player.out.left, [FIRST]);
 }
 
 #[test]
@@ -507,4 +545,7 @@ fn a_conversation_that_is_closed_before_it_is_open_leaves_the_thread_that_it_get
     player.line(r#"{"id":2,"result":{"thread":{"id":"T"}}}"#);
     assert_eq!(methods(&player)[3..], ["thread/unsubscribe"]);
     assert!(player.signals.is_empty());
+    assert_eq!(player.out.left, []);
+    player.line(r#"{"id":3,"result":{"status":"notLoaded"}}"#);
+    assert_eq!(player.out.left, [FIRST]);
 }

@@ -230,6 +230,7 @@ impl Player {
         self.out.close_stdin |= out.close_stdin;
         self.out.kill = out.kill.or(self.out.kill);
         self.out.bytes.extend_from_slice(&out.bytes);
+        self.out.left.extend(out.left);
         self.signals.extend(out.signals);
     }
 

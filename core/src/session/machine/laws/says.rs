@@ -22,10 +22,16 @@ impl World {
                 exit: Exit::default(),
                 stderr: String::new(),
             },
-            _ => {
+            5 => {
                 self.gone.insert(process);
                 Report::Gone { left: vec![] }
             }
+            // Only those who left are told that they are out.
+            6 if self.stopped.contains(&process) => {
+                self.gone.insert(process);
+                Report::Left
+            }
+            n => Report::Held(n == 6),
         }
     }
 

@@ -7,6 +7,7 @@ mod interrupts;
 mod processes;
 mod requests;
 mod rewinds;
+mod sharing;
 mod turns;
 
 use std::time::Duration;

@@ -30,13 +30,16 @@ pub(crate) struct Thread {
     pub(crate) status: Value,
     pub(crate) active: Option<Active>,
     pub(crate) subscribed: bool,
+    /// Whether it is closed at once when nobody is subscribed and no turn runs.
+    pub(crate) unloads: bool,
     pub(crate) calls: u64,
 }
 
 impl Thread {
-    pub(crate) fn new(setup: Setup) -> Self {
+    pub(crate) fn new(setup: Setup, params: &Value) -> Self {
         Self {
             setup,
+            unloads: params["config"]["thread_unload_delay_secs"] == json!(0),
             created: lines::seconds(),
             preview: String::new(),
             status: json!({"type": "idle"}),
@@ -89,6 +92,20 @@ impl Hub {
             .unwrap_or(true);
         let wanted = subscribed && !lock(&self.muted).contains(method);
         wanted.then(|| json!({"method": method, "params": params, "emittedAtMs": ids::now_ms()}))
+    }
+
+    /// Closes a thread that nobody listens to: other processes may go on with it.
+    pub(crate) fn unload(&self, id: &str) {
+        let mut threads = lock(&self.threads);
+        let left =
+            |thread: &Thread| !thread.subscribed && thread.unloads && thread.active.is_none();
+        if !threads.get(id).is_some_and(left) {
+            return;
+        }
+        threads.remove(id);
+        drop(threads);
+        self.agent.store.release(id);
+        self.notify("thread/closed", &json!({"threadId": id}));
     }
 
     pub(crate) fn set_status(&self, id: &str, shown: &str, status: Value) {

@@ -99,7 +99,8 @@ impl Server {
             "thread/start" => {
                 let id = ids::v7();
                 check_setup(params)?;
-                lock(&self.hub.threads).insert(id.clone(), Thread::new(Setup::read(params, None)));
+                lock(&self.hub.threads)
+                    .insert(id.clone(), Thread::new(Setup::read(params, None), params));
                 Ok(self.opened(&id, false))
             }
             "thread/resume" => self.resume(params),
@@ -199,6 +200,9 @@ impl Server {
                     &json!({"threadId": params["threadId"], "threadName": params["name"]}),
                 );
             }
+            "thread/unsubscribe" => {
+                hub.unload(message["params"]["threadId"].as_str().unwrap_or_default());
+            }
             "turn/start" => {
                 let thread = message["params"]["threadId"].as_str().unwrap_or_default();
                 let turn = result["turn"]["id"].as_str().unwrap_or_default();
@@ -251,7 +255,7 @@ impl Server {
             if !store.claim("codex", id) {
                 return refuse(format!("thread {id} already has an active writer"));
             }
-            let mut thread = Thread::new(Setup::read(params, None));
+            let mut thread = Thread::new(Setup::read(params, None), params);
             thread.preview = store
                 .prompts("codex", id)
                 .into_iter()
@@ -287,7 +291,7 @@ impl Server {
         self.hub.agent.store.fork("codex", from, &id);
         let mut setup = Setup::read(params, setup.as_ref());
         setup.forked_from = Some(from.to_owned());
-        lock(&self.hub.threads).insert(id.clone(), Thread::new(setup));
+        lock(&self.hub.threads).insert(id.clone(), Thread::new(setup, params));
         Ok(self.opened(&id, params["excludeTurns"] != json!(true)))
     }
 
@@ -429,6 +433,7 @@ fn play(hub: &Arc<Hub>, thread: &str, turn: &str, params: &Value) {
             thread.active.take_if(|running| running.turn == active.turn);
         });
         hub.agent.store.claim("codex", &thread);
+        hub.unload(&thread);
     });
 }
 

@@ -10,7 +10,7 @@ const REPORTED: u32 = 10;
 const SHOWN: usize = 200;
 
 /// What a line is.
-pub(super) enum Line<'a> {
+pub(crate) enum Line<'a> {
     /// An object, as far as its first byte says.
     Object(Cow<'a, str>),
     /// Nothing to pass on.
@@ -21,13 +21,13 @@ pub(super) enum Line<'a> {
 
 /// Counts the noise of one process.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     noise: u32,
 }
 
 impl Lines {
     /// Looks at a line. Bytes that are not UTF-8 are replaced, and only where there are any.
-    pub(super) fn look<'a>(&mut self, line: &'a [u8]) -> Line<'a> {
+    pub(crate) fn look<'a>(&mut self, line: &'a [u8]) -> Line<'a> {
         let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         let line = line.trim_ascii();
         match line.first() {
@@ -38,7 +38,7 @@ impl Lines {
     }
 
     /// Reports a line that is not the protocol, as long as there were few.
-    pub(super) fn noise<'a>(&mut self, line: &str) -> Line<'a> {
+    pub(crate) fn noise<'a>(&mut self, line: &str) -> Line<'a> {
         self.noise = self.noise.saturating_add(1);
         if self.noise > REPORTED {
             return Line::Nothing;
@@ -49,4 +49,18 @@ impl Lines {
             message: format!("not a protocol line: {shown}"),
         }))
     }
+}
+
+/// A text as one line for people, cut where it gets long.
+pub(crate) fn one_line(text: &str) -> String {
+    const LONGEST: usize = 500;
+    let mut line = String::new();
+    for (index, c) in text.trim().chars().enumerate() {
+        if index == LONGEST {
+            line.push('…');
+            break;
+        }
+        line.push(if c.is_control() { ' ' } else { c });
+    }
+    line
 }

@@ -1,0 +1,57 @@
+//! Kimi Code CLI. Seen: 2.1.0. The archived Python program of the same name, up to 1.50, speaks the
+//! protocol too; later versions of that one only print a notice.
+
+use super::{LiveContent, Profile, Quirks, ladder};
+use crate::capabilities::{Feature, Support};
+use crate::config::PermissionMode;
+use crate::request::Decision;
+
+/// The profile.
+pub(crate) static KIMI: Profile = Profile {
+    name: "kimi",
+    program: "kimi",
+    arguments: &["acp"],
+    environment: &["KIMI_*", "MOONSHOT_*"],
+    settings: &[
+        ("KIMI_CODE_NO_AUTO_UPDATE", "1"),
+        ("KIMI_DISABLE_TELEMETRY", "1"),
+    ],
+    secrets: &[],
+    permissions: &[],
+    login: None,
+    modes: &[
+        (PermissionMode::ReadOnly, &["plan"]),
+        (PermissionMode::Plan, &["plan"]),
+        // Files beneath the directory are changed without a question.
+        (PermissionMode::AcceptEdits, &["default"]),
+        (PermissionMode::BypassPermissions, &["yolo"]),
+    ],
+    always: Decision::AllowSession,
+    print: None,
+    stop: ladder(2, 2),
+    features: &[
+        (Feature::Resume, Support::BOTH),
+        (Feature::Interrupt, Support::BOTH),
+        (Feature::Images, Support::BOTH),
+        (Feature::TextFiles, Support::BOTH),
+        (Feature::HostTools, Support::BOTH),
+        (Feature::CommandApproval, Support::BOTH),
+        (Feature::FileChangeApproval, Support::BOTH),
+        (Feature::UserQuestion, Support::BOTH),
+        (Feature::AllowSession, Support::BOTH),
+        (Feature::DenyInterrupt, Support::BOTH),
+        (Feature::ChangeModel, Support::WARM),
+        (Feature::ChangeEffort, Support::WARM),
+        (Feature::ChangePermissionMode, Support::WARM),
+        (Feature::ListModels, Support::WARM),
+        (Feature::ListCommands, Support::WARM),
+        (Feature::ContextUsage, Support::WARM),
+        (Feature::Fork, Support::WARM),
+    ],
+    max_prompt_chars: None,
+    quirks: Quirks {
+        title_is_name: true,
+        live_content: LiveContent::Arguments,
+        ..Quirks::NONE
+    },
+};

@@ -1,0 +1,24 @@
+//! What the codecs promise.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks at few of many signals"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "JSON that a test makes for a call reads best in it"
+)]
+
+mod captures;
+mod contract;
+mod documents;
+mod features;
+mod fuzz;
+mod golden;
+mod launching;
+mod opened;
+mod operations;
+mod play;
+mod questions;
+mod tools;
+mod turns;
