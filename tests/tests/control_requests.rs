@@ -48,20 +48,28 @@ async fn opened(tape: &mut Tape) -> OpenRequest {
     let Body::RequestOpened {
         request,
         kind,
+        tool,
         title,
         decisions,
+        questions,
+        input,
         deadline_unix_ms,
-        ..
+        raw,
     } = &event.body
     else {
         panic!("{event:?}")
     };
     OpenRequest {
         request: *request,
+        turn: event.turn,
         kind: *kind,
+        tool: tool.clone(),
         title: title.clone(),
         decisions: decisions.clone(),
+        questions: questions.clone(),
+        input: input.clone(),
         deadline_unix_ms: deadline_unix_ms.expect("it waits for the host"),
+        raw: raw.clone(),
     }
 }
 

@@ -73,6 +73,17 @@ pub struct QueuedTurn {
     pub text: String,
 }
 
+/// What stands at the door and behind it.
+#[derive(Debug)]
+pub(crate) struct Sight {
+    /// The host's turn that runs.
+    pub running: Option<TurnId>,
+    /// What waits for it to end, in order.
+    pub queued: Vec<QueuedTurn>,
+    /// Whether no turn comes in any more.
+    pub closed: bool,
+}
+
 /// The state of the door.
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -257,15 +268,19 @@ impl Gate {
         self.state.lock().queue.drain(..).collect()
     }
 
-    /// What waits, in order.
-    pub(crate) fn queued(&self) -> Vec<QueuedTurn> {
+    /// What runs and what waits, at one moment.
+    pub(crate) fn look(&self) -> Sight {
         let state = self.state.lock();
         let queued = state.queue.iter().map(|w| QueuedTurn {
             turn: w.turn,
             tag: w.entry.tag,
             text: w.entry.message.text.clone(),
         });
-        queued.collect()
+        Sight {
+            running: state.running.as_ref().map(|r| r.turn),
+            queued: queued.collect(),
+            closed: state.closed,
+        }
     }
 
     /// No turn comes in any more. `false`: it was closed before.
@@ -390,7 +405,7 @@ mod tests {
         };
         gate.edit(second, Arc::new("changed".into()))
             .expect("it waits");
-        assert_eq!(gate.queued()[0].text, "changed");
+        assert_eq!(gate.look().queued[0].text, "changed");
         gate.cancel(second, drop).expect("it waits");
         let late = gate.cancel(second, drop).expect_err("it does not");
         assert_eq!(late.kind(), ErrorKind::Stale);

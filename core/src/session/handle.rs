@@ -20,7 +20,7 @@ use crate::request::Answer;
 use crate::session::call::Call;
 use crate::session::gate::{QueuedTurn, Waiting};
 use crate::session::send::{MessageLimits, OnBusy, SendOptions, Sent};
-use crate::session::shared::OpenRequest;
+use crate::session::shared::{CurrentProcess, CurrentSettings, OpenRequest};
 use crate::session::turn::{AskError, Turn};
 use crate::session::{Receipt, Shared};
 use crate::settings::Change;
@@ -54,8 +54,9 @@ pub struct InterruptOptions {
     pub drop_queue: bool,
 }
 
-/// A session at one moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A session at one moment: all that events before `next_seq` told is in it. It may hold what an event
+/// from there on tells again, but nothing is in neither.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SessionSnapshot {
     /// The session.
     pub id: SessionId,
@@ -65,8 +66,16 @@ pub struct SessionSnapshot {
     pub provider_session_id: Option<String>,
     /// Whether turns run in a warm process, or each in its own.
     pub mode: Mode,
+    /// The process that it uses.
+    pub process: Option<CurrentProcess>,
+    /// The settings as they were last set; which of them wait for a new process stands in the events.
+    pub settings: CurrentSettings,
     /// The host's turn that runs.
     pub running: Option<TurnId>,
+    /// The agent's own turn that runs.
+    pub agent_turn: Option<TurnId>,
+    /// How many tasks the agent has in the background.
+    pub background: u32,
     /// What waits for it to end, in order.
     pub queued: Vec<QueuedTurn>,
     /// Questions that wait for the host.
@@ -94,16 +103,24 @@ impl Session {
     #[must_use]
     pub fn snapshot(&self) -> SessionSnapshot {
         let shared = &self.inner.shared;
+        // Comes first: what was told before it was noted before it was told.
+        let next_seq = shared.log.next_seq();
+        let sight = shared.gate.look();
+        let face = shared.face();
         SessionSnapshot {
             id: shared.id,
             provider: self.inner.options.provider.clone(),
-            provider_session_id: shared.conversation(),
-            mode: shared.mode(),
-            running: shared.gate.running(),
-            queued: shared.gate.queued(),
-            requests: shared.requests(),
-            closed: shared.gate.is_closed(),
-            next_seq: shared.log.next_seq(),
+            provider_session_id: face.conversation,
+            mode: face.standing.mode,
+            process: face.standing.process,
+            settings: CurrentSettings::from(&*face.options),
+            running: sight.running,
+            agent_turn: face.agent_turn,
+            background: face.standing.background,
+            queued: sight.queued,
+            requests: face.requests.into_values().collect(),
+            closed: sight.closed,
+            next_seq,
         }
     }
 
@@ -224,6 +241,9 @@ impl Session {
     /// agent took of a change before it refused the rest holds until its process is replaced, which
     /// is when the running turn is over. [`ErrorKind::Closed`].
     pub async fn change(&self, change: Change) -> Result<Changed, Error> {
+        if change.settings().is_empty() {
+            return Err(Error::invalid("change", "it names no setting"));
+        }
         let (reply, outcome) = oneshot::channel();
         self.inner.call(Call::Change { change, reply })?;
         outcome.await.map_err(|_| Error::closed("session"))?
