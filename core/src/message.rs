@@ -1,7 +1,9 @@
 //! What a host sends in a turn.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -54,7 +56,8 @@ pub struct Attachment {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// A file, read when the message is sent.
+    /// A regular file. It is read within the call that sends the message, which blocks for as long
+    /// as the disk takes.
     Path(PathBuf),
     /// The bytes; in JSON as base64.
     #[serde(with = "base64_bytes")]
@@ -84,27 +87,17 @@ impl Attachment {
             .is_some_and(|t| t.starts_with("image/"))
     }
 
-    /// Reads it and completes what was left out, so that it stands for itself.
-    fn load(&mut self) -> Result<u64, Error> {
+    /// Reads it, at most `room` bytes, and completes what was left out, so that it stands for itself.
+    fn load(&mut self, room: u64) -> Result<u64, Error> {
         if let Source::Path(path) = &self.source {
             let path = path.clone();
-            let fail = |why: &dyn fmt::Display| {
-                Error::invalid("attachment", format!("{}: {why}", path.display()))
-            };
-            let facts = std::fs::metadata(&path).map_err(|e| fail(&e))?;
-            if !facts.is_file() {
-                return Err(fail(&"it is not a file"));
-            }
-            if facts.len() > MAX_ATTACHED {
-                return Err(too_large());
-            }
+            let bytes = read(&path, room)?;
             if self.media_type.is_none() {
                 self.media_type = media_type(&path).map(str::to_owned);
             }
             if self.name.is_none() {
                 self.name = path.file_name().map(|n| n.to_string_lossy().into_owned());
             }
-            let bytes = std::fs::read(&path).map_err(|e| fail(&e))?;
             self.source = Source::Bytes(bytes.into());
         }
         if self.media_type.is_none() {
@@ -123,7 +116,7 @@ impl Attachment {
 }
 
 impl Message {
-    /// Reads what is attached by path. Blocks for as long as that takes.
+    /// Reads what is attached by path. Blocks for as long as the disk takes.
     ///
     /// # Errors
     ///
@@ -131,13 +124,46 @@ impl Message {
     pub(crate) fn load(&mut self) -> Result<(), Error> {
         let mut total = 0;
         for attachment in &mut self.attachments {
-            total += attachment.load()?;
+            total += attachment.load(MAX_ATTACHED - total)?;
             if total > MAX_ATTACHED {
                 return Err(too_large());
             }
         }
         Ok(())
     }
+}
+
+/// Reads a regular file of at most `room` bytes.
+///
+/// What is opened is what is looked at and read: the path may mean something else a moment later.
+fn read(path: &Path, room: u64) -> Result<Vec<u8>, Error> {
+    let fail =
+        |why: &dyn fmt::Display| Error::invalid("attachment", format!("{}: {why}", path.display()));
+    let mut options = File::options();
+    options.read(true);
+    // A pipe without a writer is opened at once, and then refused, instead of waiting for one.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+    );
+    let file = options.open(path).map_err(|e| fail(&e))?;
+    let facts = file.metadata().map_err(|e| fail(&e))?;
+    if !facts.is_file() {
+        return Err(fail(&"it is not a regular file"));
+    }
+    if facts.len() > room {
+        return Err(too_large());
+    }
+    // The size is no promise: files of the kernel have none, and others grow.
+    let mut bytes = Vec::new();
+    file.take(room + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| fail(&e))?;
+    if bytes.len() as u64 > room {
+        return Err(too_large());
+    }
+    Ok(bytes)
 }
 
 fn too_large() -> Error {
@@ -148,7 +174,7 @@ fn too_large() -> Error {
     )
 }
 
-fn media_type(path: &std::path::Path) -> Option<&'static str> {
+fn media_type(path: &Path) -> Option<&'static str> {
     let ending = path.extension()?.to_str()?.to_ascii_lowercase();
     Some(match ending.as_str() {
         "png" => "image/png",
@@ -178,5 +204,59 @@ mod base64_bytes {
         let text = String::deserialize(d)?;
         let bytes = BASE64_STANDARD.decode(text).map_err(D::Error::custom)?;
         Ok(bytes.into())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn load(path: impl Into<PathBuf>) -> Result<usize, Error> {
+        let mut message = Message {
+            attachments: vec![Attachment {
+                media_type: Some("text/plain".to_owned()),
+                name: None,
+                source: Source::Path(path.into()),
+            }],
+            ..Message::default()
+        };
+        message.load()?;
+        Ok(message.attachments[0].bytes().len())
+    }
+
+    #[test]
+    fn a_file_is_read_whole() -> std::io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.txt");
+        std::fs::write(&path, "four")?;
+        assert_eq!(load(path), Ok(4));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_never_waited_for() -> std::io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0)?;
+        for path in [&pipe, Path::new("/dev/zero"), folder.path()] {
+            let error = load(path).expect_err("it is no file");
+            assert!(error.message().contains("not a regular file"), "{error}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_larger_than_the_room_for_it_is_refused_whatever_size_it_tells() -> std::io::Result<()>
+    {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("large");
+        File::create(&path)?.set_len(MAX_ATTACHED + 1)?;
+        assert_eq!(load(&path), Err(too_large()));
+        let told = std::fs::metadata("/proc/self/status").map_or(0, |facts| facts.len());
+        assert_eq!(told, 0, "the kernel tells no size");
+        #[cfg(target_os = "linux")]
+        assert_eq!(read(Path::new("/proc/self/status"), 10), Err(too_large()));
+        Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! Questions of agents: shown, answered once, and never left open.
 
 use std::slice::from_ref;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use remuda::config::Requests;
@@ -95,7 +97,11 @@ fn watch(session: &Session, opened: &Mutex<Vec<u64>>, answered: &AtomicUsize, ov
 fn what_events_told_before_the_next_one_stands_in_the_snapshot() {
     each_asker(async |protocol| {
         let (scene, session, mut tape) = asking(protocol);
-        let shared = Arc::new((Mutex::default(), AtomicUsize::new(0), AtomicBool::new(false)));
+        let shared = Arc::new((
+            Mutex::default(),
+            AtomicUsize::new(0),
+            AtomicBool::new(false),
+        ));
         let watcher = std::thread::spawn({
             let (session, shared) = (session.clone(), Arc::clone(&shared));
             move || watch(&session, &shared.0, &shared.1, &shared.2)

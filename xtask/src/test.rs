@@ -28,6 +28,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if !quick {
         agents()?;
     }
+    #[cfg(target_os = "linux")]
+    crate::library::tools()?;
     step(
         "build",
         cargo().args(["build", "--workspace", "--bins", "--examples"]),
@@ -37,7 +39,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if quick {
         tests.env("REMUDA_TEST_QUICK", "1");
     }
-    step("tests", &mut tests)
+    step("tests", &mut tests)?;
+    #[cfg(target_os = "linux")]
+    crate::library::package()?;
+    Ok(())
 }
 
 /// Installs the real agents, at the versions that the lock file names.

@@ -17,8 +17,8 @@ use crate::request::Rule;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionOptions {
-    /// The provider's name: `claude`, `codex`, `gemini`, `opencode`, `kimi`, `claude-acp`, `codex-acp`; or
-    /// `acp`, for any other program that speaks the Agent Client Protocol.
+    /// The provider's name: `claude`, `codex`, `gemini`, `opencode`, `kimi`, `claude-acp`, `codex-acp`,
+    /// `paseo`; or `acp`, for any other program that speaks the Agent Client Protocol.
     pub provider: String,
     /// The directory the agent works in. Must exist. Relative paths are taken from the host's
     /// directory at the time of `open`.
@@ -54,7 +54,8 @@ pub struct SessionOptions {
     pub mcp_servers: BTreeMap<String, McpServer>,
     /// Further arguments for the agent's program, as they are. They may break the session.
     pub extra_args: Vec<String>,
-    /// The provider's id of an earlier conversation to go on with.
+    /// The provider's id of an earlier conversation to go on with. Refused while an open session of the
+    /// pool has it.
     pub resume: Option<String>,
     /// The host's own words about the session; carried, never looked at.
     pub labels: BTreeMap<String, String>,
@@ -118,6 +119,9 @@ impl SessionOptions {
         if self.cwd.as_os_str().is_empty() {
             return Err(Error::invalid("cwd", "it is missing"));
         }
+        if let Some(program) = &self.program {
+            check_text("program", &program.to_string_lossy())?;
+        }
         let texts = [
             ("model", self.model.as_deref()),
             ("effort", self.effort.as_deref()),
@@ -128,12 +132,15 @@ impl SessionOptions {
             check_text(name, text.unwrap_or("x"))?;
         }
         for argument in &self.extra_args {
-            if argument.contains('\0') {
-                return Err(Error::invalid(
-                    "extra_args",
-                    "an argument has a NUL character",
-                ));
-            }
+            check_no_nul("extra_args", argument)?;
+        }
+        for (name, value) in &self.labels {
+            check_text("labels", name)?;
+            check_no_nul("labels", value)?;
+        }
+        for (name, server) in &self.mcp_servers {
+            check_text("mcp_servers", name)?;
+            server.check(name)?;
         }
         if !self.tools.is_empty() && self.mcp_servers.contains_key(host_tools::SERVER) {
             let why = format!(
@@ -207,6 +214,10 @@ fn check_text(name: &str, text: &str) -> Result<(), Error> {
     if text.is_empty() {
         return Err(Error::invalid(name, "it is empty"));
     }
+    check_no_nul(name, text)
+}
+
+fn check_no_nul(name: &str, text: &str) -> Result<(), Error> {
     if text.contains('\0') {
         return Err(Error::invalid(name, "it has a NUL character"));
     }
@@ -275,6 +286,29 @@ pub enum McpServer {
         #[serde(default)]
         headers: BTreeMap<String, String>,
     },
+}
+
+impl McpServer {
+    fn check(&self, name: &str) -> Result<(), Error> {
+        let option = |part: &str| format!("mcp_servers.{name}.{part}");
+        match self {
+            Self::Stdio { command, args, env } => {
+                check_text(&option("command"), command)?;
+                let words = args.iter().map(|arg| ("args", arg));
+                let variables = env.iter().flat_map(|(name, value)| [name, value]);
+                for (part, text) in words.chain(variables.map(|text| ("env", text))) {
+                    check_no_nul(&option(part), text)?;
+                }
+            }
+            Self::Http { url, headers } => {
+                check_text(&option("url"), url)?;
+                for text in headers.iter().flat_map(|(name, value)| [name, value]) {
+                    check_no_nul(&option("headers"), text)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl std::fmt::Debug for McpServer {
@@ -416,3 +450,7 @@ impl Default for Timeouts {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

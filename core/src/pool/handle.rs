@@ -18,6 +18,7 @@ use crate::event::Body;
 use crate::ids::SessionId;
 use crate::metrics::{Counters, Gauges, PoolStats};
 use crate::pool::actor::{PoolActor, PoolMessage, Shutdown};
+use crate::pool::conversations::{Claim, Conversations};
 use crate::pool::lease::PoolLink;
 use crate::pool::members::lost;
 use crate::pool::slots::{Bounds, Slots};
@@ -49,6 +50,7 @@ pub(crate) struct PoolInner {
     options: Arc<PoolOptions>,
     gauges: Arc<Gauges>,
     counters: Arc<Counters>,
+    conversations: Arc<Conversations>,
     shut: AtomicBool,
 }
 
@@ -128,6 +130,7 @@ impl Pool {
                 options: Arc::new(options),
                 gauges,
                 counters: Arc::default(),
+                conversations: Arc::default(),
                 shut: AtomicBool::new(false),
             }),
         })
@@ -143,7 +146,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] naming the option, [`ErrorKind::CwdUnusable`],
+    /// [`ErrorKind::InvalidArgument`] naming the option, also when an open session of this pool has the
+    /// conversation that is to be resumed; [`ErrorKind::CwdUnusable`],
     /// [`ErrorKind::ProgramNotFound`] saying where it was looked for, [`ErrorKind::Unsupported`] for
     /// what the agent cannot take, [`ErrorKind::Closed`] after a shutdown, [`ErrorKind::Internal`]
     /// when the pool is [lost](PoolStats::lost). A refused session causes no event.
@@ -172,6 +176,11 @@ impl Pool {
             mode: machine.mode(),
             options: Arc::clone(&options),
         }));
+        let mut claim = Claim::new(&inner.conversations, provider.name(), &shared);
+        if let Some(id) = &options.resume {
+            claim.take(id)?;
+        }
+        shared.hold(claim);
         let opened = Body::SessionOpened {
             provider: options.provider.clone(),
         };

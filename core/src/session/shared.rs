@@ -10,6 +10,7 @@ use crate::config::{Mode, PermissionMode, SessionOptions};
 use crate::delivery::Log;
 use crate::event::{Body, RawJson, RequestKind, TurnOrigin};
 use crate::ids::{ProcessId, RequestId, SessionId, TurnId};
+use crate::pool::Claim;
 use crate::request::{Decision, Question};
 use crate::session::gate::Gate;
 
@@ -20,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) log: Arc<Log>,
     pub(crate) gate: Gate,
     face: Mutex<Face>,
+    /// Its right to its conversation, among the sessions of its pool.
+    claim: Mutex<Option<Claim>>,
 }
 
 /// What the actor has told of a session.
@@ -135,7 +138,22 @@ impl Shared {
                 requests: BTreeMap::new(),
                 options: opening.options,
             }),
+            claim: Mutex::new(None),
         }
+    }
+
+    /// Keeps its right to its conversation, also when that becomes another one.
+    pub(crate) fn hold(&self, claim: Claim) {
+        *self.claim.lock() = Some(claim);
+    }
+
+    /// It goes on with this conversation. That another session has it as well is the agent's doing, and
+    /// too late to be refused.
+    fn bind(&self, id: &str) {
+        if let Some(claim) = &mut *self.claim.lock() {
+            let _ = claim.take(id);
+        }
+        self.face.lock().conversation = Some(id.to_owned());
     }
 
     /// Takes note of what hosts are about to be told. Comes before they can read it: whoever knows how
@@ -154,7 +172,7 @@ impl Shared {
             Body::SessionBound {
                 provider_session_id,
                 ..
-            } => self.face.lock().conversation = Some(provider_session_id.clone()),
+            } => self.bind(provider_session_id),
             Body::RequestOpened {
                 request,
                 kind,

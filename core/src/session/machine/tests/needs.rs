@@ -146,12 +146,12 @@ fn an_operation_that_waits_for_the_end_of_a_turn_has_its_time_from_there() {
     assert_eq!(bench.asks_for(Operation::Compact {}), ["ask operate"]);
     bench.shows(turn, delta("it"));
     for _ in 0..3 {
-        bench.now += POLICY.timeouts.first_output - Duration::from_secs(1);
+        bench.now += Duration::from_secs(89);
         assert_eq!(bench.step(Input::Tick), [""; 0], "the turn runs");
         bench.shows(turn, delta("on"));
     }
     bench.ends(turn, Outcome::Completed);
-    bench.now += POLICY.timeouts.first_output - Duration::from_secs(1);
+    bench.now += Duration::from_secs(89);
     assert_eq!(bench.step(Input::Tick), [""; 0]);
     bench.now += Duration::from_secs(1);
     let late = "not operated: first_output_timeout".to_owned();
