@@ -123,6 +123,9 @@ words! {
         Containment,
         /// The agent could not resume, and goes on as a new conversation.
         NotResumed,
+        /// The agent cannot go on with the conversation in another process: the session keeps the
+        /// one that it has.
+        ProcessKept,
         /// Processes could not be ended.
         Stuck,
         /// A descendant held the agent's output open after its end.

@@ -62,6 +62,9 @@ impl Acp {
     }
 
     fn ask_to_open(&mut self, conversation: Conversation, out: &mut Output) -> Result<(), Refusal> {
+        if !self.can.resume && !self.can.load {
+            out.signal(conversation, TurnRef::None, SignalBody::Forgets);
+        }
         let Some(opening) = self.opening.get(&conversation) else {
             return Ok(());
         };

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Requests;
 use crate::error::ErrorKind;
+use crate::event::EventKind;
 use crate::pool::Seat;
 use moves::{Move, moves, policies};
 
@@ -209,6 +210,7 @@ impl World {
     fn step(&mut self, input: Input) {
         let evicting = matches!(input, Input::Evict(_));
         let busy = self.host_turn.is_some();
+        let kept = self.machine.keeps_process();
         let before = self.processes.last().copied();
         let old = match &input {
             Input::Signal(process, _) => before != Some(*process) || self.stopped.contains(process),
@@ -231,6 +233,14 @@ impl World {
             assert!(
                 !evicting || !busy || matches!(effect, Effect::RefuseEviction),
                 "a busy session was evicted: {effect:?}"
+            );
+            let takes = |body: &Body| {
+                let (evicts, replaces) = (EventKind::Evicted, EventKind::Recycled);
+                [evicts, replaces, EventKind::Downgraded].contains(&body.kind())
+            };
+            assert!(
+                !kept || !matches!(&effect, Effect::Show(_, body) if takes(body)),
+                "a conversation was given up: {effect:?}"
             );
             self.carry_out(effect);
         }

@@ -291,6 +291,8 @@ pub(crate) struct Machine {
     conversation: Option<String>,
     /// Whether the agent has proved that it keeps the conversation.
     kept: bool,
+    /// Whether it has said that it never does.
+    forgets: bool,
     rewinds: Rewinds,
     cost_usd: f64,
     host: Option<HostTurn>,
@@ -339,6 +341,7 @@ impl Machine {
             },
             probation: Probation::Unused,
             kept: resume.is_some(),
+            forgets: false,
             conversation: resume,
             rewinds: Rewinds::default(),
             cost_usd: 0.0,
@@ -443,9 +446,21 @@ impl Machine {
         }
     }
 
-    /// The agent has nothing to do in this session, and a process is there to do it.
+    /// Whether the agent goes on with the conversation in another process.
+    const fn resumes(&self) -> bool {
+        self.policy.resume && !self.forgets
+    }
+
+    /// Whether the conversation would be lost with the process, which so stays as long as it lives.
+    fn keeps_process(&self) -> bool {
+        let warm = |p: &Process| p.mode == Mode::Warm;
+        !self.resumes() && self.conversation.is_some() && self.process.as_ref().is_some_and(warm)
+    }
+
+    /// The agent has nothing to do in this session, and a process is there to do it, which may go.
     fn is_idle(&self) -> bool {
         self.host.is_none()
+            && !self.keeps_process()
             && self.agent.is_none()
             && self.errands.is_empty()
             && self.holds == 0

@@ -26,6 +26,7 @@ impl Machine {
         match signal.body {
             SignalBody::Show(body) => self.show_body(now, turn, body, out),
             SignalBody::Ready { version } => self.ready(now, version, out),
+            SignalBody::Forgets => self.forget(out),
             SignalBody::Refused { code, message } => self.refused(now, code, message, out),
             SignalBody::Bound {
                 provider_session_id,
@@ -67,6 +68,15 @@ impl Machine {
                 let failure = Failure::new(ErrorKind::ProtocolError, message);
                 self.process_failed(now, failure, out);
             }
+        }
+    }
+
+    /// The agent will not go on with the conversation in another process.
+    fn forget(&mut self, out: &mut Vec<Effect>) {
+        if !std::mem::replace(&mut self.forgets, true) {
+            let message = "the agent cannot go on with the conversation in another process: \
+                           the session keeps this one";
+            self.warn(out, WarningCode::ProcessKept, message);
         }
     }
 

@@ -61,7 +61,7 @@ impl Machine {
         if given == Given::Spill {
             show(out, turn, Body::Spilled {});
         }
-        let resume = self.conversation.clone().filter(|_| self.policy.resume);
+        let resume = self.conversation.clone().filter(|_| self.resumes());
         if resume.is_none() && self.conversation.is_some() {
             self.warn(
                 out,

@@ -30,6 +30,7 @@ pub(super) enum Move {
 #[derive(Clone, Debug)]
 pub(super) enum Says {
     Ready,
+    Forgets,
     Refused,
     Bound,
     Taken(usize),
@@ -55,6 +56,7 @@ fn says() -> impl Strategy<Value = Says> {
     let agent = 1..4_u32;
     prop_oneof![
         4 => Just(Says::Ready),
+        1 => Just(Says::Forgets),
         1 => Just(Says::Refused),
         1 => Just(Says::Bound),
         2 => back.clone().prop_map(Says::Taken),

@@ -4,6 +4,7 @@ mod control;
 mod failures;
 mod handover;
 mod interrupts;
+mod keeping;
 mod processes;
 mod requests;
 mod rewinds;
