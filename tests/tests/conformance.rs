@@ -1,0 +1,183 @@
+//! The main promise, the same for every agent, scripted and real: what each can do is told by its
+//! table of capabilities, and only what is missing there is passed over.
+//!
+//! `cargo xtask test --provider NAME` runs it with the real agent of that name alone.
+
+use std::time::Duration;
+
+use remuda::config::Mode;
+use remuda::event::{Resolution, StopReason};
+use remuda::request::{Answer, Scope};
+use remuda::{AskError, Body, ErrorKind, EventKind, Feature, Pool, Receipt, Session, Turn};
+use remuda_tests::{
+    Subject, answer, closed, count, first_pid, is_ended, kill, look_for, next_question, no,
+    read_until, settled, started, stopped, yes,
+};
+
+/// A module for each agent, with a test for each property.
+macro_rules! agents {
+    ($group:ident: $($name:ident = $subject:expr;)*) => {
+        mod $group {
+            $(mod $name {
+                use remuda_tests::Subject;
+
+                agents!(@tests $subject;
+                    turns_run_in_one_process_and_an_interrupt_ends_one_alone
+                    an_evicted_session_goes_on_in_its_conversation
+                    a_death_costs_one_turn_and_never_the_conversation
+                    what_is_allowed_happens_and_what_is_denied_does_not
+                );
+            })*
+        }
+    };
+    (@tests $subject:expr; $($property:ident)*) => {
+        $(#[test]
+        fn $property() {
+            remuda_tests::isolated_async(|| crate::$property($subject));
+        })*
+    };
+}
+
+agents! {
+    scripted:
+    claude = Subject::scripted("claude");
+    codex = Subject::scripted("codex");
+    acp = Subject::scripted("acp");
+}
+
+agents! {
+    real:
+    claude = Subject::real(remuda_tests::Installed::Claude);
+    codex = Subject::real(remuda_tests::Installed::Codex);
+    gemini = Subject::real(remuda_tests::Installed::Gemini);
+    opencode = Subject::real(remuda_tests::Installed::OpenCode);
+    kimi = Subject::real(remuda_tests::Installed::Kimi);
+    claude_acp = Subject::real(remuda_tests::Installed::ClaudeAcp);
+    codex_acp = Subject::real(remuda_tests::Installed::CodexAcp);
+}
+
+async fn knows(session: &Session, subject: &Subject, word: &str) {
+    let said = answer(session, subject.recall()).await;
+    assert!(said.contains(word), "the conversation goes on: {said:?}");
+}
+
+async fn interrupted(turn: Turn) {
+    let receipt = turn.interrupt().await.expect("a receipt");
+    assert_eq!(receipt, Receipt::Delivered);
+    let end = turn.result().await;
+    assert!(matches!(end, Err(AskError::Interrupted { .. })), "{end:?}");
+}
+
+async fn turns_run_in_one_process_and_an_interrupt_ends_one_alone(subject: Subject) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(subject.options()).expect("a session");
+    answer(&session, "keep marker-red").await;
+    knows(&session, &subject, "marker-red").await;
+    let mut interrupts = 0;
+    if subject.can(Feature::Interrupt) {
+        let mut turn = session.send(subject.stalling()).expect("a turn");
+        read_until(&mut turn, |body| matches!(body, Body::TextDelta { .. })).await;
+        interrupted(turn).await;
+        knows(&session, &subject, "marker-red").await;
+
+        let mut turn = session.send(subject.working()).expect("a turn");
+        read_until(&mut turn, |body| matches!(body, Body::ToolUse { .. })).await;
+        let command = subject.command();
+        interrupted(turn).await;
+        is_ended(command);
+        interrupts = 2;
+    }
+    knows(&session, &subject, "marker-red").await;
+    let events = closed(&session).await;
+    assert_eq!(started(&events).len(), 1, "it stays");
+    assert_eq!(stopped(&events), [StopReason::Closed]);
+    assert_eq!(count(&events, EventKind::TurnInterrupted), interrupts);
+    assert_eq!(count(&events, EventKind::TurnFailed), 0);
+}
+
+async fn an_evicted_session_goes_on_in_its_conversation(subject: Subject) {
+    if !subject.can(Feature::Resume) {
+        return;
+    }
+    let idle = Duration::from_millis(100);
+    let pool = Pool::builder().idle_timeout(idle).build().expect("a pool");
+    let session = pool.open(subject.options()).expect("a session");
+    answer(&session, "keep marker-red").await;
+    look_for(&session, |body| matches!(body, Body::ProcessStopped { .. })).await;
+    knows(&session, &subject, "marker-red").await;
+    let events = closed(&session).await;
+    let resumed: Vec<_> = started(&events)
+        .iter()
+        .map(|p| (p.mode, p.resumed))
+        .collect();
+    assert_eq!(resumed, [(Mode::Warm, false), (Mode::Warm, true)]);
+    assert_eq!(stopped(&events)[0], StopReason::Evicted);
+}
+
+async fn a_death_costs_one_turn_and_never_the_conversation(subject: Subject) {
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(subject.options()).expect("a session");
+    answer(&session, "keep marker-red").await;
+    let turn = {
+        let mut turn = session.send(subject.stalling()).expect("a turn");
+        read_until(&mut turn, |body| matches!(body, Body::TextDelta { .. })).await;
+        turn
+    };
+    kill(first_pid(&session).await);
+    let failure = turn.result().await.expect_err("its process is gone");
+    assert_eq!(failure.kind(), Some(ErrorKind::ProcessExit));
+    if subject.can(Feature::Resume) {
+        knows(&session, &subject, "marker-red").await;
+    }
+    let events = closed(&session).await;
+    assert_eq!(count(&events, EventKind::TurnFailed), 1);
+    assert_eq!(count(&events, EventKind::Downgraded), 1);
+    let modes: Vec<_> = started(&events)
+        .iter()
+        .map(|p| (p.mode, p.resumed))
+        .collect();
+    assert_eq!(modes, [(Mode::Warm, false), (Mode::OneShot, true)]);
+}
+
+async fn what_is_allowed_happens_and_what_is_denied_does_not(subject: Subject) {
+    if !subject.can(Feature::CommandApproval) {
+        return;
+    }
+    let pool = Pool::new().expect("a pool");
+    let session = pool.open(subject.asking()).expect("a session");
+    let mut asked = Vec::new();
+    for (file, answer, made) in [
+        ("allowed", yes(Scope::Once), true),
+        ("denied", no("Not this one."), false),
+    ] {
+        asked.push((asks(&session, &subject, file, answer).await, made));
+        assert!(subject.made(file).is_none_or(|is| is == made), "{file}");
+    }
+    // The session takes the next turn, whatever the agent did after the no.
+    answer(&session, "and on").await;
+    let events = closed(&session).await;
+    for (request, made) in asked {
+        let how = if made {
+            Resolution::Allowed
+        } else {
+            Resolution::Denied
+        };
+        assert_eq!(settled(&events, request).map(|s| s.0), Some(how));
+    }
+    assert_eq!(started(&events).len(), 1, "it stays");
+}
+
+/// A turn whose one command is asked about.
+async fn asks(
+    session: &Session,
+    subject: &Subject,
+    file: &str,
+    answer: Answer,
+) -> remuda::RequestId {
+    let mut turn = session.send(subject.making(file)).expect("a turn");
+    let asked = next_question(&mut turn).await;
+    assert!(subject.made(file).is_none_or(|is| !is), "it waits");
+    session.answer(asked.id, answer).await.expect("it is taken");
+    turn.result().await.expect("a good end");
+    asked.id
+}
