@@ -65,6 +65,9 @@ pub(crate) struct Capabilities {
     pub warm: bool,
     /// It goes on with an earlier conversation in a new process.
     pub resume: bool,
+    /// How long a conversation has to lie after it was begun or gone on with, before a warm process may
+    /// go on with it: sooner, the agent could lose it. Mostly zero.
+    pub resume_rest: Duration,
     /// It takes a conversation back with a new process, which refuses before it is ready where there is
     /// no such place. Its codec says where a conversation stands.
     pub rewinds_with_process: bool,

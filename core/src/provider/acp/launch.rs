@@ -26,7 +26,7 @@ pub(super) fn launch(profile: &Profile, plan: &LaunchPlan<'_>) -> Result<Launch,
     check(profile, plan.options)?;
     let options = plan.options;
     let print = print(profile, plan);
-    if plan.mode == Mode::OneShot && print.is_none() && profile.quirks.load_can_lose {
+    if plan.mode == Mode::OneShot && print.is_none() && !profile.quirks.resume_rest.is_zero() {
         let why =
             "mcp_servers, effort: not in a process of one turn, which could lose the conversation";
         return Err(Error::new(ErrorKind::Unsupported, why));

@@ -72,6 +72,7 @@ impl Provider for AcpAgent {
             features: self.0.features,
             warm: true,
             resume: true,
+            resume_rest: self.0.quirks.resume_rest,
             rewinds_with_process: false,
             // The first word of a turn is often the model's.
             first_sign: false,

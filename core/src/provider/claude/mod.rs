@@ -69,6 +69,7 @@ impl Provider for Claude {
             features: features::FEATURES,
             warm: true,
             resume: true,
+            resume_rest: Duration::ZERO,
             rewinds_with_process: true,
             first_sign: true,
             one_shot_deltas: true,

@@ -70,6 +70,7 @@ impl Provider for Codex {
             features: features::FEATURES,
             warm: true,
             resume: true,
+            resume_rest: Duration::ZERO,
             rewinds_with_process: false,
             first_sign: true,
             one_shot_deltas: false,

@@ -49,7 +49,7 @@ impl Machine {
         match &self.process {
             Some(process) if process.ready => self.ask(now, out),
             Some(_) => {}
-            None => self.acquire(self.mode, out),
+            None => self.acquire(now, self.mode, out),
         }
     }
 
@@ -63,6 +63,7 @@ impl Machine {
             signed: false,
         };
         self.active = now;
+        let first = !process.served;
         out.push(Effect::Ask(
             process.id,
             Request::Turn {
@@ -71,6 +72,10 @@ impl Machine {
                 message: Arc::clone(&host.message),
             },
         ));
+        // Some begin what they keep with the first turn only.
+        if first {
+            self.rest_from(now);
+        }
     }
 
     pub(super) fn interrupt(

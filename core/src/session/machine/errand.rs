@@ -56,8 +56,8 @@ impl Machine {
         }
         self.errands.push(errand);
         self.run_errands(now, out);
-        if self.process.is_none() && self.host.is_none() && !self.acquiring {
-            self.acquire(self.mode, out);
+        if self.process.is_none() && self.host.is_none() && !self.acquiring && !self.resting {
+            self.acquire(now, self.mode, out);
         }
     }
 

@@ -157,13 +157,13 @@ impl Machine {
             if let Some(host) = &mut self.host {
                 host.retried = true;
             }
-            return self.acquire(self.mode, out);
+            return self.acquire(now, self.mode, out);
         }
         // One that others had started, and that ended before the session was in it, has not failed this
         // session. It was sent nothing.
         if came_late && let Some(host) = self.host.as_mut().filter(|h| !h.rejoined) {
             host.rejoined = true;
-            return self.acquire(self.mode, out);
+            return self.acquire(now, self.mode, out);
         }
         if mode == Mode::Warm && failure.code.is_runtime() {
             self.downgrade(&failure, out);
@@ -178,7 +178,7 @@ impl Machine {
             } else {
                 self.mode
             };
-            return self.acquire(mode, out);
+            return self.acquire(now, mode, out);
         }
         self.end_host_failed(now, failure, out);
     }
@@ -233,7 +233,7 @@ impl Machine {
             return;
         };
         let mode = process.mode;
-        if self.not_gone_back(&message, out) {
+        if self.not_gone_back(now, &message, out) {
             return;
         }
         self.release(StopReason::Failed, Stop::Gently { by: None }, out);
@@ -251,7 +251,7 @@ impl Machine {
                 .as_ref()
                 .is_some_and(|h| !h.tally.has_used_tools())
             {
-                return self.acquire(mode, out);
+                return self.acquire(now, mode, out);
             }
         }
         self.end_host_failed(now, Failure::new(code, message), out);

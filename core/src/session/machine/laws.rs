@@ -13,6 +13,7 @@ use crate::config::Requests;
 use crate::error::ErrorKind;
 use crate::event::EventKind;
 use crate::pool::Seat;
+use crate::provider::SignalBody;
 use moves::{Move, moves, policies};
 
 /// The host, the pool and the agents around a machine, and what the laws say about it.
@@ -24,6 +25,11 @@ struct World {
     modes: BTreeMap<ProcessId, Mode>,
     /// In which of them the agent can be interrupted.
     interrupt: Support,
+    rest: Duration,
+    /// When the agent last had a conversation from its beginning, or took one up.
+    bound: Option<Instant>,
+    /// Whether the pool was asked for a warm process.
+    warm: bool,
     gone: BTreeSet<ProcessId>,
     stopped: BTreeSet<ProcessId>,
     /// Turns that were started and how often they ended.
@@ -58,6 +64,9 @@ impl World {
             processes: Vec::new(),
             modes: BTreeMap::new(),
             interrupt: policy.interrupt,
+            rest: policy.resume_rest,
+            bound: None,
+            warm: false,
             gone: BTreeSet::new(),
             stopped: BTreeSet::new(),
             ends: BTreeMap::new(),
@@ -220,6 +229,12 @@ impl World {
             Input::Interrupt { turn, .. } => Some(*turn),
             _ => None,
         };
+        if let Input::Signal(process, signal) = &input
+            && self.current() == Some(*process)
+            && matches!(signal.body, SignalBody::Bound { .. })
+        {
+            self.bound = Some(self.now);
+        }
         let mut out = Vec::new();
         self.machine.step(self.now, input, &mut out);
         if let Some(turn) = interrupted {
@@ -291,14 +306,26 @@ impl World {
             "it follows the close: {effect:?}"
         );
         match effect {
-            Effect::Acquire(_) => {
+            Effect::Acquire(want) => {
                 assert!(!self.pending, "one question at a time");
+                self.warm = want == Want::Warm;
                 assert!(self.current().is_none(), "it has a process");
                 self.pending = true;
             }
             Effect::Abandon => self.pending = false,
-            Effect::Start { process, mode, .. } => {
+            Effect::Start {
+                process,
+                mode,
+                resume,
+                ..
+            } => {
                 assert!(self.current().is_none(), "one process at a time");
+                let early = self.bound.is_some_and(|at| self.now < at + self.rest);
+                let warm = self.warm && mode == Mode::Warm;
+                assert!(
+                    !(early && warm && resume.is_some()),
+                    "a conversation was gone on with too early"
+                );
                 self.processes.push(process);
                 self.modes.insert(process, mode);
                 self.slot = mode == Mode::Warm;

@@ -30,7 +30,7 @@ mod tally;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::budget::Budget;
 use crate::capabilities::Support;
@@ -73,6 +73,9 @@ pub(crate) struct Policy {
     pub warm: bool,
     /// The agent goes on with a conversation in a new process.
     pub resume: bool,
+    /// How long a conversation has to lie after it was begun or gone on with, before a warm process
+    /// may go on with it.
+    pub resume_rest: Duration,
     /// The agent takes a conversation back only with a new process.
     pub rewinds_with_process: bool,
     /// A warm process shows a sign of each turn at once.
@@ -293,6 +296,10 @@ pub(crate) struct Machine {
     kept: bool,
     /// Whether it has said that it never does.
     forgets: bool,
+    /// When it may be gone on with.
+    rested: Option<Instant>,
+    /// The pool is asked for a warm process only then.
+    resting: bool,
     rewinds: Rewinds,
     cost_usd: f64,
     host: Option<HostTurn>,
@@ -343,6 +350,8 @@ impl Machine {
             kept: resume.is_some(),
             forgets: false,
             conversation: resume,
+            rested: None,
+            resting: false,
             rewinds: Rewinds::default(),
             cost_usd: 0.0,
             host: None,

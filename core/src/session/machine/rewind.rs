@@ -77,14 +77,19 @@ impl Machine {
     }
 
     /// The process would not begin at that place. The conversation is where it was.
-    pub(super) fn not_gone_back(&mut self, message: &str, out: &mut Vec<Effect>) -> bool {
+    pub(super) fn not_gone_back(
+        &mut self,
+        now: Instant,
+        message: &str,
+        out: &mut Vec<Effect>,
+    ) -> bool {
         if self.wanted_place().is_none() {
             return false;
         }
         let mode = self.process.as_ref().map_or(self.mode, |p| p.mode);
         self.fail_errands(&Error::new(ErrorKind::InvalidArgument, message), out);
         self.release(StopReason::Failed, Stop::Gently { by: None }, out);
-        self.acquire(mode, out);
+        self.acquire(now, mode, out);
         true
     }
 

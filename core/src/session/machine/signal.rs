@@ -37,6 +37,7 @@ impl Machine {
                     self.note_other_conversation(out);
                 }
                 self.conversation = Some(provider_session_id.clone());
+                self.rest_from(now);
                 let body = Body::SessionBound {
                     provider_session_id,
                     model,

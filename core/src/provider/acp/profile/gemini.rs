@@ -1,5 +1,7 @@
 //! Gemini CLI. Seen: 0.61.0.
 
+use std::time::Duration;
+
 use super::{LiveContent, Login, Print, Profile, Quirks, ladder};
 use crate::capabilities::{Feature, Support};
 use crate::config::PermissionMode;
@@ -55,7 +57,8 @@ pub(crate) static GEMINI: Profile = Profile {
     quirks: Quirks {
         mode_as_text: true,
         replay_after_answer: true,
-        load_can_lose: true,
+        // Its files are named after the minute in which they were begun.
+        resume_rest: Duration::from_secs(61),
         name_in_id: true,
         title_is_command: true,
         silent_denial: true,

@@ -106,9 +106,9 @@ pub(crate) struct Quirks {
     pub mode_as_text: bool,
     /// The answer to `session/load` overtakes the history that it replays.
     pub replay_after_answer: bool,
-    /// `session/load` soon after the conversation began empties it. So a process of one turn, which
-    /// would load it soon after the last one, never does.
-    pub load_can_lose: bool,
+    /// `session/load` so soon after the conversation began, or was loaded, empties it. Where that is not
+    /// zero, a process of one turn, which would load it soon after the last one, never does.
+    pub resume_rest: Duration,
     /// The id of a tool call begins with the tool's name and two underscores.
     pub name_in_id: bool,
     /// The title of a tool call is the tool's name, until its arguments are whole.
@@ -129,7 +129,7 @@ impl Quirks {
     const NONE: Self = Self {
         mode_as_text: false,
         replay_after_answer: false,
-        load_can_lose: false,
+        resume_rest: Duration::ZERO,
         name_in_id: false,
         title_is_name: false,
         title_is_command: false,

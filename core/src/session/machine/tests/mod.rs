@@ -7,6 +7,7 @@ mod interrupts;
 mod keeping;
 mod processes;
 mod requests;
+mod resting;
 mod rewinds;
 mod sharing;
 mod turns;
@@ -34,6 +35,7 @@ const POLICY: Policy = Policy {
     downgrade: Downgrade::Sticky,
     warm: true,
     resume: true,
+    resume_rest: Duration::ZERO,
     rewinds_with_process: false,
     first_sign: true,
     one_shot_deltas: true,
