@@ -126,6 +126,16 @@ impl Subject {
         pids_in(&pids).last().copied()
     }
 
+    /// Whether an interrupt ends the turn's commands. Where it does not, the agent's page says so, and
+    /// they end with the process.
+    #[must_use]
+    pub const fn ends_commands(&self) -> bool {
+        match &self.played {
+            Played::Scripted(_) => true,
+            Played::Real(real) => !matches!(real.installed(), Installed::CodexAcp),
+        }
+    }
+
     /// The agent makes a file with a command that it asks about.
     #[must_use]
     pub fn making(&self, file: &str) -> String {

@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use remuda::config::Mode;
+use remuda::config::{Downgrade, Mode, Sharing};
 use remuda::event::{Resolution, StopReason};
 use remuda::request::{Answer, Scope};
-use remuda::{AskError, Body, ErrorKind, EventKind, Feature, Pool, Receipt, Session, Turn};
+use remuda::{
+    AskError, Body, ErrorKind, EventKind, Feature, Pool, Receipt, Session, SessionOptions, Turn,
+};
 use remuda_tests::{
     Subject, answer, closed, count, first_pid, is_ended, kill, look_for, next_question, no,
     read_until, settled, started, stopped, yes,
@@ -26,6 +28,7 @@ macro_rules! agents {
                     an_evicted_session_goes_on_in_its_conversation
                     a_death_costs_one_turn_and_never_the_conversation
                     what_is_allowed_happens_and_what_is_denied_does_not
+                    sessions_of_one_process_keep_apart_and_its_death_loses_no_conversation
                 );
             })*
         }
@@ -73,7 +76,7 @@ async fn turns_run_in_one_process_and_an_interrupt_ends_one_alone(subject: Subje
     let session = pool.open(subject.options()).expect("a session");
     answer(&session, "keep marker-red").await;
     knows(&session, &subject, "marker-red").await;
-    let mut interrupts = 0;
+    let (mut interrupts, mut work) = (0, None);
     if subject.can(Feature::Interrupt) {
         let mut turn = session.send(subject.stalling()).expect("a turn");
         read_until(&mut turn, |body| matches!(body, Body::TextDelta { .. })).await;
@@ -84,11 +87,15 @@ async fn turns_run_in_one_process_and_an_interrupt_ends_one_alone(subject: Subje
         read_until(&mut turn, |body| matches!(body, Body::ToolUse { .. })).await;
         let command = subject.command();
         interrupted(turn).await;
-        is_ended(command);
+        if subject.ends_commands() {
+            is_ended(command);
+        }
+        work = command;
         interrupts = 2;
     }
     knows(&session, &subject, "marker-red").await;
     let events = closed(&session).await;
+    is_ended(work);
     assert_eq!(started(&events).len(), 1, "it stays");
     assert_eq!(stopped(&events), [StopReason::Closed]);
     assert_eq!(count(&events, EventKind::TurnInterrupted), interrupts);
@@ -174,10 +181,63 @@ async fn asks(
     file: &str,
     answer: Answer,
 ) -> remuda::RequestId {
+    let allowed = matches!(answer, Answer::Allow { .. });
     let mut turn = session.send(subject.making(file)).expect("a turn");
     let asked = next_question(&mut turn).await;
     assert!(subject.made(file).is_none_or(|is| !is), "it waits");
     session.answer(asked.id, answer).await.expect("it is taken");
-    turn.result().await.expect("a good end");
+    match turn.result().await {
+        // Some end the turn with a no, as if it had been interrupted.
+        Err(AskError::Interrupted { .. }) if !allowed => {}
+        end => drop(end.expect("a good end")),
+    }
     asked.id
+}
+
+async fn sessions_of_one_process_keep_apart_and_its_death_loses_no_conversation(subject: Subject) {
+    let pool = Pool::builder().downgrade(Downgrade::Never);
+    let pool = pool.build().expect("a pool");
+    let open = || {
+        pool.open(SessionOptions {
+            sharing: Some(Sharing::Shared),
+            ..subject.options()
+        })
+    };
+    let first = match open() {
+        Ok(session) => session,
+        Err(refused) => return assert_eq!(refused.kind(), ErrorKind::Unsupported),
+    };
+    let others = [open().expect("a session"), open().expect("a session")];
+    let sessions = [&first, &others[0], &others[1]];
+    for (n, session) in sessions.into_iter().enumerate() {
+        answer(session, &format!("keep marker-{n}")).await;
+    }
+    let mut running = Vec::new();
+    for session in sessions {
+        let mut turn = session.send(subject.stalling()).expect("a turn");
+        read_until(&mut turn, |body| matches!(body, Body::TextDelta { .. })).await;
+        running.push(turn);
+    }
+    assert_eq!(pool.stats().processes, 1);
+    interrupted(running.remove(0)).await;
+    knows(&first, &subject, "marker-0").await;
+    closed(&first).await;
+    kill(first_pid(&others[0]).await);
+    for turn in running {
+        let failure = turn.result().await.expect_err("its process is gone");
+        assert_eq!(failure.kind(), Some(ErrorKind::ProcessExit));
+    }
+    for (n, session) in (1..).zip(&others) {
+        let said = answer(session, subject.recall()).await;
+        let strange = (0..3).filter(|m| *m != n);
+        for other in strange {
+            assert!(!said.contains(&format!("marker-{other}")), "{said:?}");
+        }
+        assert!(said.contains(&format!("marker-{n}")), "{said:?}");
+    }
+    for session in &others {
+        let events = closed(session).await;
+        assert_eq!(count(&events, EventKind::TurnFailed), 1);
+    }
+    assert_eq!(pool.stats().processes_started, 2);
 }

@@ -40,6 +40,7 @@ pub(super) fn launch(profile: &Profile, plan: &LaunchPlan<'_>) -> Result<Launch,
     Ok(Launch {
         args,
         env: environment(profile, options),
+        secrets: secrets(profile),
     })
 }
 
@@ -68,19 +69,18 @@ fn check(profile: &Profile, options: &SessionOptions) -> Result<(), Error> {
 }
 
 fn environment(profile: &Profile, options: &SessionOptions) -> Vec<(OsString, OsString)> {
-    let secret = |name: &&'static str| {
-        (
-            OsString::from(name),
-            uuid::Uuid::new_v4().to_string().into(),
-        )
-    };
     let set = |(name, value): (&'static str, &'static str)| (name.into(), value.into());
     let first = permissions(options).find(|p| profile.variables(*p).next().is_some());
     let permission = first.unwrap_or(Permission::Mode(options.permission_mode));
-    let secrets = profile.secrets.iter().map(secret);
     let settings = profile.settings.iter().copied().map(set);
     let permissions = profile.variables(permission).map(set);
-    secrets.chain(settings).chain(permissions).collect()
+    settings.chain(permissions).collect()
+}
+
+fn secrets(profile: &Profile) -> Vec<(OsString, OsString)> {
+    let secret = || uuid::Uuid::new_v4().to_string().into();
+    let names = profile.secrets.iter();
+    names.map(|name| (name.into(), secret())).collect()
 }
 
 /// The prompt comes over stdin.

@@ -81,8 +81,8 @@ impl Provider for AcpAgent {
                 Some(Print::Gemini) | None => true,
             },
             tools_over_mcp: self.0.support(Feature::HostTools),
-            // The codec does not say when the agent has let go of a conversation.
-            sharing: None,
+            sharing: self.0.sharing,
+            mixes_mcp_servers: true,
             max_prompt_chars: self.0.max_prompt_chars,
             stop: self.0.stop,
         }
@@ -103,7 +103,7 @@ impl Provider for AcpAgent {
     fn codec(&self, plan: &LaunchPlan<'_>) -> Box<dyn Codec> {
         match launch::print(self.0, plan) {
             Some(print) => Box::new(one_shot::Printed::new(print)),
-            None => Box::new(codec::Acp::new(self.0, plan.mode)),
+            None => Box::new(codec::Acp::new(self.0, plan)),
         }
     }
 }

@@ -151,11 +151,8 @@ impl Acp {
         }
         let mut answer: Value = read(result).unwrap_or_default();
         let Some(opening) = self.opening.remove(&conversation) else {
-            // Closed before it was open.
-            if let Some(id) = answer["sessionId"].as_str() {
-                self.leave(id, out);
-            }
-            return;
+            let id = answer["sessionId"].as_str();
+            return self.opened_too_late(conversation, id, error.is_none(), out);
         };
         let resumed = opening.resume.is_some();
         if let Some(error) = error {
@@ -275,7 +272,7 @@ impl Acp {
         if let Some(session) = self.forget(conversation)
             && !matches!(session.state, State::Opening)
         {
-            self.leave(&session.id, out);
+            self.leave(&session.id, None, out);
         }
         let (code, message) = refusal;
         let refused = SignalBody::Refused { code, message };
@@ -284,12 +281,47 @@ impl Acp {
 
     /// A session leaves: its turn ends, and the agent lets go of the conversation, if it can.
     pub(super) fn close(&mut self, conversation: Conversation, out: &mut Output) {
-        self.opening.remove(&conversation);
         self.interrupt(conversation, out);
         self.questions.cancel(conversation, out);
-        if let Some(session) = self.forget(conversation) {
-            self.leave(&session.id, out);
+        self.opening.remove(&conversation);
+        // One that is only being begun nobody else can have.
+        let Some(session) = self.forget(conversation) else {
+            return out.left.push(conversation);
+        };
+        let opening = matches!(session.state, State::Opening);
+        let waits = if opening {
+            true
+        } else {
+            self.leave(&session.id, Some(conversation), out) || session.running.is_some()
+        };
+        if waits {
+            let id = opening.then_some(session.id);
+            self.leaving.insert(conversation, id);
+        } else {
+            out.left.push(conversation);
         }
+    }
+
+    /// A conversation was opened, or not, for a session that has left.
+    fn opened_too_late(
+        &mut self,
+        conversation: Conversation,
+        new: Option<&str>,
+        opened: bool,
+        out: &mut Output,
+    ) {
+        let old = self.leaving.get_mut(&conversation).and_then(Option::take);
+        let id = old.as_deref().or(new).filter(|_| opened);
+        let waits = id.is_some_and(|id| self.leave(id, Some(conversation), out));
+        if !waits {
+            self.let_go(Some(conversation), out);
+        }
+    }
+
+    /// The agent has let go of a conversation.
+    pub(super) fn let_go(&mut self, conversation: Option<Conversation>, out: &mut Output) {
+        out.left
+            .extend(conversation.filter(|c| self.leaving.remove(c).is_some()));
     }
 
     fn forget(&mut self, conversation: Conversation) -> Option<Session> {
@@ -300,15 +332,23 @@ impl Acp {
         Some(session)
     }
 
-    /// Lets the agent forget a conversation that it keeps on the disk.
-    pub(super) fn leave(&mut self, id: &str, out: &mut Output) {
+    /// Lets the agent forget a conversation that it keeps on the disk. `true`: it will say when it has,
+    /// and `conversation` waits for that.
+    pub(super) fn leave(
+        &mut self,
+        id: &str,
+        conversation: Option<Conversation>,
+        out: &mut Output,
+    ) -> bool {
         if self.left.len() < REMEMBERED {
             self.left.insert(id.into());
         }
         if self.can.close {
             let params = json!({"sessionId": id});
-            self.calls.write(Call::Aside, "session/close", &params, out);
+            let call = Call::Close(conversation);
+            self.calls.write(call, "session/close", &params, out);
         }
+        self.can.close
     }
 
     /// A process of one turn has done it.
@@ -318,7 +358,7 @@ impl Acp {
             Mode::OneShot => {
                 if let Some(session) = self.sessions.get(&conversation) {
                     let id = session.id.clone();
-                    self.leave(&id, out);
+                    self.leave(&id, None, out);
                 }
                 out.close_stdin = true;
             }

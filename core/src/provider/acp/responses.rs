@@ -43,7 +43,7 @@ impl Acp {
             Call::Fork(conversation, number) => {
                 self.forked(conversation, number, result, error, out);
             }
-            Call::Aside => {}
+            Call::Close(conversation) => self.let_go(conversation, out),
         }
     }
 
@@ -57,6 +57,9 @@ impl Acp {
     ) {
         self.questions.cancel(conversation, out);
         let Some(session) = self.sessions.get_mut(&conversation) else {
+            if !self.can.close {
+                self.let_go(Some(conversation), out);
+            }
             return;
         };
         let result: Value = read(result).unwrap_or_default();
@@ -85,7 +88,7 @@ impl Acp {
                 | Call::Open(_)
                 | Call::Set(..)
                 | Call::Prompt(..)
-                | Call::Aside => {}
+                | Call::Close(_) => {}
             }
         }
     }

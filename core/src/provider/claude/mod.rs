@@ -74,6 +74,7 @@ impl Provider for Claude {
             first_sign: true,
             one_shot_deltas: true,
             sharing: None,
+            mixes_mcp_servers: false,
             tools_over_mcp: Support::default(),
             max_prompt_chars: None,
             stop: StopLadder {

@@ -75,6 +75,7 @@ impl Provider for Codex {
             first_sign: true,
             one_shot_deltas: false,
             sharing: Some(Sharing::PerSession),
+            mixes_mcp_servers: false,
             // A warm one calls them over its protocol.
             tools_over_mcp: Support::ONE_SHOT,
             max_prompt_chars: Some(1_048_576),

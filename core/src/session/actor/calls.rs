@@ -167,6 +167,7 @@ impl Actor {
             options: &options,
             resume: None,
             back_to: None,
+            shared: false,
         };
         if let Err(error) = options.check().and_then(|()| provider.launch(&plan)) {
             self.replies.not_changed(reply, error);

@@ -37,6 +37,8 @@ pub(crate) static GEMINI: Profile = Profile {
     always: Decision::AllowSession,
     print: Some(Print::Gemini),
     // With an MCP server attached it does not end by itself, and in a turn not before its end.
+    // A conversation is only freed by the end of the process.
+    sharing: None,
     stop: ladder(2, 2),
     features: &[
         (Feature::Resume, Support::BOTH),

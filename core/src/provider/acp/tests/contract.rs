@@ -370,6 +370,58 @@ fn a_session_that_leaves_in_a_turn_ends_it_first() {
     assert_eq!(ends(&player).len(), 0, "nobody is there to be told");
 }
 
+fn leave(player: &mut Player) {
+    player.request(Request::Close {
+        conversation: FIRST,
+    });
+}
+
+#[test]
+fn a_conversation_is_left_when_the_agent_says_so() {
+    let mut player = opened();
+    leave(&mut player);
+    assert_eq!(player.out.left, []);
+    reply(&mut player, json!({}));
+    assert_eq!(player.out.left, [FIRST]);
+}
+
+#[test]
+fn where_the_agent_says_nothing_a_conversation_is_left_with_the_end_of_its_turn() {
+    for runs in [false, true] {
+        let mut player = Player::new(&acp::ANY, Mode::Warm);
+        player.line(&bare_greeting().to_string());
+        player.open(options(), None);
+        reply(&mut player, offers("S"));
+        if runs {
+            player.turn(FIRST, "go");
+        }
+        leave(&mut player);
+        assert_eq!(player.out.left.is_empty(), runs);
+        if runs {
+            reply(&mut player, json!({"stopReason": "cancelled"}));
+        }
+        assert_eq!(player.out.left, [FIRST]);
+    }
+}
+
+#[test]
+fn a_conversation_that_is_being_gone_on_with_is_left_when_that_is_answered() {
+    let mut player = greeted(&acp::ANY);
+    player.open(options(), Some("S"));
+    leave(&mut player);
+    assert_eq!(player.out.left, []);
+    reply(&mut player, offers("S"));
+    assert_eq!(methods(&player).last(), Some(&"session/close"));
+    assert_eq!(player.out.left, []);
+    reply(&mut player, json!({}));
+    assert_eq!(player.out.left, [FIRST]);
+
+    let mut player = greeted(&acp::ANY);
+    player.open(options(), None);
+    leave(&mut player);
+    assert_eq!(player.out.left, [FIRST], "nobody else can have it");
+}
+
 #[test]
 fn turns_of_several_conversations_keep_apart() {
     let mut player = opened();

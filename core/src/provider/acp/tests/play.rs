@@ -80,6 +80,7 @@ pub(super) fn codec(agent: &AcpAgent, mode: Mode) -> Box<dyn Codec> {
         options: &options,
         resume: None,
         back_to: None,
+        shared: false,
     })
 }
 
@@ -284,6 +285,7 @@ impl Player {
             }
             self.written.push(value);
         }
+        self.out.left.extend(out.left);
         self.out.close_stdin |= out.close_stdin;
         self.out.kill = out.kill.or(self.out.kill);
         self.out.bytes.extend_from_slice(&out.bytes);
