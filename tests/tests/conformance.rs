@@ -3,17 +3,19 @@
 //!
 //! `cargo xtask test --provider NAME` runs it with the real agent of that name alone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use remuda::config::{Downgrade, Mode, Sharing};
-use remuda::event::{Resolution, StopReason};
+use remuda::event::{Resolution, StopReason, WarningCode};
 use remuda::request::{Answer, Scope};
 use remuda::{
-    AskError, Body, ErrorKind, EventKind, Feature, Pool, Receipt, Session, SessionOptions, Turn,
+    AskError, Body, ErrorKind, Event, EventKind, Feature, Pool, Receipt, Session, SessionOptions,
+    Turn,
 };
 use remuda_tests::{
-    Subject, answer, closed, count, first_pid, is_ended, kill, look_for, next_question, no,
-    read_until, settled, started, stopped, yes,
+    Subject, answer, closed, count, first_pid, is_ended, isolated_async, kill, look_for,
+    next_question, no, read_until, settled, started, stopped, yes,
 };
 
 /// A module for each agent, with a test for each property.
@@ -57,6 +59,48 @@ agents! {
     kimi = Subject::real(remuda_tests::Installed::Kimi);
     claude_acp = Subject::real(remuda_tests::Installed::ClaudeAcp);
     codex_acp = Subject::real(remuda_tests::Installed::CodexAcp);
+}
+
+/// What an agent cannot, it says when it runs: then its process is kept, and its death is told.
+#[test]
+fn an_agent_that_goes_on_nowhere_else_keeps_its_process_and_begins_anew_after_its_death() {
+    isolated_async(async || {
+        let subject = Subject::scripted("acp");
+        let mut options = subject.options();
+        let cannot = (
+            "SCRIPTED_AGENT_ACP".to_owned(),
+            "no-load no-resume".to_owned(),
+        );
+        options.environment.set.extend([cannot]);
+        let pool = Pool::builder().idle_timeout(Duration::from_millis(50));
+        let pool = pool.max_warm(1).build().expect("a pool");
+        let session = pool.open(options.clone()).expect("a session");
+        answer(&session, "keep marker-red").await;
+        let other = pool.open(subject.options()).expect("a session");
+        answer(&other, "elsewhere").await;
+        assert_eq!(pool.stats().spilled, 1, "the slot is not free");
+        knows(&session, &subject, "marker-red").await;
+        kill(first_pid(&session).await);
+        look_for(&session, |body| matches!(body, Body::ProcessStopped { .. })).await;
+        answer(&session, "anew").await;
+        let events = closed(&session).await;
+        let warned = |wanted| {
+            let is =
+                |e: &&Arc<Event>| matches!(&e.body, Body::Warning { code, .. } if *code == wanted);
+            events.iter().filter(is).count()
+        };
+        assert_eq!(warned(WarningCode::ProcessKept), 1);
+        assert_eq!(warned(WarningCode::NotResumed), 1);
+        assert_eq!(count(&events, EventKind::Evicted), 0);
+
+        options.resume = Some("earlier".to_owned());
+        let session = pool.open(options).expect("a session");
+        let refused = session.ask("go on").await.expect_err("it cannot");
+        assert_eq!(refused.kind(), Some(ErrorKind::Unsupported));
+        answer(&session, "then anew").await;
+        closed(&session).await;
+        closed(&other).await;
+    });
 }
 
 async fn knows(session: &Session, subject: &Subject, word: &str) {
@@ -221,7 +265,13 @@ async fn sessions_of_one_process_keep_apart_and_its_death_loses_no_conversation(
     assert_eq!(pool.stats().processes, 1);
     interrupted(running.remove(0)).await;
     knows(&first, &subject, "marker-0").await;
-    closed(&first).await;
+    // It leaves in the middle of a turn, and the turns of the others go on.
+    let mut turn = first.send(subject.stalling()).expect("a turn");
+    read_until(&mut turn, |body| matches!(body, Body::TextDelta { .. })).await;
+    first.close();
+    let left = closed(&first).await;
+    let out = |e: &Arc<Event>| matches!(e.body, Body::ProcessStopped { runs_on: true, .. });
+    assert!(left.iter().any(out), "the process runs on");
     kill(first_pid(&others[0]).await);
     for turn in running {
         let failure = turn.result().await.expect_err("its process is gone");

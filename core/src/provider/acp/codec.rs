@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::asking::{Elicitation, Permission};
 use super::calls::{Call, Calls};
-use super::opening::{Handshake, Opening};
+use super::opening::{Handshake, Leaving, Opening};
 use super::profile::Profile;
 use super::prompt::blocks;
 use super::questions::Questions;
@@ -48,9 +48,8 @@ pub(super) struct Acp {
     pub(super) routes: HashMap<Box<str>, Conversation>,
     /// Conversations of the agent that were left, and of which it may still say something.
     pub(super) left: HashSet<Box<str>>,
-    /// Sessions that left, until the agent has let go of their conversations; and of those whose
-    /// conversation was only being gone on with, its id.
-    pub(super) leaving: BTreeMap<Conversation, Option<Box<str>>>,
+    /// Sessions that left, until the agent has let go of their conversations.
+    pub(super) leaving: BTreeMap<Conversation, Leaving>,
     lines: Lines,
     pub(super) notices: Vec<Body>,
     said_stray: bool,

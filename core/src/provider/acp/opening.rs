@@ -38,6 +38,17 @@ pub(super) struct Opening {
     pub cost: f64,
 }
 
+/// What is waited for of a session that has left.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    /// The end of its turn.
+    pub runs: bool,
+    /// The answer to `session/close`.
+    pub closes: bool,
+    /// The answer that the agent goes on with this conversation, or does not.
+    pub resumes: Option<Box<str>>,
+}
+
 impl Acp {
     /// Opens a conversation, as soon as the handshake is over.
     pub(super) fn open(&mut self, conversation: Conversation, out: &mut Output) {
@@ -289,17 +300,14 @@ impl Acp {
             return out.left.push(conversation);
         };
         let opening = matches!(session.state, State::Opening);
-        let waits = if opening {
-            true
-        } else {
-            self.leave(&session.id, Some(conversation), out) || session.running.is_some()
+        let closes = !opening && self.leave(&session.id, Some(conversation), out);
+        let leaving = Leaving {
+            runs: session.running.is_some(),
+            closes,
+            resumes: opening.then_some(session.id),
         };
-        if waits {
-            let id = opening.then_some(session.id);
-            self.leaving.insert(conversation, id);
-        } else {
-            out.left.push(conversation);
-        }
+        self.leaving.insert(conversation, leaving);
+        self.let_go(conversation, |_| (), out);
     }
 
     /// A conversation was opened, or not, for a session that has left.
@@ -310,18 +318,28 @@ impl Acp {
         opened: bool,
         out: &mut Output,
     ) {
-        let old = self.leaving.get_mut(&conversation).and_then(Option::take);
+        let leaving = self.leaving.get_mut(&conversation);
+        let old = leaving.and_then(|leaving| leaving.resumes.take());
         let id = old.as_deref().or(new).filter(|_| opened);
-        let waits = id.is_some_and(|id| self.leave(id, Some(conversation), out));
-        if !waits {
-            self.let_go(Some(conversation), out);
-        }
+        let closes = id.is_some_and(|id| self.leave(id, Some(conversation), out));
+        self.let_go(conversation, |leaving| leaving.closes = closes, out);
     }
 
-    /// The agent has let go of a conversation.
-    pub(super) fn let_go(&mut self, conversation: Option<Conversation>, out: &mut Output) {
-        out.left
-            .extend(conversation.filter(|c| self.leaving.remove(c).is_some()));
+    /// Something is over that was waited for. With the last of it the agent has let go.
+    pub(super) fn let_go(
+        &mut self,
+        conversation: Conversation,
+        over: impl FnOnce(&mut Leaving),
+        out: &mut Output,
+    ) {
+        let Some(leaving) = self.leaving.get_mut(&conversation) else {
+            return;
+        };
+        over(leaving);
+        if !leaving.runs && !leaving.closes && leaving.resumes.is_none() {
+            self.leaving.remove(&conversation);
+            out.left.push(conversation);
+        }
     }
 
     fn forget(&mut self, conversation: Conversation) -> Option<Session> {

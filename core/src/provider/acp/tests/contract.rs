@@ -386,6 +386,22 @@ fn a_conversation_is_left_when_the_agent_says_so() {
 }
 
 #[test]
+fn a_conversation_is_not_left_before_its_turn_is_over() {
+    let mut player = opened();
+    player.turn(FIRST, "go");
+    leave(&mut player);
+    reply(&mut player, json!({}));
+    assert_eq!(player.out.left, [], "the turn goes on");
+    let prompt = &player
+        .written
+        .iter()
+        .find(|w| w["method"] == "session/prompt");
+    let id = prompt.expect("it was sent")["id"].clone();
+    player.line(&json!({"id": id, "result": {"stopReason": "cancelled"}}).to_string());
+    assert_eq!(player.out.left, [FIRST]);
+}
+
+#[test]
 fn where_the_agent_says_nothing_a_conversation_is_left_with_the_end_of_its_turn() {
     for runs in [false, true] {
         let mut player = Player::new(&acp::ANY, Mode::Warm);
