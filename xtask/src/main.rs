@@ -7,6 +7,10 @@
 
 #[cfg(target_os = "linux")]
 mod demo;
+#[cfg(unix)]
+mod dist;
+#[cfg(unix)]
+mod library;
 mod run;
 mod test;
 
@@ -19,18 +23,25 @@ const USAGE: &str = "usage: cargo xtask <command>
     --agent claude|codex             with the agent that is installed and logged in
     --agent claude|codex --offline   with the pinned agent and a model on loopback
   test [--quick]   installs what the tests need and runs them all;
-                   --quick leaves out the real agents and the long runs";
+                   --quick leaves out the real agents and the long runs
+  dist [--dev]     the C library with headers, libraries and licences, as a folder and an
+                   archive in target/dist; --dev: not optimised, and only the folder
+  consumer         packs the C library and builds a project with it, by cmake and pkg-config
+  fuzz-ffi [SECONDS]  sequences of calls of the C library, for 600 s; keeps the corpus";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (command, rest) = match arguments.split_first() {
-        Some((command, rest)) => (command.as_str(), rest),
-        None => ("help", [].as_slice()),
+        Some((command, rest)) if !asks_for_help(&arguments) => (command.as_str(), rest),
+        Some(_) | None => ("help", [].as_slice()),
     };
     let outcome = match command {
         "demo" => demo(rest),
         "test" => test::run(rest),
-        "help" | "--help" | "-h" => {
+        "dist" => dist(rest),
+        "consumer" => consumer(),
+        "fuzz-ffi" => fuzz_ffi(rest),
+        "help" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
         }
@@ -45,12 +56,70 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whether the usage is wanted, of whichever command.
+fn asks_for_help(arguments: &[String]) -> bool {
+    arguments.iter().any(|a| a == "--help" || a == "-h")
+}
+
 #[cfg(target_os = "linux")]
 fn demo(arguments: &[String]) -> Result<(), String> {
     demo::run(arguments)
 }
 
+#[cfg(unix)]
+fn dist(arguments: &[String]) -> Result<(), String> {
+    dist::run(arguments)
+}
+
+#[cfg(unix)]
+fn consumer() -> Result<(), String> {
+    library::package()
+}
+
+#[cfg(unix)]
+fn fuzz_ffi(arguments: &[String]) -> Result<(), String> {
+    library::fuzz(arguments)
+}
+
+#[cfg(not(unix))]
+fn dist(_: &[String]) -> Result<(), String> {
+    Err("dist packs libraries as Unix names them".to_owned())
+}
+
+#[cfg(not(unix))]
+fn consumer() -> Result<(), String> {
+    dist(&[])
+}
+
+#[cfg(not(unix))]
+fn fuzz_ffi(_: &[String]) -> Result<(), String> {
+    Err("fuzz-ffi needs the sanitizers of a Unix".to_owned())
+}
+
 #[cfg(not(target_os = "linux"))]
 fn demo(_: &[String]) -> Result<(), String> {
     Err("demo runs on Linux only: it proves with /proc that nothing is left".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_tells_its_usage_when_asked() {
+        let asks = |line: &str| {
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            asks_for_help(&words)
+        };
+        for line in [
+            "--help",
+            "-h",
+            "demo --help",
+            "demo --offline -h",
+            "test --help",
+        ] {
+            assert!(asks(line), "{line}");
+        }
+        assert!(!asks("demo --offline"));
+    }
 }

@@ -29,6 +29,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if !quick {
         agents()?;
     }
+    #[cfg(target_os = "linux")]
+    crate::library::tools()?;
     step(
         "build",
         cargo().args(["build", "--workspace", "--bins", "--examples"]),
@@ -38,7 +40,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if quick {
         tests.env("REMUDA_TEST_QUICK", "1");
     }
-    step("tests", &mut tests)
+    step("tests", &mut tests)?;
+    #[cfg(target_os = "linux")]
+    crate::library::package()?;
+    Ok(())
 }
 
 /// The conformance suite alone, with the real agent of one provider.

@@ -34,8 +34,18 @@ pub(crate) fn bounded(duration: Duration) -> Duration {
 ///
 /// [`ErrorKind::InvalidArgument`], naming the member or the position at fault.
 pub fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
+    read_json("options", json)
+}
+
+/// Reads something else than options from JSON: an answer, a change, an operation. `name` is what
+/// the error calls it.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidArgument`], naming the member or the position at fault.
+pub fn read_json<T: DeserializeOwned>(name: &str, json: &str) -> Result<T, Error> {
     if !json.trim_start().starts_with('{') {
-        return Err(Error::invalid("options", "they are not a JSON object"));
+        return Err(Error::invalid(name, "this is not a JSON object"));
     }
     let mut reader = serde_json::Deserializer::from_str(json);
     let fail = |path: String, why: &dyn std::fmt::Display| {
@@ -44,7 +54,7 @@ pub fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
         } else {
             format!("{path}: ")
         };
-        Error::new(ErrorKind::InvalidArgument, format!("options: {place}{why}"))
+        Error::new(ErrorKind::InvalidArgument, format!("{name}: {place}{why}"))
     };
     let value = serde_path_to_error::deserialize(&mut reader)
         .map_err(|e| fail(e.path().to_string(), e.inner()))?;

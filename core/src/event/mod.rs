@@ -5,6 +5,7 @@
 mod body;
 mod kind;
 mod outcome;
+mod plain;
 mod raw;
 mod words;
 

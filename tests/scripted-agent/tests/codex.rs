@@ -46,6 +46,8 @@ fn several_threads_run_at_once() {
     let (mut run, one) = setup.codex();
     let two = run.codex_thread(&json!({}));
     let turn = run.codex_start(10, &one, "[[say started]] [[hang]]");
+    // Only a turn that has begun can be interrupted.
+    run.until(|line| line["method"] == "turn/started");
     let lines = run.codex_turn(11, &two, "free");
     assert_eq!(lines.last().unwrap()["params"]["threadId"], two.as_str());
     let reply = run.call(

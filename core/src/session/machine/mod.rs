@@ -21,6 +21,7 @@ mod deadline;
 mod ending;
 mod errand;
 mod failure;
+mod keeping;
 mod requests;
 mod rewind;
 mod signal;
@@ -443,6 +444,12 @@ impl Machine {
         self.process.is_none()
     }
 
+    /// Whether the agent was told to end a turn and has not. What it says until then ends soon, and is
+    /// waited for by a clock that nobody's slowness stops.
+    pub(crate) fn is_interrupting(&self) -> bool {
+        self.interrupted_at().is_some()
+    }
+
     /// How the next process, or the current one, serves the session.
     pub(crate) const fn mode(&self) -> Mode {
         self.mode
@@ -453,17 +460,6 @@ impl Machine {
         if !paused {
             self.restart_clocks(now);
         }
-    }
-
-    /// Whether the agent goes on with the conversation in another process.
-    const fn resumes(&self) -> bool {
-        self.policy.resume && !self.forgets
-    }
-
-    /// Whether the conversation would be lost with the process, which so stays as long as it lives.
-    fn keeps_process(&self) -> bool {
-        let warm = |p: &Process| p.mode == Mode::Warm;
-        !self.resumes() && self.conversation.is_some() && self.process.as_ref().is_some_and(warm)
     }
 
     /// The agent has nothing to do in this session, and a process is there to do it, which may go.

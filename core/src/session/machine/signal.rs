@@ -72,15 +72,6 @@ impl Machine {
         }
     }
 
-    /// The agent will not go on with the conversation in another process.
-    fn forget(&mut self, out: &mut Vec<Effect>) {
-        if !std::mem::replace(&mut self.forgets, true) {
-            let message = "the agent cannot go on with the conversation in another process: \
-                           the session keeps this one";
-            self.warn(out, WarningCode::ProcessKept, message);
-        }
-    }
-
     /// The process has a conversation, and not the one it was started for.
     fn note_other_conversation(&mut self, out: &mut Vec<Effect>) {
         let resumed = self.process.as_mut().map(|process| &mut process.resumed);

@@ -1,6 +1,6 @@
 //! How a session gets a process for its turn.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Effect, Machine, Process, Resume, Stage, show};
 use crate::config::Mode;
@@ -116,46 +116,6 @@ impl Machine {
             let failure = Failure::new(error.kind(), error.message());
             self.end_host_failed(now, failure, out);
         }
-    }
-
-    /// The conversation was begun, or gone on with: the agent may lose it if that happens again soon.
-    pub(super) fn rest_from(&mut self, now: Instant) {
-        self.rested = Some(now + self.policy.resume_rest);
-    }
-
-    /// How long a warm process would come too early.
-    fn rest_left(&self, now: Instant, mode: Mode) -> Option<Duration> {
-        let resumes = self.conversation.is_some() && self.resumes();
-        let left = self.rested?.saturating_duration_since(now);
-        match mode {
-            Mode::Warm if resumes && !left.is_zero() => Some(left),
-            Mode::Warm | Mode::OneShot => None,
-        }
-    }
-
-    /// Waits before the pool is asked, so that no slot waits too.
-    fn rest(&mut self, left: Duration, out: &mut Vec<Effect>) {
-        if !std::mem::replace(&mut self.resting, true) {
-            let seconds = left.as_secs_f64().ceil();
-            let message = format!(
-                "the agent could lose the conversation if it went on with it now: \
-                 {seconds} s are waited for"
-            );
-            let turn = self.host.as_ref().map(|h| h.tally.id);
-            let state = "resting".to_owned();
-            show(out, turn, Body::Status { state, message });
-        }
-    }
-
-    /// When the rest is over that somebody waits for.
-    pub(super) fn rest_ends(&self) -> Option<Instant> {
-        self.rested.filter(|_| self.resting)
-    }
-
-    /// The rest is over.
-    pub(super) fn rested(&mut self, now: Instant, out: &mut Vec<Effect>) {
-        self.resting = false;
-        self.acquire(now, Mode::Warm, out);
     }
 
     /// Takes the question to the pool back, unless somebody else waits for the process.

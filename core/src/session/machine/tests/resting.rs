@@ -28,7 +28,7 @@ fn a_turn_that_comes_too_early_waits_without_a_slot_and_says_so() {
     assert_eq!(bench.send().1, [""; 0]);
     assert_eq!(resting(&bench), 1);
     let until = bench.machine.deadline().expect("it waits for something");
-    assert_eq!(until - bench.now, REST - Duration::from_secs(3));
+    assert_eq!(until - bench.now + Duration::from_secs(3), REST);
     bench.now = until;
     assert_eq!(bench.step(Input::Tick), ["acquire Warm"]);
     assert_eq!(bench.step(Input::Granted(Given::Slot)), ["start Warm"]);

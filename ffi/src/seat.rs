@@ -1,0 +1,260 @@
+//! A session as its pool's reader sees it: its events, its calls under way, its place among the ready ones.
+
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures_core::Stream;
+use parking_lot::Mutex;
+use runtime::{Body, Event, Events, Hold, Session};
+
+use crate::error::Failure;
+use crate::event::Item;
+use crate::in_flight::{About, Answer, InFlight, Outcome};
+use crate::ready::{Bell, Ready};
+use crate::status::REMUDA_STATUS_TOO_MANY;
+
+/// So many calls of a session may wait for their answers.
+const MAX_CALLS: usize = 1024;
+
+/// What the host gave to be given back; never looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HostPointer(pub(crate) *mut c_void);
+
+// SAFETY: the library only carries it; the header says on which threads it is given back.
+unsafe impl Send for HostPointer {}
+// SAFETY: as above.
+unsafe impl Sync for HostPointer {}
+
+/// One session of a pool.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) session: Session,
+    pub(crate) data: HostPointer,
+    bell: Arc<Bell>,
+    waker: Waker,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None` after the last one.
+    events: Option<Events>,
+    /// The `seq` up to which everything was read.
+    read: u64,
+    /// The last event, held back until every call has its answer.
+    last: Option<Arc<Event>>,
+    /// Turns that are not over, and their tags. At most the running one and the queue.
+    tags: Vec<(u64, u64)>,
+    calls: Vec<InFlight>,
+    /// Answers, each with the `seq` that must be read before it is told.
+    answered: VecDeque<(u64, Outcome)>,
+    holds: Vec<Hold>,
+    over: bool,
+}
+
+/// What a look at a seat found, beside its items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Nothing more now: the bell will ring.
+    Nothing,
+    /// There is more.
+    More,
+    /// The session's last event was among the items.
+    Over,
+}
+
+impl Seat {
+    pub(crate) fn new(session: Session, data: *mut c_void, ready: Arc<Ready>) -> Arc<Self> {
+        let bell = Bell::new(session.id().get(), ready);
+        let events = session.events(1);
+        Arc::new(Self {
+            session,
+            data: HostPointer(data),
+            waker: Waker::from(Arc::clone(&bell)),
+            bell,
+            state: Mutex::new(State {
+                events: Some(events),
+                read: 0,
+                last: None,
+                tags: Vec::new(),
+                calls: Vec::new(),
+                answered: VecDeque::new(),
+                holds: Vec::new(),
+                over: false,
+            }),
+        })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.session.id().get()
+    }
+
+    /// Asks to be looked at.
+    pub(crate) fn ring(&self) {
+        self.bell.ring();
+    }
+
+    /// Takes up to `most` items into `out`, in the order in which the host is to see them.
+    pub(crate) fn look(&self, out: &mut Vec<Item>, most: usize) -> Look {
+        self.bell.still();
+        let mut context = Context::from_waker(&self.waker);
+        let mut state = self.state.lock();
+        if state.over {
+            return Look::Nothing;
+        }
+        state.ask_calls(&mut context, || self.told());
+        let enough = out.len() + most;
+        while out.len() < enough {
+            let caught_up = match state.next_event(&mut context) {
+                Poll::Ready(Some(event)) => {
+                    out.push(event);
+                    false
+                }
+                Poll::Ready(None) | Poll::Pending => true,
+            };
+            state.tell_answers(out, caught_up);
+            if !caught_up {
+                continue;
+            }
+            if state.events.is_some() || !state.calls.is_empty() {
+                return Look::Nothing;
+            }
+            out.extend(state.last.take().map(|event| Item::Event(event, 0)));
+            state.over = true;
+            state.holds.clear();
+            return Look::Over;
+        }
+        Look::More
+    }
+
+    /// Makes an asynchronous call. It is begun before this returns, so calls reach the session in their order. Its
+    /// answer comes as an event, also when it is there at once: whether it is, is chance.
+    pub(crate) fn call(
+        &self,
+        about: About,
+        future: impl Future<Output = Answer> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let mut call = InFlight::new(about, future);
+        let mut state = self.state.lock();
+        if state.over {
+            return Err(Failure::closed("session"));
+        }
+        if state.calls.len() + state.answered.len() >= MAX_CALLS {
+            let message = format!("{MAX_CALLS} calls of the session wait for their answers");
+            return Err(Failure::new(REMUDA_STATUS_TOO_MANY, message));
+        }
+        match call.poll(&mut Context::from_waker(&self.waker)) {
+            Poll::Pending => state.calls.push(call),
+            Poll::Ready(outcome) => {
+                state.answered.push_back((self.told(), outcome));
+                drop(state);
+                self.bell.ring();
+            }
+        }
+        Ok(())
+    }
+
+    /// The `seq` of what core has told until now. It answers a call when what the answer says can be read.
+    fn told(&self) -> u64 {
+        self.session.snapshot().next_seq.saturating_sub(1)
+    }
+
+    /// Keeps the session's process from eviction, once more.
+    pub(crate) fn hold(&self) -> Result<(), Failure> {
+        let mut state = self.state.lock();
+        if state.over {
+            return Err(Failure::closed("session"));
+        }
+        if state.holds.len() >= MAX_CALLS {
+            let message = format!("the session is held {MAX_CALLS} times");
+            return Err(Failure::new(REMUDA_STATUS_TOO_MANY, message));
+        }
+        state.holds.push(self.session.hold());
+        Ok(())
+    }
+
+    /// Takes one hold back.
+    pub(crate) fn unhold(&self) -> Result<(), Failure> {
+        let hold = self.state.lock().holds.pop();
+        match hold {
+            Some(hold) => {
+                drop(hold);
+                Ok(())
+            }
+            None => Err(Failure::invalid("session", "it is not held")),
+        }
+    }
+}
+
+impl State {
+    /// Sees which calls were answered.
+    fn ask_calls(&mut self, context: &mut Context<'_>, told: impl Fn() -> u64) {
+        let answered = &mut self.answered;
+        self.calls.retain_mut(|call| match call.poll(context) {
+            Poll::Ready(outcome) => {
+                answered.push_back((told(), outcome));
+                false
+            }
+            Poll::Pending => true,
+        });
+    }
+
+    fn next_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Item>> {
+        let Some(events) = &mut self.events else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(events).poll_next(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(None) => {
+                self.events = None;
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(event)) => {
+                self.read = self.read.max(event.seq);
+                if matches!(event.body, Body::SessionClosed { .. }) {
+                    self.last = Some(event);
+                    self.events = None;
+                    return Poll::Ready(None);
+                }
+                let tag = self.tag(&event);
+                Poll::Ready(Some(Item::Event(event, tag)))
+            }
+        }
+    }
+
+    /// The tag of an event: its turn's, or that of the message that joined.
+    fn tag(&mut self, event: &Event) -> u64 {
+        let own = event.body.tag();
+        if matches!(event.body, Body::Steered { .. }) {
+            return own.unwrap_or(0);
+        }
+        let Some(turn) = event.turn else {
+            return own.unwrap_or(0);
+        };
+        let turn = turn.get();
+        let known = self.tags.iter().position(|(of, _)| *of == turn);
+        let tag = known.map_or(own.unwrap_or(0), |at| self.tags[at].1);
+        match known {
+            Some(at) if event.is_turn_end() => {
+                self.tags.swap_remove(at);
+            }
+            None if own.is_some() && !event.is_turn_end() => self.tags.push((turn, tag)),
+            Some(_) | None => {}
+        }
+        tag
+    }
+
+    /// Moves answers to `out`: those that are due, or all once everything was read.
+    fn tell_answers(&mut self, out: &mut Vec<Item>, all: bool) {
+        while let Some((seq, _)) = self.answered.front()
+            && (all || *seq <= self.read)
+            && let Some((_, outcome)) = self.answered.pop_front()
+        {
+            out.push(Item::Done(outcome));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The C tests: made by two compilers, linked in both ways, under sanitizers and under valgrind.
+
+#![cfg(target_os = "linux")]
+
+mod hosts;
+
+use hosts::{Build, c_tests, play, quick, reap, run};
+use remuda_tests::{isolated, root, scripted_agent};
+use tempfile::TempDir;
+
+#[test]
+fn c_hosts_by_gcc_under_address_and_undefined_behaviour_sanitizer() {
+    let sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    let build = || Build::with("gcc", "c99").args(sanitizers).args(c_tests());
+    play(|| build().shared(), &[], &[]);
+}
+
+#[test]
+fn c_hosts_by_clang_linked_statically() {
+    play(
+        || Build::with("clang", "c11").args(c_tests()).fixed(),
+        &[],
+        &[],
+    );
+}
+
+#[test]
+fn c_hosts_under_valgrind_lose_no_memory_and_read_nothing_wrong() {
+    if quick() {
+        return;
+    }
+    let known = root().join("ffi/tests/memcheck.supp");
+    let suppressions = format!("--suppressions={}", known.display());
+    let memcheck = [
+        "valgrind",
+        "--quiet",
+        "--error-exitcode=9",
+        "--leak-check=full",
+        "--errors-for-leak-kinds=definite,indirect,possible",
+        "--child-silent-after-fork=yes",
+        "--num-callers=40",
+        &suppressions,
+    ];
+    play(
+        || {
+            Build::with("gcc", "c11")
+                .args(["-gdwarf-4"])
+                .args(c_tests())
+                .shared()
+        },
+        &memcheck,
+        &[("REMUDA_TEST_SESSIONS", "8")],
+    );
+}
+
+#[test]
+fn a_panic_becomes_a_status_and_the_pool_can_be_freed() {
+    let folder = root().join("ffi/tests");
+    let sources = ["panic/panic.c", "c/check.c"].map(|source| folder.join(source));
+    let build = || Build::with("gcc", "c99").args(sources);
+    play(|| build().provoked(), &[], &[]);
+}
+
+/// Only what the tests themselves do is judged: helgrind does not see how the library's locks, which are not those of
+/// the C library, order things.
+#[test]
+fn t1_eight_threads_and_a_hundred_sessions_under_helgrind_race_nowhere_in_c() {
+    if quick() {
+        return;
+    }
+    let ours = root().join("ffi/tests/helgrind.supp");
+    let suppressions = format!("--suppressions={}", ours.display());
+    let helgrind = [
+        "valgrind",
+        "--tool=helgrind",
+        "--quiet",
+        "--error-exitcode=9",
+        &suppressions,
+    ];
+    play(
+        || {
+            Build::with("gcc", "c11")
+                .args(["-gdwarf-4"])
+                .args(c_tests())
+                .shared()
+        },
+        &helgrind,
+        &[("REMUDA_TEST_SESSIONS", "100"), ("REMUDA_TEST_ONLY", "t1_")],
+    );
+}
+
+/// A short run from the kept corpus; `cargo xtask fuzz-ffi` is the long one.
+#[test]
+fn random_sequences_of_calls_find_nothing() {
+    isolated(|| {
+        let flags = ["-O1", "-fsanitize=fuzzer,address,undefined"];
+        let source = root().join("ffi/fuzz/calls.c");
+        let fuzzer = Build::with("clang", "c11")
+            .args(flags)
+            .args([source])
+            .shared();
+        let fresh = TempDir::new().expect("a temporary folder");
+        run(fuzzer
+            .command(&[])
+            .args([
+                "-runs=4000",
+                "-max_total_time=15",
+                "-max_len=400",
+                "-timeout=60",
+            ])
+            .arg(fresh.path())
+            .arg(root().join("ffi/fuzz/corpus"))
+            .current_dir(fresh.path())
+            .env("REMUDA_TEST_AGENT", scripted_agent()));
+        reap();
+    });
+}

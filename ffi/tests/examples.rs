@@ -1,0 +1,104 @@
+//! The examples are made and run as they stand: only `claude` is the scripted agent. And the C++ header has its own host.
+
+#![cfg(target_os = "linux")]
+
+mod hosts;
+
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use hosts::{Build, Program, library, play, reap, text};
+use remuda_tests::{isolated, root, scripted_agent};
+use tempfile::TempDir;
+
+/// What the scripted agent says to the question of the examples.
+const ANSWER: &str = "You said: Say hello in five words.\n";
+
+/// Runs a command where `claude` is the scripted agent, with this input, and gives what it says.
+fn said(command: &mut Command, input: &str) -> String {
+    let folder = TempDir::new().expect("a temporary folder");
+    symlink(scripted_agent(), folder.path().join("claude")).expect("a link");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut child = command
+        .args([Path::new("claude"), folder.path()])
+        .env("PATH", format!("{}:{path}", folder.path().display()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(input.as_bytes()).expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    reap();
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{}: {said}", output.status);
+    said
+}
+
+fn made(compiler: &str, standard: &str, example: &str) -> Program {
+    let source = root().join("examples").join(example);
+    Build::with(compiler, standard).args([source]).shared()
+}
+
+#[test]
+fn the_quick_start_in_c_prints_the_answer() {
+    isolated(|| {
+        for compiler in ["gcc", "clang"] {
+            let program = made(compiler, "c99", "c/quickstart.c");
+            assert_eq!(said(&mut program.command(&[]), ""), ANSWER);
+        }
+    });
+}
+
+#[test]
+fn the_event_loop_answers_every_line_in_order() {
+    isolated(|| {
+        let program = made("gcc", "c11", "c/event_loop.c");
+        let answers = said(&mut program.command(&[]), "one\ntwo\n\nthree\n");
+        assert_eq!(answers, "You said: one\nYou said: two\nYou said: three\n");
+    });
+}
+
+#[test]
+fn the_quick_start_in_cpp_prints_the_answer_and_that_nothing_is_left() {
+    isolated(|| {
+        for compiler in ["g++", "clang++"] {
+            let program = made(compiler, "c++17", "cpp/quickstart.cpp");
+            let said = said(&mut program.command(&[]), "");
+            let rest = said.strip_prefix(ANSWER).expect("the answer");
+            assert!(rest.contains(r#""left":[]"#), "{rest}");
+        }
+    });
+}
+
+#[test]
+fn t12_the_quick_start_in_luajit_prints_the_answer() {
+    isolated(|| {
+        let mut lua = Command::new("luajit");
+        lua.arg(root().join("examples/lua/quickstart.lua"))
+            .env("REMUDA_H", root().join("include/remuda.h"))
+            .env("REMUDA_LIBRARY", library().join("libremuda.so"));
+        assert_eq!(said(&mut lua, ""), ANSWER);
+    });
+}
+
+fn cpp_host(compiler: &'static str) {
+    let sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    let host = root().join("ffi/tests/cpp/host.cpp");
+    let build = || Build::with(compiler, "c++17").args(sanitizers).args([host]);
+    play(|| build().shared(), &[], &[]);
+}
+
+#[test]
+fn the_cpp_header_by_gcc_under_sanitizers() {
+    cpp_host("g++");
+}
+
+#[test]
+fn the_cpp_header_by_clang_under_sanitizers() {
+    cpp_host("clang++");
+}
