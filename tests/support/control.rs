@@ -9,7 +9,7 @@ use remuda::{Body, Event, RequestId, Session, SessionOptions, Turn};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use crate::real::{Agent, Real, read_until};
+use crate::real::{Agent, Installed, Real, read_until};
 
 /// A question of the agent.
 #[derive(Clone, Debug)]
@@ -149,12 +149,16 @@ impl Real {
     /// A call of a command that the agent asks about.
     #[must_use]
     pub fn risky(&self, command: &str) -> Value {
-        match self.agent() {
-            Agent::Claude => json!({"shell": command}),
-            Agent::Codex => json!({"shell": command, "with": {
+        match self.installed() {
+            Installed::Codex | Installed::CodexAcp => json!({"shell": command, "with": {
                 "sandbox_permissions": "require_escalated",
                 "justification": "May I?",
             }}),
+            Installed::Claude
+            | Installed::ClaudeAcp
+            | Installed::Gemini
+            | Installed::OpenCode
+            | Installed::Kimi => json!({"shell": command}),
         }
     }
 

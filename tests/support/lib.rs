@@ -12,6 +12,7 @@ mod raw;
 mod real;
 mod scene;
 mod stage;
+mod subject;
 mod tape;
 mod told;
 mod watch;
@@ -28,11 +29,14 @@ pub use listed::{Listed, StandIn, listed_in, plain_in, runs_of, stand_in, test_f
 pub use memory::{Memory, resident};
 pub use raw::{Touch, fork, leave, touchy};
 pub use real::{
-    Agent, Real, Started, answer, closed, first_pid, freeze, kill, look_for, pids_in, read_until,
-    runs, started, started_by, stopped,
+    Agent, Installed, Real, Started, answer, closed, first_pid, freeze, kill, look_for, pids_in,
+    read_until, runs, started, started_by, stopped,
 };
-pub use scene::{PROTOCOLS, Scene, each_protocol, hanging, is_empty, stats_become, timeouts};
+pub use scene::{
+    PROTOCOLS, Scene, each_agent, each_protocol, hanging, is_empty, stats_become, timeouts,
+};
 pub use stage::{Lane, Stage, each, script, soon};
+pub use subject::{Played, Subject, is_ended};
 pub use tape::{Tape, assert_lawful, count, story};
 pub use told::{Told, check_log};
 pub use watch::{descendants, wait_until};

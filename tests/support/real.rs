@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model_api::ModelApi;
-use model_api::real_agents::{claude, claude_env, codex, codex_env};
+use model_api::real_agents;
 use remuda::config::{Environment, Mode, PermissionMode, Persistent};
 use remuda::event::StopReason;
 use remuda::{Body, Event, Feature, Session, SessionOptions, Turn, capabilities_of};
@@ -60,7 +60,7 @@ macro_rules! tests_with {
     };
 }
 
-/// Which of the real agents it is.
+/// Which of the two agents it is whose tests go into every detail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agent {
     /// Claude Code.
@@ -69,10 +69,29 @@ pub enum Agent {
     Codex,
 }
 
+/// A real agent that is installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Installed {
+    /// Claude Code.
+    Claude,
+    /// Codex.
+    Codex,
+    /// Gemini CLI.
+    Gemini,
+    /// `OpenCode`.
+    OpenCode,
+    /// Kimi Code.
+    Kimi,
+    /// Claude's adapter.
+    ClaudeAcp,
+    /// Codex's adapter.
+    CodexAcp,
+}
+
 /// A real agent, its model, its home and the project it works in. Gone with the value.
 #[derive(Debug)]
 pub struct Real {
-    agent: Agent,
+    installed: Installed,
     persistent: Persistent,
     api: ModelApi,
     folder: TempDir,
@@ -88,7 +107,7 @@ impl Real {
     /// If it is not installed; the message says what installs it.
     #[must_use]
     pub fn claude() -> Self {
-        Self::new(Agent::Claude)
+        Self::new(Installed::Claude)
     }
 
     /// The real Codex.
@@ -98,26 +117,29 @@ impl Real {
     /// If it is not installed; the message says what installs it.
     #[must_use]
     pub fn codex() -> Self {
-        Self::new(Agent::Codex)
+        Self::new(Installed::Codex)
     }
 
-    fn new(agent: Agent) -> Self {
+    /// Any of them.
+    ///
+    /// # Panics
+    ///
+    /// If it is not installed; the message says what installs it.
+    #[must_use]
+    pub fn new(installed: Installed) -> Self {
         let api = ModelApi::start().expect("a model");
         let folder = TempDir::new().expect("a temporary folder");
         let home = folder.path().join("home");
         for place in [&home, &folder.path().join("project")] {
             std::fs::create_dir(place).expect("a folder");
         }
-        let (program, variables) = match agent {
-            Agent::Claude => (claude(), claude_env(&home, &api)),
-            Agent::Codex => (codex(), codex_env(&home, &api).expect("a home")),
-        };
+        let (program, variables) = installed.program_and_variables(&home, &api);
         Self {
-            agent,
+            installed,
             persistent: Persistent::Auto,
             api,
             folder,
-            program: program.unwrap_or_else(|missing| panic!("{missing}")),
+            program,
             variables: variables.into_iter().collect(),
         }
     }
@@ -150,9 +172,14 @@ impl Real {
     /// The provider's name.
     #[must_use]
     pub const fn provider(&self) -> &'static str {
-        match self.agent {
-            Agent::Claude => "claude",
-            Agent::Codex => "codex",
+        match self.installed {
+            Installed::Claude => "claude",
+            Installed::Codex => "codex",
+            Installed::Gemini => "gemini",
+            Installed::OpenCode => "opencode",
+            Installed::Kimi => "kimi",
+            Installed::ClaudeAcp => "claude-acp",
+            Installed::CodexAcp => "codex-acp",
         }
     }
 
@@ -169,8 +196,26 @@ impl Real {
 
     /// Which one it is.
     #[must_use]
-    pub const fn agent(&self) -> Agent {
-        self.agent
+    pub const fn installed(&self) -> Installed {
+        self.installed
+    }
+
+    /// Which one of the two it is.
+    ///
+    /// # Panics
+    ///
+    /// If it is neither.
+    #[must_use]
+    pub fn agent(&self) -> Agent {
+        match self.installed {
+            Installed::Claude => Agent::Claude,
+            Installed::Codex => Agent::Codex,
+            Installed::Gemini
+            | Installed::OpenCode
+            | Installed::Kimi
+            | Installed::ClaudeAcp
+            | Installed::CodexAcp => panic!("no such test is of {:?}", self.installed),
+        }
     }
 
     /// The model.
@@ -222,11 +267,35 @@ impl Real {
 
     /// The version that the tests are written for.
     #[must_use]
-    pub const fn version(&self) -> &'static str {
-        match self.agent {
+    pub fn version(&self) -> &'static str {
+        match self.agent() {
             Agent::Claude => "2.1.327",
             Agent::Codex => "0.169.0",
         }
+    }
+}
+
+impl Installed {
+    fn program_and_variables(
+        self,
+        home: &Path,
+        api: &ModelApi,
+    ) -> (PathBuf, Vec<(String, String)>) {
+        use real_agents::{
+            claude, claude_acp, claude_acp_env, claude_env, codex, codex_acp, codex_acp_env,
+            codex_env, gemini, gemini_env, kimi, kimi_env, opencode, opencode_env,
+        };
+        let (program, variables) = match self {
+            Self::Claude => (claude(), Ok(claude_env(home, api))),
+            Self::Codex => (codex(), codex_env(home, api)),
+            Self::Gemini => (gemini(), gemini_env(home, api)),
+            Self::OpenCode => (opencode(), opencode_env(home, api)),
+            Self::Kimi => (kimi(), Ok(kimi_env(home, api))),
+            Self::ClaudeAcp => (claude_acp(), Ok(claude_acp_env(home, api))),
+            Self::CodexAcp => (codex_acp(), codex_acp_env(home, api)),
+        };
+        let program = program.unwrap_or_else(|missing| panic!("{missing}"));
+        (program, variables.expect("a home"))
     }
 }
 

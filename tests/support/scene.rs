@@ -10,8 +10,10 @@ use scripted_agent::Script;
 use crate::agents::Scripted;
 use crate::isolated::isolated_async;
 
-/// The protocols that the scripted agent speaks.
+/// The protocols of single agents that the scripted agent speaks.
 pub const PROTOCOLS: [&str; 2] = ["claude", "codex"];
+/// All protocols that it speaks.
+const ALL: [&str; 3] = ["claude", "codex", "acp"];
 
 /// How long a number may take to be as it should be. One that never is fails the test.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -160,14 +162,30 @@ pub async fn hanging(session: &Session) -> Turn {
     turn
 }
 
-/// Runs a scenario once for each protocol, apart from all other tests.
+/// Runs a scenario once for each protocol of a single agent, apart from all other tests.
 ///
 /// # Panics
 ///
 /// If it does, or leaves anything behind.
 pub fn each_protocol<F: Future<Output = ()>>(scenario: impl Fn(&'static str) -> F) {
+    each_of(&PROTOCOLS, scenario);
+}
+
+/// The same for every protocol: what holds for any agent whatever it can do.
+///
+/// # Panics
+///
+/// If it does, or leaves anything behind.
+pub fn each_agent<F: Future<Output = ()>>(scenario: impl Fn(&'static str) -> F) {
+    each_of(&ALL, scenario);
+}
+
+fn each_of<F: Future<Output = ()>>(
+    protocols: &[&'static str],
+    scenario: impl Fn(&'static str) -> F,
+) {
     isolated_async(async || {
-        for protocol in PROTOCOLS {
+        for protocol in protocols {
             let _named = Named(protocol);
             scenario(protocol).await;
         }

@@ -21,7 +21,8 @@ turn. What an agent cannot do is refused with `unsupported` before anything is s
 without a new process are changed by replacing it between two turns.
 
 Each \"yes\" is driven by a test with the real agent, which `tests/tests/matrix_page.rs` names; of the agents of the Agent Client
-Protocol by captures of the real agent, where `core/src/provider/acp/tests/features.rs` names the test. What a version of those cannot do
+Protocol `resume`, `interrupt` and `command_approval` by `tests/tests/conformance.rs`, which runs with every real agent, and the rest by captures
+of the real agent, where `core/src/provider/acp/tests/features.rs` names the test. What a version of those cannot do
 it says when it starts, and is then refused with `unsupported` too. Of providers
 marked * there is neither an agent nor a capture here: they were read, and are driven with a stand-in.
 
@@ -272,6 +273,25 @@ fn every_yes_is_driven_by_a_test_of_that_provider() {
         }
     }
     assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// What keeps a conversation, ends a turn and asks is driven with each real agent.
+#[test]
+fn the_conformance_suite_runs_with_every_provider() {
+    let suite = include_str!("conformance.rs");
+    for provider in capabilities().into_keys() {
+        if stand_in(provider).is_some() {
+            continue;
+        }
+        // No agent has this name: it stands for those that nobody has seen.
+        let played = if provider == "acp" {
+            "scripted"
+        } else {
+            "real"
+        };
+        let line = format!("{} = Subject::{played}(", provider.replace('-', "_"));
+        assert!(suite.contains(&line), "{provider} has no line");
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let quick = match arguments {
         [] => false,
         [flag] if flag == "--quick" => true,
-        _ => return Err("test takes --quick or nothing".to_owned()),
+        [flag, provider] if flag == "--provider" => return conformance(provider),
+        _ => return Err("test takes --quick, --provider NAME or nothing".to_owned()),
     };
     step("format", cargo().args(["fmt", "--all", "--check"]))?;
     // A later toolchain brings lints that nobody here has seen: they are shown, and break nothing.
@@ -49,6 +50,21 @@ fn is_known_toolchain() -> bool {
     let known = format!("rustc {}.", env!("CARGO_PKG_RUST_VERSION"));
     let version = Command::new("rustc").arg("--version").output();
     version.is_ok_and(|said| said.stdout.starts_with(known.as_bytes()))
+}
+
+/// The conformance suite alone, with the real agent of one provider.
+fn conformance(provider: &str) -> Result<(), String> {
+    agents()?;
+    step("build", cargo().args(["build", "--workspace", "--bins"]))?;
+    let suite = ["test", "-p", "remuda-tests", "--test", "conformance"];
+    let name = format!("real::{}::", provider.replace('-', "_"));
+    let mut list = cargo();
+    list.args(suite).args(["--quiet", "--", "--list", &name]);
+    let listed = list.output().map_err(|error| format!("list: {error}"))?;
+    if !String::from_utf8_lossy(&listed.stdout).contains(&name) {
+        return Err(format!("{provider:?} is no provider with a real agent"));
+    }
+    step("conformance", cargo().args(suite).arg(&name))
 }
 
 /// Installs the real agents, at the versions that the lock file names.

@@ -128,6 +128,9 @@ words! {
         /// The turn runs in a process of its own, in which the agent asks nothing: no rule and no answer
         /// of the host decides what it does.
         Unasked,
+        /// The agent cannot go on with the conversation in another process: the session keeps the
+        /// one that it has.
+        ProcessKept,
         /// Processes could not be ended.
         Stuck,
         /// A descendant held the agent's output open after its end.

@@ -322,6 +322,7 @@ fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions)
         downgrade: pool.downgrade,
         warm: capabilities.warm && options.persistent == Persistent::Auto,
         resume: capabilities.resume,
+        resume_rest: capabilities.resume_rest,
         rewinds_with_process: capabilities.rewinds_with_process,
         first_sign: capabilities.first_sign,
         one_shot_deltas: capabilities.one_shot_deltas,

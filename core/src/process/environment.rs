@@ -48,7 +48,7 @@ const EVERY_AGENT: &[&str] = &[
 ];
 
 /// The host's variables, at one moment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Inherited(Vec<(OsString, OsString)>);
 
 impl Inherited {

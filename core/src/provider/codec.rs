@@ -211,6 +211,9 @@ pub(crate) enum SignalBody {
     /// The conversation takes turns. Agents that print nothing before the first turn are ready as
     /// soon as they answered the handshake, or, without a handshake, at once.
     Ready { version: Option<String> },
+    /// The agent says of itself that it goes on with no conversation in another process. Comes before
+    /// `Ready` or `Refused`. From those that can, by the provider's table, but not in this version.
+    Forgets,
     /// The conversation cannot be opened, or resumed.
     Refused { code: ErrorKind, message: String },
     /// The agent's own id of the conversation, whenever it is new or other than before.

@@ -67,6 +67,9 @@ pub(crate) struct Capabilities {
     pub warm: bool,
     /// It goes on with an earlier conversation in a new process.
     pub resume: bool,
+    /// How long a conversation has to lie after it was begun or gone on with, before a warm process may
+    /// go on with it: sooner, the agent could lose it. Mostly zero.
+    pub resume_rest: Duration,
     /// It takes a conversation back with a new process, which refuses before it is ready where there is
     /// no such place. Its codec says where a conversation stands.
     pub rewinds_with_process: bool,
@@ -82,6 +85,9 @@ pub(crate) struct Capabilities {
     /// the agent per conversation, or stand in its launch: what is in neither is lost. So it must not
     /// need a new process to go back.
     pub sharing: Option<Sharing>,
+    /// Whether the MCP servers of one session are there for the others in its process. Then a session
+    /// that has any, or tools of the host that come by one, shares none.
+    pub mixes_mcp_servers: bool,
     /// Where it calls the host's tools by way of an MCP server, having no way of its own.
     pub tools_over_mcp: Support,
     /// The most text it takes in one message, in Unicode scalar values.
@@ -111,6 +117,8 @@ pub(crate) struct LaunchPlan<'a> {
     /// Where in it: behind what stands there, as if the rest had not been said. Only for agents that
     /// rewind with a new process.
     pub back_to: Option<&'a str>,
+    /// Whether other sessions may use the process too.
+    pub shared: bool,
 }
 
 /// How to start it.
@@ -120,6 +128,8 @@ pub(crate) struct Launch {
     pub args: Vec<OsString>,
     /// Variables that the provider sets. The session's own win over them.
     pub env: Vec<(OsString, OsString)>,
+    /// More of them, which are other for every process and so tell no launches apart.
+    pub secrets: Vec<(OsString, OsString)>,
 }
 
 /// Every provider there is.
@@ -157,6 +167,15 @@ impl Capabilities {
     pub(crate) fn support(&self, feature: Feature) -> Support {
         let found = self.features.iter().find(|(f, _)| *f == feature);
         found.map_or_else(Support::default, |(_, support)| *support)
+    }
+
+    /// What holds for a session with these options if the host does not say. `None`: it has its
+    /// processes for itself.
+    pub(crate) fn sharing_of(&self, options: &SessionOptions) -> Option<Sharing> {
+        let over_mcp = self.tools_over_mcp.warm && !options.tools.is_empty();
+        let servers = over_mcp || !options.mcp_servers.is_empty();
+        self.sharing
+            .filter(|_| !(self.mixes_mcp_servers && servers))
     }
 
     /// Whether the agent can do this in a process of this kind.

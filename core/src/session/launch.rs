@@ -69,10 +69,12 @@ pub(crate) fn prepare(launching: &Launching<'_>) -> Result<Prepared, Error> {
         options,
         resume,
         back_to,
+        shared: common.is_some(),
     };
     let launch = provider.launch(&plan)?;
     let host = Inherited::of_host();
-    let env = environment::build(options, provider.environment(), &launch.env, host);
+    let (names, mut set) = (provider.environment(), launch.env);
+    let env = environment::build(options, names, &set, host.clone());
     let program = program(provider, options, &env);
     let lowest = pool_options.require_containment;
     let timeouts = options.timeouts.unwrap_or(pool_options.timeouts).bounded();
@@ -86,6 +88,8 @@ pub(crate) fn prepare(launching: &Launching<'_>) -> Result<Prepared, Error> {
             write: timeouts.write,
         })
     });
+    set.extend(launch.secrets);
+    let env = environment::build(options, names, &set, host);
     // A process of sessions in many directories is started in none of them, so that what lies in one
     // does not become the others'.
     let from = options.cwd.clone();
@@ -147,15 +151,19 @@ pub(crate) fn find(
         options,
         resume: options.resume.as_deref(),
         back_to: None,
+        shared: false,
     })?;
     let host = Inherited::of_host();
     let env = environment::build(options, provider.environment(), &launch.env, host);
     check_size(options, &launch.args, &env)?;
     let program = program(provider, options, &env).resolve(&options.cwd)?;
-    let sharing = match (provider.capabilities().sharing, options.sharing) {
+    let sharing = match (provider.capabilities().sharing_of(options), options.sharing) {
         (None, Some(Sharing::Shared)) => {
             let name = provider.name();
-            let why = format!("sharing: {name} has one session per process");
+            let mut why = format!("sharing: {name} has one session per process");
+            if provider.capabilities().sharing.is_some() {
+                why.push_str(", where one has MCP servers or tools");
+            }
             return Err(Error::new(ErrorKind::Unsupported, why));
         }
         (None, _) => Sharing::PerSession,

@@ -21,8 +21,8 @@ pub(super) enum Call {
     Prompt(Conversation, TurnId),
     Steer(Conversation, TurnId, u64),
     Fork(Conversation, u64),
-    /// Whatever is answered changes nothing.
-    Aside,
+    /// The agent is to let go of a conversation, for which that one waits.
+    Close(Option<Conversation>),
 }
 
 /// Gives out ids and remembers what they are for. The agent numbers its own requests by itself;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::asking::{Elicitation, Permission};
 use super::calls::{Call, Calls};
-use super::opening::{Handshake, Opening};
+use super::opening::{Handshake, Leaving, Opening};
 use super::profile::Profile;
 use super::prompt::blocks;
 use super::questions::Questions;
@@ -24,7 +24,7 @@ use crate::ids::TurnId;
 use crate::message::Message as Content;
 use crate::provider::lines::{Line, Lines, one_line};
 use crate::provider::{
-    Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
+    Codec, Conversation, LaunchPlan, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
 };
 use crate::request::{Answer, Decision, Scope};
 
@@ -36,6 +36,8 @@ const NOTICES: usize = 16;
 pub(super) struct Acp {
     pub(super) profile: &'static Profile,
     pub(super) mode: Mode,
+    /// Whether other sessions may use the process too.
+    shared: bool,
     pub(super) handshake: Handshake,
     pub(super) can: Abilities,
     pub(super) calls: Calls,
@@ -46,16 +48,19 @@ pub(super) struct Acp {
     pub(super) routes: HashMap<Box<str>, Conversation>,
     /// Conversations of the agent that were left, and of which it may still say something.
     pub(super) left: HashSet<Box<str>>,
+    /// Sessions that left, until the agent has let go of their conversations.
+    pub(super) leaving: BTreeMap<Conversation, Leaving>,
     lines: Lines,
     pub(super) notices: Vec<Body>,
     said_stray: bool,
 }
 
 impl Acp {
-    pub(super) fn new(profile: &'static Profile, mode: Mode) -> Self {
+    pub(super) fn new(profile: &'static Profile, plan: &LaunchPlan<'_>) -> Self {
         Self {
             profile,
-            mode,
+            mode: plan.mode,
+            shared: plan.shared,
             handshake: Handshake::default(),
             can: Abilities::default(),
             calls: Calls::default(),
@@ -64,6 +69,7 @@ impl Acp {
             sessions: BTreeMap::new(),
             routes: HashMap::new(),
             left: HashSet::new(),
+            leaving: BTreeMap::new(),
             lines: Lines::default(),
             notices: Vec::new(),
             said_stray: false,
@@ -270,6 +276,8 @@ impl Acp {
         out: &mut Output,
     ) -> Option<()> {
         let profile = self.profile;
+        // A yes for one session is none for the others.
+        let narrow = self.shared && profile.quirks.always_for_all;
         let permission: Permission<'_> = read(params)?;
         let call: Update<'_> = read(permission.tool_call)?;
         let session = self.asker(params)?;
@@ -280,7 +288,8 @@ impl Acp {
         }
         let tool = call.tool_call_id.as_deref().map(str::to_owned);
         let call = session.tools.ask(profile, place, &call, out)?;
-        let asks = permission.read(profile, call);
+        let mut asks = permission.read(profile, call);
+        asks.decisions.retain(|d| !(narrow && *d == profile.always));
         let (scope, input) = (Scope::Once, None);
         let yes = Answer::Allow { scope, input };
         if call.own && asks.decisions.contains(&Decision::AllowOnce) {

@@ -26,7 +26,7 @@ pub(super) fn launch(profile: &Profile, plan: &LaunchPlan<'_>) -> Result<Launch,
     check(profile, plan.options)?;
     let options = plan.options;
     let print = print(profile, plan);
-    if plan.mode == Mode::OneShot && print.is_none() && profile.quirks.load_can_lose {
+    if plan.mode == Mode::OneShot && print.is_none() && !profile.quirks.resume_rest.is_zero() {
         let why =
             "mcp_servers, effort: not in a process of one turn, which could lose the conversation";
         return Err(Error::new(ErrorKind::Unsupported, why));
@@ -40,6 +40,7 @@ pub(super) fn launch(profile: &Profile, plan: &LaunchPlan<'_>) -> Result<Launch,
     Ok(Launch {
         args,
         env: environment(profile, options),
+        secrets: secrets(profile),
     })
 }
 
@@ -68,19 +69,18 @@ fn check(profile: &Profile, options: &SessionOptions) -> Result<(), Error> {
 }
 
 fn environment(profile: &Profile, options: &SessionOptions) -> Vec<(OsString, OsString)> {
-    let secret = |name: &&'static str| {
-        (
-            OsString::from(name),
-            uuid::Uuid::new_v4().to_string().into(),
-        )
-    };
     let set = |(name, value): (&'static str, &'static str)| (name.into(), value.into());
     let first = permissions(options).find(|p| profile.variables(*p).next().is_some());
     let permission = first.unwrap_or(Permission::Mode(options.permission_mode));
-    let secrets = profile.secrets.iter().map(secret);
     let settings = profile.settings.iter().copied().map(set);
     let permissions = profile.variables(permission).map(set);
-    secrets.chain(settings).chain(permissions).collect()
+    settings.chain(permissions).collect()
+}
+
+fn secrets(profile: &Profile) -> Vec<(OsString, OsString)> {
+    let secret = || uuid::Uuid::new_v4().to_string().into();
+    let names = profile.secrets.iter();
+    names.map(|name| (name.into(), secret())).collect()
 }
 
 /// The prompt comes over stdin.

@@ -72,6 +72,7 @@ impl Provider for AcpAgent {
             features: self.0.features,
             warm: true,
             resume: true,
+            resume_rest: self.0.quirks.resume_rest,
             rewinds_with_process: false,
             // The first word of a turn is often the model's.
             first_sign: false,
@@ -80,8 +81,8 @@ impl Provider for AcpAgent {
                 Some(Print::Gemini) | None => true,
             },
             tools_over_mcp: self.0.support(Feature::HostTools),
-            // The codec does not say when the agent has let go of a conversation.
-            sharing: None,
+            sharing: self.0.sharing,
+            mixes_mcp_servers: true,
             max_prompt_chars: self.0.max_prompt_chars,
             stop: self.0.stop,
         }
@@ -102,7 +103,7 @@ impl Provider for AcpAgent {
     fn codec(&self, plan: &LaunchPlan<'_>) -> Box<dyn Codec> {
         match launch::print(self.0, plan) {
             Some(print) => Box::new(one_shot::Printed::new(print)),
-            None => Box::new(codec::Acp::new(self.0, plan.mode)),
+            None => Box::new(codec::Acp::new(self.0, plan)),
         }
     }
 }

@@ -38,6 +38,17 @@ pub(super) struct Opening {
     pub cost: f64,
 }
 
+/// What is waited for of a session that has left.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    /// The end of its turn.
+    pub runs: bool,
+    /// The answer to `session/close`.
+    pub closes: bool,
+    /// The answer that the agent goes on with this conversation, or does not.
+    pub resumes: Option<Box<str>>,
+}
+
 impl Acp {
     /// Opens a conversation, as soon as the handshake is over.
     pub(super) fn open(&mut self, conversation: Conversation, out: &mut Output) {
@@ -62,6 +73,9 @@ impl Acp {
     }
 
     fn ask_to_open(&mut self, conversation: Conversation, out: &mut Output) -> Result<(), Refusal> {
+        if !self.can.resume && !self.can.load {
+            out.signal(conversation, TurnRef::None, SignalBody::Forgets);
+        }
         let Some(opening) = self.opening.get(&conversation) else {
             return Ok(());
         };
@@ -148,11 +162,8 @@ impl Acp {
         }
         let mut answer: Value = read(result).unwrap_or_default();
         let Some(opening) = self.opening.remove(&conversation) else {
-            // Closed before it was open.
-            if let Some(id) = answer["sessionId"].as_str() {
-                self.leave(id, out);
-            }
-            return;
+            let id = answer["sessionId"].as_str();
+            return self.opened_too_late(conversation, id, error.is_none(), out);
         };
         let resumed = opening.resume.is_some();
         if let Some(error) = error {
@@ -272,7 +283,7 @@ impl Acp {
         if let Some(session) = self.forget(conversation)
             && !matches!(session.state, State::Opening)
         {
-            self.leave(&session.id, out);
+            self.leave(&session.id, None, out);
         }
         let (code, message) = refusal;
         let refused = SignalBody::Refused { code, message };
@@ -281,11 +292,53 @@ impl Acp {
 
     /// A session leaves: its turn ends, and the agent lets go of the conversation, if it can.
     pub(super) fn close(&mut self, conversation: Conversation, out: &mut Output) {
-        self.opening.remove(&conversation);
         self.interrupt(conversation, out);
         self.questions.cancel(conversation, out);
-        if let Some(session) = self.forget(conversation) {
-            self.leave(&session.id, out);
+        self.opening.remove(&conversation);
+        // One that is only being begun nobody else can have.
+        let Some(session) = self.forget(conversation) else {
+            return out.left.push(conversation);
+        };
+        let opening = matches!(session.state, State::Opening);
+        let closes = !opening && self.leave(&session.id, Some(conversation), out);
+        let leaving = Leaving {
+            runs: session.running.is_some(),
+            closes,
+            resumes: opening.then_some(session.id),
+        };
+        self.leaving.insert(conversation, leaving);
+        self.let_go(conversation, |_| (), out);
+    }
+
+    /// A conversation was opened, or not, for a session that has left.
+    fn opened_too_late(
+        &mut self,
+        conversation: Conversation,
+        new: Option<&str>,
+        opened: bool,
+        out: &mut Output,
+    ) {
+        let leaving = self.leaving.get_mut(&conversation);
+        let old = leaving.and_then(|leaving| leaving.resumes.take());
+        let id = old.as_deref().or(new).filter(|_| opened);
+        let closes = id.is_some_and(|id| self.leave(id, Some(conversation), out));
+        self.let_go(conversation, |leaving| leaving.closes = closes, out);
+    }
+
+    /// Something is over that was waited for. With the last of it the agent has let go.
+    pub(super) fn let_go(
+        &mut self,
+        conversation: Conversation,
+        over: impl FnOnce(&mut Leaving),
+        out: &mut Output,
+    ) {
+        let Some(leaving) = self.leaving.get_mut(&conversation) else {
+            return;
+        };
+        over(leaving);
+        if !leaving.runs && !leaving.closes && leaving.resumes.is_none() {
+            self.leaving.remove(&conversation);
+            out.left.push(conversation);
         }
     }
 
@@ -297,15 +350,23 @@ impl Acp {
         Some(session)
     }
 
-    /// Lets the agent forget a conversation that it keeps on the disk.
-    pub(super) fn leave(&mut self, id: &str, out: &mut Output) {
+    /// Lets the agent forget a conversation that it keeps on the disk. `true`: it will say when it has,
+    /// and `conversation` waits for that.
+    pub(super) fn leave(
+        &mut self,
+        id: &str,
+        conversation: Option<Conversation>,
+        out: &mut Output,
+    ) -> bool {
         if self.left.len() < REMEMBERED {
             self.left.insert(id.into());
         }
         if self.can.close {
             let params = json!({"sessionId": id});
-            self.calls.write(Call::Aside, "session/close", &params, out);
+            let call = Call::Close(conversation);
+            self.calls.write(call, "session/close", &params, out);
         }
+        self.can.close
     }
 
     /// A process of one turn has done it.
@@ -315,7 +376,7 @@ impl Acp {
             Mode::OneShot => {
                 if let Some(session) = self.sessions.get(&conversation) {
                     let id = session.id.clone();
-                    self.leave(&id, out);
+                    self.leave(&id, None, out);
                 }
                 out.close_stdin = true;
             }

@@ -191,7 +191,7 @@ impl Acp {
         let outcome = match (error, answer["sessionId"].as_str()) {
             (Some(error), _) => Err((ErrorKind::AgentError, text(error))),
             (None, Some(id)) => {
-                self.leave(id, out);
+                self.leave(id, None, out);
                 Ok(json!({"provider_session_id": id}))
             }
             (None, None) => {

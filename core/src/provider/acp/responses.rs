@@ -43,7 +43,10 @@ impl Acp {
             Call::Fork(conversation, number) => {
                 self.forked(conversation, number, result, error, out);
             }
-            Call::Aside => {}
+            Call::Close(Some(conversation)) => {
+                self.let_go(conversation, |leaving| leaving.closes = false, out);
+            }
+            Call::Close(None) => {}
         }
     }
 
@@ -57,7 +60,7 @@ impl Acp {
     ) {
         self.questions.cancel(conversation, out);
         let Some(session) = self.sessions.get_mut(&conversation) else {
-            return;
+            return self.let_go(conversation, |leaving| leaving.runs = false, out);
         };
         let result: Value = read(result).unwrap_or_default();
         session.answered(turn, &result, error, out);
@@ -85,7 +88,7 @@ impl Acp {
                 | Call::Open(_)
                 | Call::Set(..)
                 | Call::Prompt(..)
-                | Call::Aside => {}
+                | Call::Close(_) => {}
             }
         }
     }

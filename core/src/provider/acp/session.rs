@@ -135,6 +135,7 @@ impl Session {
         calls: &mut Calls,
         out: &mut Output,
     ) {
+        self.speech.turn_begins(self.place(), out);
         self.running = Some(Running {
             turn,
             cancelled: false,

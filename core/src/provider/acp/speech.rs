@@ -82,6 +82,12 @@ impl Speech {
         self.flush(place, out);
         self.last.take()
     }
+
+    /// A turn begins. What was said since the last one is no part of it.
+    pub(super) fn turn_begins(&mut self, place: Place, out: &mut Output) {
+        self.flush(place, out);
+        self.last = None;
+    }
 }
 
 /// The text of the last signal, if it is a piece of that voice and place.

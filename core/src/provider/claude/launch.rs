@@ -134,6 +134,7 @@ pub(super) fn launch(plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
     }
     args.extend(options.extra_args.iter().map(OsString::from));
     Ok(Launch {
+        secrets: Vec::new(),
         args,
         env: environment(options),
     })

@@ -69,10 +69,12 @@ impl Provider for Claude {
             features: features::FEATURES,
             warm: true,
             resume: true,
+            resume_rest: Duration::ZERO,
             rewinds_with_process: true,
             first_sign: true,
             one_shot_deltas: true,
             sharing: None,
+            mixes_mcp_servers: false,
             tools_over_mcp: Support::default(),
             max_prompt_chars: None,
             stop: StopLadder {

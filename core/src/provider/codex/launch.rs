@@ -29,6 +29,7 @@ pub(super) fn launch(plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
     check(plan.options)?;
     match plan.mode {
         Mode::Warm => Ok(Launch {
+            secrets: Vec::new(),
             args: warm_args(plan),
             env: Vec::new(),
         }),
@@ -91,7 +92,11 @@ fn one_shot(plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
         args.push(thread.into());
     }
     args.push("-".into());
-    Ok(Launch { args, env })
+    Ok(Launch {
+        args,
+        env,
+        secrets: Vec::new(),
+    })
 }
 
 fn push_features(args: &mut Vec<OsString>) {

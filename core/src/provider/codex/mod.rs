@@ -72,10 +72,12 @@ impl Provider for Codex {
             features: features::FEATURES,
             warm: true,
             resume: true,
+            resume_rest: Duration::ZERO,
             rewinds_with_process: false,
             first_sign: true,
             one_shot_deltas: false,
             sharing: Some(Sharing::PerSession),
+            mixes_mcp_servers: false,
             // A warm one calls them over its protocol.
             tools_over_mcp: Support::ONE_SHOT,
             max_prompt_chars: Some(1_048_576),

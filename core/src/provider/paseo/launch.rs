@@ -35,6 +35,7 @@ pub(super) fn launch(plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
     Ok(Launch {
         args,
         env: host.into_iter().collect(),
+        secrets: Vec::new(),
     })
 }
 

@@ -45,10 +45,12 @@ impl Provider for Paseo {
             features: features::FEATURES,
             warm: false,
             resume: true,
+            resume_rest: Duration::ZERO,
             rewinds_with_process: false,
             first_sign: false,
             one_shot_deltas: false,
             sharing: None,
+            mixes_mcp_servers: false,
             tools_over_mcp: Support::default(),
             max_prompt_chars: Some(MAX_PROMPT_CHARS),
             stop: StopLadder {

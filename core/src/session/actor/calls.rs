@@ -180,6 +180,7 @@ impl Actor {
             options: &options,
             resume: None,
             back_to: None,
+            shared: false,
         };
         let capabilities = provider.capabilities();
         let checked = change.check(&capabilities).and_then(|()| options.check());

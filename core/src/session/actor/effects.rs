@@ -106,11 +106,15 @@ impl Actor {
     fn acquire(&self, want: Want) -> bool {
         let (pool, ticket) = (&self.parts.pool, self.ticket);
         let common = self.parts.common.as_ref();
-        let (common, spill) = match want {
-            Want::Warm(spill) | Want::Shared(_, _, spill) => (common, spill),
-            Want::OneShot => (None, Spill::Allowed),
+        let spill = match want {
+            Want::Warm(spill) | Want::Shared(_, _, spill) => spill,
+            Want::OneShot => Spill::Allowed,
         };
         let options = self.parts.options.current();
+        let capabilities = self.parts.provider.capabilities();
+        // Settings may have changed since it was opened.
+        let shares = matches!(want, Want::Warm(_)) && capabilities.sharing_of(options).is_some();
+        let common = common.filter(|_| shares);
         let prepared = common.map(|common| self.prepare(Mode::Warm, None, options, Some(common)));
         // What cannot be prepared fails when it is granted, as any other start.
         let Some(Ok(prepared)) = prepared else {

@@ -231,6 +231,7 @@ fn parts(shared: &Arc<Shared>) -> Parts {
         downgrade: Downgrade::Sticky,
         warm: true,
         resume: true,
+        resume_rest: std::time::Duration::ZERO,
         rewinds_with_process: false,
         first_sign: true,
         one_shot_deltas: true,

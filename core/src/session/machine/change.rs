@@ -61,7 +61,7 @@ impl Machine {
             ChangeOutcome::Live => tell_change(number, &change, Changed::Live, out),
             ChangeOutcome::NeedsProcess => self.recycle_for(number, &change, out),
             ChangeOutcome::Refused { message, halfway } => {
-                if halfway {
+                if halfway && !self.keeps_process() {
                     // What it took before must not outlast what the host was told.
                     self.recycle = Some("a change was refused halfway".to_owned());
                 }
@@ -97,6 +97,11 @@ impl Machine {
     }
 
     fn recycle_for(&mut self, number: u64, change: &Change, out: &mut Vec<Effect>) {
+        if self.keeps_process() {
+            let why = "it takes a new process, in which the agent could not go on";
+            let error = Error::new(ErrorKind::Unsupported, why);
+            return out.push(Effect::ChangeRefused { number, error });
+        }
         let how = if self.is_between_turns() {
             Changed::Recycled
         } else {
@@ -108,7 +113,7 @@ impl Machine {
 
     /// Replaces the process if that is wanted and nobody works in it.
     pub(super) fn recycle_between_turns(&mut self, out: &mut Vec<Effect>) {
-        if self.recycle.is_none() || !self.is_between_turns() {
+        if self.recycle.is_none() || !self.is_between_turns() || self.keeps_process() {
             return;
         }
         if let Some(reason) = self.recycle.take() {

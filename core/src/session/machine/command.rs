@@ -75,6 +75,7 @@ impl Machine {
             signed: false,
         };
         self.active = now;
+        let first = !process.served;
         out.push(Effect::Ask(
             process.id,
             Request::Turn {
@@ -83,6 +84,10 @@ impl Machine {
                 message: Arc::clone(&host.message),
             },
         ));
+        // Some begin what they keep with the first turn only.
+        if first {
+            self.rest_from(now);
+        }
     }
 
     pub(super) fn interrupt(

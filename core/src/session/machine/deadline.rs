@@ -15,6 +15,7 @@ use crate::process::Stop;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     Start,
+    Rest,
     Grace,
     Request,
     Budget,
@@ -58,8 +59,9 @@ impl Machine {
     fn due(&self) -> Option<(Instant, Due)> {
         let limits = self.policy.timeouts;
         let budget = self.budget_ends().map(|at| (at, Due::Budget));
+        let rest = self.rest_ends().map(|at| (at, Due::Rest));
         let Some(process) = &self.process else {
-            return budget;
+            return budget.into_iter().chain(rest).min();
         };
         let paused = self.paused || process.held;
         if !process.ready {
@@ -145,6 +147,7 @@ impl Machine {
                     format!("the process was not ready after {limit} ms (phase: {phase})");
                 (ErrorKind::StartTimeout, message)
             }
+            Due::Rest => return self.rested(now, out),
             Due::Grace => return self.end_without_agent(now, out),
             Due::Request => return self.expire_requests(now, out),
             Due::Change => return self.expire_changes(out),

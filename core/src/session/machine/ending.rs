@@ -36,7 +36,7 @@ impl Machine {
         out: &mut Vec<Effect>,
     ) -> bool {
         let again = |e: &Ending| matches!(given, Given::Seat(seat) if seat.process == e.id);
-        let goes_on = self.conversation.is_some() && self.policy.resume;
+        let goes_on = self.conversation.is_some() && self.resumes();
         if !goes_on && !self.ending.iter().any(again) {
             return false;
         }

@@ -69,7 +69,7 @@ impl Machine {
         }
         self.errands.push(errand);
         self.run_errands(now, out);
-        if self.process.is_none() && self.host.is_none() && !self.acquiring {
+        if self.process.is_none() && self.host.is_none() && !self.acquiring && !self.resting {
             self.acquire(now, self.mode, out);
         }
     }

@@ -174,7 +174,13 @@ impl Machine {
             if let Some(host) = &mut self.host {
                 host.retried = true;
             }
-            return self.acquire(now, Mode::OneShot, out);
+            // A process of one turn would forget it.
+            let mode = if self.resumes() {
+                Mode::OneShot
+            } else {
+                self.mode
+            };
+            return self.acquire(now, mode, out);
         }
         self.end_host_failed(now, failure, out);
     }
@@ -195,7 +201,11 @@ impl Machine {
         })
     }
 
+    /// Not if the agent goes on with no conversation in another process: it would forget every turn.
     fn downgrade(&mut self, failure: &Failure, out: &mut Vec<Effect>) {
+        if !self.resumes() {
+            return;
+        }
         self.probation = match (self.policy.downgrade, self.probation) {
             (Downgrade::Never, _) => return,
             (Downgrade::Probation { turns }, Probation::Unused) => Probation::Serving(turns),

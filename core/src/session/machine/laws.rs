@@ -11,11 +11,16 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Requests;
 use crate::error::ErrorKind;
+use crate::event::EventKind;
 use crate::pool::Seat;
 use crate::provider::SignalBody;
 use moves::{Move, moves, policies};
 
 /// The host, the pool and the agents around a machine, and what the laws say about it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named"
+)]
 struct World {
     machine: Machine,
     now: Instant,
@@ -24,6 +29,11 @@ struct World {
     modes: BTreeMap<ProcessId, Mode>,
     /// In which of them the agent can be interrupted.
     interrupt: Support,
+    rest: Duration,
+    /// When the agent last had a conversation from its beginning, or took one up.
+    bound: Option<Instant>,
+    /// Whether the pool was asked for a warm process.
+    warm: bool,
     gone: BTreeSet<ProcessId>,
     stopped: BTreeSet<ProcessId>,
     /// Turns that were started and how often they ended.
@@ -60,6 +70,9 @@ impl World {
             processes: Vec::new(),
             modes: BTreeMap::new(),
             interrupt: policy.interrupt,
+            rest: policy.resume_rest,
+            bound: None,
+            warm: false,
             gone: BTreeSet::new(),
             stopped: BTreeSet::new(),
             ends: BTreeMap::new(),
@@ -213,6 +226,7 @@ impl World {
     fn step(&mut self, input: Input) {
         let evicting = matches!(input, Input::Evict(_));
         let busy = self.host_turn.is_some();
+        let kept = self.machine.keeps_process();
         let before = self.processes.last().copied();
         let old = match &input {
             Input::Signal(process, _) => before != Some(*process) || self.stopped.contains(process),
@@ -231,6 +245,12 @@ impl World {
             Input::Interrupt { turn, .. } => Some(*turn),
             _ => None,
         };
+        if let Input::Signal(process, signal) = &input
+            && self.current() == Some(*process)
+            && matches!(signal.body, SignalBody::Bound { .. })
+        {
+            self.bound = Some(self.now);
+        }
         let mut out = Vec::new();
         self.machine.step(self.now, input, &mut out);
         if let Some(turn) = interrupted {
@@ -244,6 +264,14 @@ impl World {
             assert!(
                 !evicting || !busy || matches!(effect, Effect::RefuseEviction),
                 "a busy session was evicted: {effect:?}"
+            );
+            let takes = |body: &Body| {
+                let (evicts, replaces) = (EventKind::Evicted, EventKind::Recycled);
+                [evicts, replaces, EventKind::Downgraded].contains(&body.kind())
+            };
+            assert!(
+                !kept || !matches!(&effect, Effect::Show(_, body) if takes(body)),
+                "a conversation was given up: {effect:?}"
             );
             self.carry_out(effect);
         }
@@ -294,14 +322,26 @@ impl World {
             "it follows the close: {effect:?}"
         );
         match effect {
-            Effect::Acquire(_) => {
+            Effect::Acquire(want) => {
                 assert!(!self.pending, "one question at a time");
+                self.warm = matches!(want, Want::Warm(_));
                 assert!(self.current().is_none(), "it has a process");
                 self.pending = true;
             }
             Effect::Abandon => self.pending = false,
-            Effect::Start { process, mode, .. } => {
+            Effect::Start {
+                process,
+                mode,
+                resume,
+                ..
+            } => {
                 assert!(self.current().is_none(), "one process at a time");
+                let early = self.bound.is_some_and(|at| self.now < at + self.rest);
+                let warm = self.warm && mode == Mode::Warm;
+                assert!(
+                    !(early && warm && resume.is_some()),
+                    "a conversation was gone on with too early"
+                );
                 self.processes.push(process);
                 self.modes.insert(process, mode);
                 self.slot = mode == Mode::Warm;

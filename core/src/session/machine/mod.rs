@@ -21,6 +21,7 @@ mod deadline;
 mod ending;
 mod errand;
 mod failure;
+mod keeping;
 mod needs;
 mod requests;
 mod rewind;
@@ -31,7 +32,7 @@ mod tally;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::budget::Budget;
 use crate::capabilities::{Feature, Support};
@@ -76,6 +77,9 @@ pub(crate) struct Policy {
     pub warm: bool,
     /// The agent goes on with a conversation in a new process.
     pub resume: bool,
+    /// How long a conversation has to lie after it was begun or gone on with, before a warm process
+    /// may go on with it.
+    pub resume_rest: Duration,
     /// The agent takes a conversation back only with a new process.
     pub rewinds_with_process: bool,
     /// A warm process shows a sign of each turn at once.
@@ -303,6 +307,12 @@ pub(crate) struct Machine {
     conversation: Option<String>,
     /// Whether the agent has proved that it keeps the conversation.
     kept: bool,
+    /// Whether it has said that it never does.
+    forgets: bool,
+    /// When it may be gone on with.
+    rested: Option<Instant>,
+    /// The pool is asked for a warm process only then.
+    resting: bool,
     rewinds: Rewinds,
     cost_usd: f64,
     host: Option<HostTurn>,
@@ -353,7 +363,10 @@ impl Machine {
             },
             probation: Probation::Unused,
             kept: resume.is_some(),
+            forgets: false,
             conversation: resume,
+            rested: None,
+            resting: false,
             rewinds: Rewinds::default(),
             cost_usd: 0.0,
             host: None,
@@ -480,9 +493,10 @@ impl Machine {
         }
     }
 
-    /// The agent has nothing to do in this session, and a process is there to do it.
+    /// The agent has nothing to do in this session, and a process is there to do it, which may go.
     fn is_idle(&self) -> bool {
         self.host.is_none()
+            && !self.keeps_process()
             && self.agent.is_none()
             && self.errands.is_empty()
             && self.holds == 0

@@ -26,6 +26,7 @@ impl Machine {
         match signal.body {
             SignalBody::Show(body) => self.show_body(now, turn, body, out),
             SignalBody::Ready { version } => self.ready(now, version, out),
+            SignalBody::Forgets => self.forget(out),
             SignalBody::Refused { code, message } => self.refused(now, code, message, out),
             SignalBody::Bound {
                 provider_session_id,
@@ -36,6 +37,7 @@ impl Machine {
                     self.note_other_conversation(out);
                 }
                 self.conversation = Some(provider_session_id.clone());
+                self.rest_from(now);
                 let body = Body::SessionBound {
                     provider_session_id,
                     model,

@@ -26,6 +26,9 @@ impl Machine {
             None if self.errands.is_empty() => return,
             None => {}
         }
+        if let Some(left) = self.rest_left(now, mode) {
+            return self.rest(left, out);
+        }
         if !std::mem::replace(&mut self.acquiring, true) {
             out.push(Effect::Acquire(match mode {
                 Mode::Warm => Want::Warm(self.may_spill()),
@@ -67,7 +70,7 @@ impl Machine {
             show(out, turn, Body::Spilled {});
         }
         self.tell_unasked(mode, out);
-        let resume = self.conversation.clone().filter(|_| self.policy.resume);
+        let resume = self.conversation.clone().filter(|_| self.resumes());
         if resume.is_none() && self.conversation.is_some() {
             self.warn(
                 out,
@@ -124,6 +127,9 @@ impl Machine {
 
     /// Takes the question to the pool back, unless somebody else waits for the process.
     pub(super) fn take_back(&mut self, out: &mut Vec<Effect>) {
+        if self.errands.is_empty() {
+            self.resting = false;
+        }
         if self.errands.is_empty() && std::mem::take(&mut self.acquiring) {
             self.granted = None;
             out.push(Effect::Abandon);

@@ -24,6 +24,8 @@ pub(crate) static CLAUDE_ACP: Profile = Profile {
     always: Decision::AllowSession,
     print: None,
     // Its children see the end of their input and clean up, if it is given the time.
+    // Not seen to do it well.
+    sharing: None,
     stop: ladder(2, 2),
     features: &[
         (Feature::Resume, Support::BOTH),

@@ -29,6 +29,8 @@ pub(crate) static CODEX_ACP: Profile = Profile {
     always: Decision::AllowRemember,
     print: None,
     // It takes 2 to 7 s to end after its input has.
+    // Not seen to do it well.
+    sharing: None,
     stop: ladder(8, 4),
     features: &[
         (Feature::Resume, Support::BOTH),

@@ -1,5 +1,7 @@
 //! Gemini CLI. Seen: 0.61.0.
 
+use std::time::Duration;
+
 use super::{LiveContent, Login, Print, Profile, Quirks, ladder};
 use crate::capabilities::{Feature, Support};
 use crate::config::PermissionMode;
@@ -35,6 +37,8 @@ pub(crate) static GEMINI: Profile = Profile {
     always: Decision::AllowSession,
     print: Some(Print::Gemini),
     // With an MCP server attached it does not end by itself, and in a turn not before its end.
+    // A conversation is only freed by the end of the process.
+    sharing: None,
     stop: ladder(2, 2),
     features: &[
         (Feature::Resume, Support::BOTH),
@@ -55,7 +59,8 @@ pub(crate) static GEMINI: Profile = Profile {
     quirks: Quirks {
         mode_as_text: true,
         replay_after_answer: true,
-        load_can_lose: true,
+        // Its files are named after the minute in which they were begun.
+        resume_rest: Duration::from_secs(61),
         name_in_id: true,
         title_is_command: true,
         silent_denial: true,

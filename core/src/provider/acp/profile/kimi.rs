@@ -28,6 +28,8 @@ pub(crate) static KIMI: Profile = Profile {
     ],
     always: Decision::AllowSession,
     print: None,
+    // Not seen to do it well.
+    sharing: None,
     stop: ladder(2, 2),
     features: &[
         (Feature::Resume, Support::BOTH),

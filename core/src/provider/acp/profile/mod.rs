@@ -18,7 +18,7 @@ pub(crate) use opencode::OPENCODE;
 pub(crate) use other::ACP;
 
 use crate::capabilities::{Feature, Support};
-use crate::config::PermissionMode;
+use crate::config::{PermissionMode, Sharing};
 use crate::provider::{AgentSignal, StopLadder};
 use crate::request::Decision;
 
@@ -48,6 +48,8 @@ pub(crate) struct Profile {
     pub always: Decision,
     /// The command that serves one turn, where there is one beside the protocol.
     pub print: Option<Print>,
+    /// Whether one process serves many sessions at a time, if it does it well.
+    pub sharing: Option<Sharing>,
     /// How it is stopped.
     pub stop: StopLadder,
     /// What it can do at most. What a version of it cannot, it says itself.
@@ -106,9 +108,11 @@ pub(crate) struct Quirks {
     pub mode_as_text: bool,
     /// The answer to `session/load` overtakes the history that it replays.
     pub replay_after_answer: bool,
-    /// `session/load` soon after the conversation began empties it. So a process of one turn, which
-    /// would load it soon after the last one, never does.
-    pub load_can_lose: bool,
+    /// `session/load` so soon after the conversation began, or was loaded, empties it. Where that is not
+    /// zero, a process of one turn, which would load it soon after the last one, never does.
+    pub resume_rest: Duration,
+    /// Its `allow_always` holds for all conversations of the process.
+    pub always_for_all: bool,
     /// The id of a tool call begins with the tool's name and two underscores.
     pub name_in_id: bool,
     /// The title of a tool call is the tool's name, until its arguments are whole.
@@ -129,7 +133,8 @@ impl Quirks {
     const NONE: Self = Self {
         mode_as_text: false,
         replay_after_answer: false,
-        load_can_lose: false,
+        resume_rest: Duration::ZERO,
+        always_for_all: false,
         name_in_id: false,
         title_is_name: false,
         title_is_command: false,

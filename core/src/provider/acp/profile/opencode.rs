@@ -2,7 +2,7 @@
 
 use super::{Permission, Print, Profile, Quirks, ladder};
 use crate::capabilities::{Feature, Support};
-use crate::config::PermissionMode;
+use crate::config::{PermissionMode, Sharing};
 use crate::request::Decision;
 
 /// Permissions, as the agent's configuration has them.
@@ -51,6 +51,7 @@ pub(crate) static OPENCODE: Profile = Profile {
     modes: &[(PermissionMode::Plan, &["plan"])],
     always: Decision::AllowSession,
     print: Some(Print::OpenCode),
+    sharing: Some(Sharing::PerSession),
     stop: ladder(2, 2),
     features: &[
         (Feature::Resume, Support::BOTH),
@@ -71,6 +72,7 @@ pub(crate) static OPENCODE: Profile = Profile {
     ],
     max_prompt_chars: None,
     quirks: Quirks {
+        always_for_all: true,
         title_is_name: true,
         ..Quirks::NONE
     },

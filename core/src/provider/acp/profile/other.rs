@@ -3,7 +3,7 @@
 
 use super::{Profile, Quirks, ladder};
 use crate::capabilities::{Feature, Support};
-use crate::config::PermissionMode;
+use crate::config::{PermissionMode, Sharing};
 use crate::request::Decision;
 
 /// The profile.
@@ -30,6 +30,7 @@ pub(crate) static ACP: Profile = Profile {
     ],
     always: Decision::AllowSession,
     print: None,
+    sharing: Some(Sharing::PerSession),
     stop: ladder(2, 2),
     features: &[
         (Feature::Resume, Support::BOTH),
@@ -54,5 +55,9 @@ pub(crate) static ACP: Profile = Profile {
         (Feature::Fork, Support::WARM),
     ],
     max_prompt_chars: None,
-    quirks: Quirks::NONE,
+    quirks: Quirks {
+        // Who knows.
+        always_for_all: true,
+        ..Quirks::NONE
+    },
 };

@@ -72,7 +72,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
 
 /// Feeds lines, with an interrupt among them, and counts the ends of each turn.
 fn feed(agent: &AcpAgent, mode: Mode, lines: &[Vec<u8>]) {
-    let mut codec = codec(agent, mode);
+    let mut codec = codec(agent, mode, false);
     let mut out = Output::default();
     let conversation = Conversation(0);
     codec.start(&mut out);

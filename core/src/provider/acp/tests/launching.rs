@@ -15,6 +15,7 @@ fn launch(agent: &AcpAgent, mode: Mode, options: &SessionOptions) -> Launch {
         options,
         resume,
         back_to: None,
+        shared: false,
     };
     agent.launch(&plan).expect("it can be started")
 }
@@ -39,6 +40,7 @@ fn refused(agent: &AcpAgent, options: &SessionOptions) -> ErrorKind {
         options,
         resume: None,
         back_to: None,
+        shared: false,
     };
     agent
         .launch(&plan)
@@ -96,7 +98,13 @@ fn opencode_never_serves_its_port_without_a_password() {
     for mode in [Mode::Warm, Mode::OneShot] {
         let password = || {
             let launch = launch(&acp::OPENCODE, mode, &options());
-            variable(&launch, "OPENCODE_SERVER_PASSWORD").expect("a password")
+            let known = variable(&launch, "OPENCODE_SERVER_PASSWORD");
+            assert_eq!(known, None, "it tells no launches apart");
+            let [(name, password)] = &launch.secrets[..] else {
+                panic!("{launch:?}");
+            };
+            assert_eq!(name, "OPENCODE_SERVER_PASSWORD");
+            password.clone()
         };
         let (one, two) = (password(), password());
         assert!(one.len() >= 32);
@@ -198,6 +206,7 @@ fn what_a_printing_command_cannot_carry_goes_by_the_protocol() {
         options: &with_server,
         resume: None,
         back_to: None,
+        shared: false,
     };
     let error = acp::GEMINI
         .launch(&plan)
@@ -224,6 +233,7 @@ fn values_that_look_like_options_are_refused() {
                 options,
                 resume,
                 back_to: None,
+                shared: false,
             };
             let error = agent.launch(&plan).expect_err("it cannot be started");
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);

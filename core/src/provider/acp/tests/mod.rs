@@ -16,6 +16,7 @@ mod features;
 mod fuzz;
 mod golden;
 mod launching;
+mod leaving;
 mod opened;
 mod operations;
 mod play;

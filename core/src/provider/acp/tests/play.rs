@@ -73,13 +73,14 @@ pub(super) fn agent(name: &str) -> AcpAgent {
     }
 }
 
-pub(super) fn codec(agent: &AcpAgent, mode: Mode) -> Box<dyn Codec> {
+pub(super) fn codec(agent: &AcpAgent, mode: Mode, shared: bool) -> Box<dyn Codec> {
     let options = SessionOptions::new(agent.name(), "/project");
     agent.codec(&LaunchPlan {
         mode,
         options: &options,
         resume: None,
         back_to: None,
+        shared,
     })
 }
 
@@ -117,8 +118,17 @@ fn purpose(method: &str) -> Option<&'static str> {
 
 impl Player {
     pub(super) fn new(agent: &AcpAgent, mode: Mode) -> Self {
+        Self::of(codec(agent, mode, false))
+    }
+
+    /// In a process that other sessions may use too.
+    pub(super) fn shared(agent: &AcpAgent) -> Self {
+        Self::of(codec(agent, Mode::Warm, true))
+    }
+
+    fn of(codec: Box<dyn Codec>) -> Self {
         let mut player = Self {
-            codec: codec(agent, mode),
+            codec,
             signals: Vec::new(),
             written: Vec::new(),
             out: Output::default(),
@@ -288,6 +298,7 @@ impl Player {
             }
             self.written.push(value);
         }
+        self.out.left.extend(out.left);
         self.out.close_stdin |= out.close_stdin;
         self.out.kill = out.kill.or(self.out.kill);
         self.out.bytes.extend_from_slice(&out.bytes);

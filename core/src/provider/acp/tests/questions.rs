@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::opened::{FIRST, methods, opened_by, shown};
+use super::opened::{FIRST, greeting, methods, offers, opened_by, reply, shown};
 use super::play::Player;
 use crate::config::{HostTool, SessionOptions};
 use crate::event::{Body, RawJson, RequestKind, ToolKind};
@@ -51,6 +51,25 @@ fn allow(scope: Scope) -> Answer {
 fn deny(interrupt: bool) -> Answer {
     let message = "no".to_owned();
     Answer::Deny { message, interrupt }
+}
+
+#[test]
+fn a_yes_that_would_hold_for_other_sessions_is_not_offered_among_them() {
+    for (agent, offered) in [(&acp::OPENCODE, false), (&acp::GEMINI, true)] {
+        let mut player = Player::shared(agent);
+        player.line(&greeting().to_string());
+        player.open(SessionOptions::new("acp", "/project"), None);
+        reply(&mut player, offers("S"));
+        player.turn(FIRST, "go");
+        player.line(&permission(
+            &json!(0),
+            &json!({"toolCallId": "t"}),
+            &options(ALL),
+        ));
+        let decisions = &asked(&player).decisions;
+        assert_eq!(decisions.contains(&Decision::AllowSession), offered);
+        assert!(decisions.contains(&Decision::AllowOnce));
+    }
 }
 
 #[test]

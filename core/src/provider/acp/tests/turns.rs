@@ -294,6 +294,28 @@ fn what_the_agent_says_between_turns_belongs_to_none() {
 }
 
 #[test]
+fn what_the_agent_says_between_turns_is_no_part_of_the_next() {
+    let mut player = in_turn(&acp::ANY);
+    reply(&mut player, json!({"stopReason": "end_turn"}));
+    player.line(&said("too late"));
+    player.turn(FIRST, "and now");
+    player.line(&said("next"));
+    reply(&mut player, json!({"stopReason": "end_turn"}));
+    let messages: Vec<_> = player
+        .signals
+        .iter()
+        .filter_map(|signal| match &signal.body {
+            SignalBody::Show(Body::Message { text, .. }) => Some((signal.turn, text.as_str())),
+            _ => None,
+        })
+        .collect();
+    let second = TurnRef::Host(player.host_turns[1].1);
+    assert_eq!(messages, [(TurnRef::None, "too late"), (second, "next")]);
+    let last = ends(&player).pop().expect("an end");
+    assert_eq!(last.text.as_deref(), Some("next"));
+}
+
+#[test]
 fn a_message_joins_a_turn_where_the_agent_takes_it() {
     let mut player = in_turn(&acp::CLAUDE_ACP);
     let steered = |player: &Player| match &player.signals.last().expect("a signal").body {

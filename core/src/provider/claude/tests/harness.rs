@@ -77,6 +77,7 @@ pub(super) fn codec_of(mode: Mode, options: &SessionOptions, resume: Option<&str
         options,
         resume,
         back_to: None,
+        shared: false,
     })
 }
 

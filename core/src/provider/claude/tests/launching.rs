@@ -17,6 +17,7 @@ fn launch(options: &SessionOptions, resume: Option<&str>) -> Launch {
         options,
         resume,
         back_to: None,
+        shared: false,
     };
     Claude.launch(&plan).expect("the options are fine")
 }
@@ -130,6 +131,7 @@ fn the_hosts_tools_are_a_server_of_the_command_line_only_in_a_one_shot_process()
         options: &options,
         resume: None,
         back_to: None,
+        shared: false,
     };
     let one_shot = Claude.launch(&plan).expect("the options are fine");
     let config = args(&one_shot)[0]
@@ -194,6 +196,7 @@ fn what_no_command_line_can_hold_is_refused_by_name() {
         options: &options,
         resume: None,
         back_to: None,
+        shared: false,
     };
     let error = Claude.launch(&plan).expect_err("it is too long");
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);

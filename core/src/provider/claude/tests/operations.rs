@@ -248,6 +248,7 @@ fn a_process_that_goes_back_is_told_where_and_lines_of_the_agent_itself_are_plac
         options: &options(),
         resume: Some("id"),
         back_to: Some("place"),
+        shared: false,
     });
     let args = launch.expect("the options are fine").args;
     assert!(args.contains(&"--resume-session-at=place".into()));

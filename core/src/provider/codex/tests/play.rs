@@ -79,6 +79,7 @@ pub(super) fn codec(mode: Mode) -> Box<dyn Codec> {
         options: &options,
         resume: None,
         back_to: None,
+        shared: false,
     })
 }
 

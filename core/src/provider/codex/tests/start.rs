@@ -17,6 +17,7 @@ fn args(mode: Mode, options: &SessionOptions, resume: Option<&str>) -> Vec<Strin
         options,
         resume,
         back_to: None,
+        shared: false,
     };
     let launch = Codex.launch(&plan).expect("the options are good");
     let text = |a: std::ffi::OsString| a.into_string().expect("UTF-8");
@@ -160,6 +161,7 @@ fn what_the_agent_cannot_take_is_refused_by_name() {
         options: &options,
         resume: None,
         back_to: None,
+        shared: false,
     };
     let error = Codex.launch(&plan).expect_err("a space is not possible");
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
@@ -174,6 +176,7 @@ fn what_the_agent_cannot_take_is_refused_by_name() {
         options: &options,
         resume: Some("--last"),
         back_to: None,
+        shared: false,
     };
     let error = Codex.launch(&plan).expect_err("it is an option");
     assert_eq!(error.message(), "resume: it begins like an option");

@@ -21,6 +21,7 @@ fn launch(options: &SessionOptions, resume: Option<&str>) -> Result<Launch, Erro
         options,
         resume,
         back_to: None,
+        shared: false,
     })
 }
 

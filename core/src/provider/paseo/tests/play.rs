@@ -30,6 +30,7 @@ impl Player {
             options: &options,
             resume,
             back_to: None,
+            shared: false,
         };
         let codec = Paseo.codec(&plan);
         let out = Output::default();

@@ -1,5 +1,7 @@
 //! What may come, at random.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::super::Policy;
@@ -30,6 +32,7 @@ pub(super) enum Move {
 #[derive(Clone, Debug)]
 pub(super) enum Says {
     Ready,
+    Forgets,
     Refused,
     Bound,
     Taken(usize),
@@ -55,6 +58,7 @@ fn says() -> impl Strategy<Value = Says> {
     let agent = 1..4_u32;
     prop_oneof![
         4 => Just(Says::Ready),
+        1 => Just(Says::Forgets),
         1 => Just(Says::Refused),
         1 => Just(Says::Bound),
         2 => back.clone().prop_map(Says::Taken),
@@ -107,12 +111,14 @@ pub(super) fn policies() -> impl Strategy<Value = Policy> {
     let interrupt =
         (any::<bool>(), any::<bool>()).prop_map(|(warm, one_shot)| Support { warm, one_shot });
     let bools = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (downgrade, bools, interrupt).prop_map(
-        |(downgrade, (warm, resume, rewinds_with_process, first_sign), interrupt)| Policy {
+    let rest = prop_oneof![Just(0_u64), Just(61)];
+    (downgrade, bools, interrupt, rest).prop_map(
+        |(downgrade, (warm, resume, rewinds_with_process, first_sign), interrupt, rest)| Policy {
             timeouts: Timeouts::default(),
             downgrade,
             warm,
             resume,
+            resume_rest: Duration::from_secs(rest),
             rewinds_with_process,
             first_sign,
             one_shot_deltas: true,

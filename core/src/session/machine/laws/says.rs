@@ -49,6 +49,7 @@ impl World {
         };
         let (turn, body) = match says {
             Says::Ready => (TurnRef::None, SignalBody::Ready { version: None }),
+            Says::Forgets => (TurnRef::None, SignalBody::Forgets),
             Says::Refused => {
                 let code = ErrorKind::ResumeFailed;
                 let message = "no".into();

@@ -41,8 +41,9 @@ fn a_conversation_that_cannot_go_on_waits_for_nobody() {
         resume: false,
         ..POLICY
     };
-    let mut bench = Bench::idle(policy);
-    bench.step(Input::Evict(EvictionReason::IdleTimeout));
+    let (mut bench, turn) = Bench::running(policy);
+    bench.ends(turn, Outcome::Completed);
+    bench.dies();
     bench.send();
     assert_eq!(bench.step(Input::Granted(Given::Slot)), ["start Warm"]);
 }

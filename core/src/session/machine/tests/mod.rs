@@ -4,9 +4,11 @@ mod control;
 mod failures;
 mod handover;
 mod interrupts;
+mod keeping;
 mod needs;
 mod processes;
 mod requests;
+mod resting;
 mod rewinds;
 mod sharing;
 mod turns;
@@ -36,6 +38,7 @@ const POLICY: Policy = Policy {
     downgrade: Downgrade::Sticky,
     warm: true,
     resume: true,
+    resume_rest: Duration::ZERO,
     rewinds_with_process: false,
     first_sign: true,
     one_shot_deltas: true,
