@@ -55,9 +55,14 @@ impl Batch {
         self.count >= self.room
     }
 
+    /// Adds an event, if there is room: nobody adds more than that, and memory of the host is not to depend on it.
     fn add(&mut self, seat: &Seat, item: &Item, herd: &Herd) {
+        debug_assert!(!self.is_full(), "more than the host has room for");
+        if self.is_full() {
+            return;
+        }
         let event = give_out(seat.id(), seat.data.0, item, &herd.out);
-        // SAFETY: by the contract of `new`; what is added is less than the room there.
+        // SAFETY: by the contract of `new` there are `room` places, and `count` is less.
         unsafe { self.events.add(self.count).write(event) };
         self.count += 1;
     }

@@ -98,7 +98,7 @@ impl Seat {
         self.bell.ring();
     }
 
-    /// Takes up to `most` items into `out`, in the order in which the host is to see them.
+    /// Takes at most `most` items into `out`, in the order in which the host is to see them.
     pub(crate) fn look(&self, out: &mut Vec<Item>, most: usize) -> Look {
         self.bell.still();
         let mut context = Context::from_waker(&self.waker);
@@ -109,18 +109,19 @@ impl Seat {
         state.ask_calls(&mut context, || self.told());
         let enough = out.len() + most;
         while out.len() < enough {
-            let caught_up = match state.next_event(&mut context) {
-                Poll::Ready(Some(event)) => {
-                    out.push(event);
-                    false
-                }
-                Poll::Ready(None) | Poll::Pending => true,
-            };
-            state.tell_answers(out, caught_up);
-            if !caught_up {
+            // Answers that had no room the last time come before what is newer.
+            if state.tell_answers(out, enough, false) {
                 continue;
             }
-            if state.events.is_some() || !state.calls.is_empty() {
+            if let Poll::Ready(Some(event)) = state.next_event(&mut context) {
+                out.push(event);
+                continue;
+            }
+            state.tell_answers(out, enough, true);
+            if out.len() >= enough {
+                break;
+            }
+            if state.events.is_some() || state.calls_open() {
                 return Look::Nothing;
             }
             out.extend(state.last.take().map(|event| Item::Event(event, 0)));
@@ -248,13 +249,22 @@ impl State {
         tag
     }
 
-    /// Moves answers to `out`: those that are due, or all once everything was read.
-    fn tell_answers(&mut self, out: &mut Vec<Item>, all: bool) {
-        while let Some((seq, _)) = self.answered.front()
+    /// Whether a call has no answer yet.
+    fn calls_open(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// Moves answers to `out`, until it is `enough`: those that are due, or all once everything was read. Whether there
+    /// was one.
+    fn tell_answers(&mut self, out: &mut Vec<Item>, enough: usize, all: bool) -> bool {
+        let before = out.len();
+        while out.len() < enough
+            && let Some((seq, _)) = self.answered.front()
             && (all || *seq <= self.read)
             && let Some((_, outcome)) = self.answered.pop_front()
         {
             out.push(Item::Done(outcome));
         }
+        out.len() > before
     }
 }

@@ -58,6 +58,7 @@ extern const struct test control_tests[];
 extern const struct test input_tests[];
 extern const struct test ending_tests[];
 extern const struct test load_tests[];
+extern const struct test edges_tests[];
 
 /* An event, copied. */
 struct seen {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const struct test *const tables[] = {contract_tests, control_tests, input_tests,
-                                            ending_tests, load_tests};
+                                            ending_tests, load_tests, edges_tests};
 
 const char *own_program;
 
