@@ -38,9 +38,11 @@ impl Batch {
         if capacity == 0 {
             return Err(Failure::invalid("capacity", "it is 0"));
         }
-        let out = herd.out.load(std::sync::atomic::Ordering::Relaxed);
+        let out = herd.out.count();
         let room = capacity.min(MAX_OUT.saturating_sub(out));
         if room == 0 {
+            // A host that polls the descriptor is not to be woken for what it cannot take.
+            herd.out.darken();
             let message = format!("{out} events were not released");
             return Err(Failure::new(REMUDA_STATUS_TOO_MANY, message));
         }
@@ -109,13 +111,16 @@ impl Herd {
         let Some(seat) = self.find(session) else {
             return;
         };
-        match seat.look(items, batch.room - batch.count) {
+        let look = seat.look(items, batch.room - batch.count);
+        match look {
             Look::More => seat.ring(),
-            Look::Nothing => {}
-            Look::Over => self.forget(session),
+            Look::Nothing | Look::Over => {}
         }
         for item in items.drain(..) {
             batch.add(&seat, &item, self);
+        }
+        if look == Look::Over {
+            self.forget(session);
         }
     }
 }
@@ -126,7 +131,8 @@ impl Herd {
 /// more: the pool was freed, or was shut down and every session's last event was given out.
 ///
 /// Call it from one thread at a time to see events in their order; several threads share the events among them.
-/// `WRONG_MODE` in a pool with `on_event`. `TOO_MANY` while 16384 events are out.
+/// `WRONG_MODE` in a pool with `on_event`. `TOO_MANY` while 16384 events are out; the descriptor of `remuda_pool_wake_fd` is
+/// not readable then until you release some.
 ///
 /// # Safety
 ///

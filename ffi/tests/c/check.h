@@ -52,6 +52,7 @@ extern const char *own_program;
 
 /* Never returns. */
 void be_killed(int out);
+int fork_after_failure(void);
 
 extern const struct test contract_tests[];
 extern const struct test control_tests[];

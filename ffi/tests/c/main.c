@@ -20,6 +20,9 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "be_killed") == 0) {
         be_killed(atoi(argv[2]));
     }
+    if (argc == 3 && strcmp(argv[1], "fork_after_failure") == 0) {
+        return fork_after_failure();
+    }
     for (table = 0; table < sizeof tables / sizeof *tables; table++) {
         const struct test *test;
         for (test = tables[table]; test->name != NULL; test++) {
