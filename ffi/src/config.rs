@@ -23,8 +23,7 @@ pub struct remuda_pool_config {
     pub on_event: remuda_event_fn,
     /// Yours, handed to `on_event` and `destroy`.
     pub user_data: *mut c_void,
-    /// Called once with `user_data` when nothing uses it any more, also when the pool cannot be made. May be NULL. It runs
-    /// in a thread of the library in push mode, else in the call that ends it: see `remuda_pool_new` and `remuda_pool_free`.
+    /// Called once with `user_data` when nothing uses it any more, also when the pool cannot be made. May be NULL.
     pub destroy: remuda_destroy_fn,
     /// Slots: sessions that may hold a warm process.
     pub max_warm: u32,

@@ -174,6 +174,7 @@ pub unsafe extern "C" fn remuda_session_edit(
     err: *mut *mut remuda_error,
 ) -> remuda_status {
     in_session(pool, session, err, |_, seat| {
+        let turn = named(turn, "turn")?;
         // SAFETY: the contract of this function.
         let (message, _) = unsafe { crate::message::read(message) }?;
         Ok(seat.session.edit(TurnId::from_raw(turn), message)?)
@@ -195,6 +196,7 @@ pub unsafe extern "C" fn remuda_session_cancel(
     err: *mut *mut remuda_error,
 ) -> remuda_status {
     in_session(pool, session, err, |_, seat| {
+        let turn = named(turn, "turn")?;
         Ok(seat.session.cancel(TurnId::from_raw(turn))?)
     })
 }
@@ -267,7 +269,8 @@ pub unsafe extern "C" fn remuda_session_options(
 }
 
 /// Closes the session: a running turn ends as failed with `CLOSED`, the process is stopped, and when its whole tree is gone
-/// comes the last event, `SESSION_CLOSED`, which names what could not be ended. Returns at once; a second call does nothing.
+/// comes the last event, `SESSION_CLOSED`, which names what could not be ended. Returns at once; a second call does nothing, and is answered with
+/// `CLOSED` once the last event was delivered.
 ///
 /// # Safety
 ///

@@ -229,8 +229,10 @@ static void text_that_is_not_utf8_is_named_with_its_place(void)
 static void wrong_json_is_named_with_its_member_and_position(void)
 {
     static const char *const wrong[][2] = {
-        {"", "not a JSON object"},
-        {"[]", "not a JSON object"},
+        {"", "options_json: this is not a JSON object at line 1 column 1"},
+        {"[]", "options_json: this is not a JSON object at line 1 column 1"},
+        {"\n  null", "options_json: this is not a JSON object at line 2 column 3"},
+        {"{\"max_warm\": 1e99}", "options_json: max_warm: "},
         {"{", "line 1 column 1"},
         {"{\"max_wram\": 1}", "max_wram"},
         {"{\"max_warm\": \"a\"}", "options_json: max_warm: invalid type"},
