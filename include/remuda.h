@@ -182,6 +182,10 @@
 // The question is not open in this session, or the turn does not wait, or no more.
 #define REMUDA_STATUS_STALE 106
 
+// So many events wait for a reader that does not read them, or so many calls for their answers, that no more may be
+// caused.
+#define REMUDA_STATUS_BACKLOG 107
+
 // The call would wait for the callback that it is made in.
 #define REMUDA_STATUS_WOULD_DEADLOCK 150
 
@@ -446,6 +450,8 @@ typedef struct remuda_pool_stats {
     // 1: the pool lost count, by a fault of this library: `warm`, `idle`, `processes`, `starting` and `waiting` are as they
     // were before, and no process is started any more. Close the sessions and make another pool. Else 0.
     uint64_t lost;
+    // Sessions whose agent is not read, because their log has no room: nobody reads it.
+    uint64_t held_back;
 } remuda_pool_stats;
 
 #ifdef __cplusplus

@@ -7,6 +7,7 @@ pub mod config;
 mod delivery;
 mod error;
 pub mod event;
+mod host_code;
 mod host_tools;
 mod ids;
 mod media;

@@ -71,6 +71,8 @@ pub struct remuda_pool_stats {
     /// 1: the pool lost count, by a fault of this library: `warm`, `idle`, `processes`, `starting` and `waiting` are as they
     /// were before, and no process is started any more. Close the sessions and make another pool. Else 0.
     pub lost: u64,
+    /// Sessions whose agent is not read, because their log has no room: nobody reads it.
+    pub held_back: u64,
 }
 
 // SAFETY: it is `repr(C)`, begins with its size, and holds numbers and pointers alone.
@@ -250,6 +252,7 @@ pub unsafe extern "C" fn remuda_pool_get_stats(
             turns_failed: now.turns_failed,
             turns_interrupted: now.turns_interrupted,
             lost: now.lost.into(),
+            held_back: now.held_back as u64,
         };
         // SAFETY: the contract of this function.
         unsafe { give_sized(stats, &now, "stats") }

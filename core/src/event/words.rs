@@ -21,6 +21,8 @@ words! {
         Host,
         /// The pool was shut down.
         Shutdown,
+        /// A fault of this library.
+        Internal,
     }
     /// Why a process ended.
     StopReason {

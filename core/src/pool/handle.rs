@@ -25,14 +25,15 @@ use crate::pool::slots::{Bounds, Slots};
 use crate::process::Containment;
 use crate::provider::{self, Provider};
 use crate::session::{
-    Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner,
-    Shared, find, run,
+    Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Places, Policy, Session,
+    SessionInner, Shared, find, run,
 };
 
 /// A bounded herd of warm agent processes, and the sessions that use them.
 ///
 /// Clones are the same pool. The library runs on threads of its own, so a pool works under any
-/// executor or none, and a host that blocks does not block the agents. When the last handle of the
+/// executor or none, and a host that blocks does not block the agents, unless it blocks in a waker:
+/// wakers run on the library's threads, and one that blocks delays other sessions. When the last handle of the
 /// pool, of its sessions and of their turns is dropped, everything it started is ended; so it is
 /// when the host dies, however it dies. [`shutdown`](Self::shutdown) does the same in order, and
 /// proves it.
@@ -214,6 +215,7 @@ impl Pool {
                     bytes: inner.options.max_message,
                     capabilities: provider.capabilities(),
                 },
+                places: Places::default(),
                 pool: Arc::clone(inner),
             }),
         })

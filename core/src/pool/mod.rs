@@ -17,6 +17,8 @@ pub(crate) mod lease;
 mod members;
 pub(crate) mod slots;
 
+#[cfg(test)]
+pub(crate) use actor::PoolMessage;
 pub use actor::Shutdown;
 pub(crate) use conversations::Claim;
 pub(crate) use founding::Recipe;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
 
 use crate::budget::Budget;
 use crate::capabilities::Feature;
 use crate::config::Mode;
+use crate::delivery::Mark;
 use crate::error::{Error, ErrorKind};
 use crate::ids::TurnId;
 use crate::media::Media;
@@ -150,6 +150,7 @@ impl SessionInner {
         queue: bool,
         why: Option<String>,
     ) -> Result<Sent, Error> {
+        self.check_backlog()?;
         let from_seq = self.shared.log.next_seq();
         let entry = Entry {
             tag: options.tag,
@@ -157,14 +158,17 @@ impl SessionInner {
             budget: options.budget.bounded(),
         };
         let told = why.clone();
+        let log = &self.shared.log;
         let entered = self.shared.gate.enter(entry, queue, why, |turn, entry| {
+            let mark = Mark::new(log, turn, from_seq);
             let call = match entry {
                 Some(entry) => Call::Send { turn, entry },
                 None => Call::Queued(turn),
             };
-            self.inbox.send(call).is_ok()
+            self.inbox.send(call).ok().map(|()| mark)
         })?;
-        let turn = |turn, end| Turn::new(Arc::clone(self), turn, from_seq, end);
+        let (entered, mark) = entered;
+        let turn = |turn, end| Turn::new(Arc::clone(self), turn, mark, end);
         Ok(match entered {
             Entered::Started { turn: id, end } => Sent::Started(turn(id, end)),
             Entered::Queued {
@@ -188,7 +192,8 @@ impl SessionInner {
         if self.shared.gate.running().is_none() {
             return self.enter(message, options, true, None);
         }
-        let (reply, outcome) = oneshot::channel();
+        self.check_backlog()?;
+        let (reply, outcome) = self.places.reply()?;
         let call = Call::Steer {
             message: Arc::clone(&message),
             tag: options.tag,
