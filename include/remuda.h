@@ -167,7 +167,7 @@
 // The session already runs a turn, or its queue is full.
 #define REMUDA_STATUS_TURN_IN_PROGRESS 101
 
-// The session, turn or pool is closed, or never was.
+// The session or pool is closed, or never was.
 #define REMUDA_STATUS_CLOSED 102
 
 // The agent, or this system, cannot do what was asked.
@@ -181,6 +181,10 @@
 
 // The question is not open in this session, or the turn does not wait, or no more.
 #define REMUDA_STATUS_STALE 106
+
+// So many events wait for a reader that does not read them, or so many calls for their answers, that no more may be
+// caused.
+#define REMUDA_STATUS_BACKLOG 107
 
 // The call would wait for the callback that it is made in.
 #define REMUDA_STATUS_WOULD_DEADLOCK 150
@@ -318,11 +322,13 @@ typedef struct remuda_event {
 
 // Called for every event, on one thread of the library, one event at a time. The event is borrowed until it returns.
 // It may call every function of this header except `remuda_pool_shutdown`. It must not unwind, `longjmp`, or end its
-// thread.
+// thread. Signals are blocked in that thread, but for faults of its own; a program that you start in a callback inherits that
+// unless you unblock them.
 typedef void (*remuda_event_fn)(const struct remuda_event *event,
                                 void *user_data);
 
-// Called once with your data, after the last callback.
+// Called once with your data, after the last callback: in push mode on the thread of the callbacks, in pull mode on the
+// thread that frees the pool, and when a pool cannot be made on the thread that tried.
 typedef void (*remuda_destroy_fn)(void *user_data);
 
 // What a pool is. Fill it with `remuda_pool_config_init`, then set what you need; zero means the default.
@@ -444,6 +450,8 @@ typedef struct remuda_pool_stats {
     // 1: the pool lost count, by a fault of this library: `warm`, `idle`, `processes`, `starting` and `waiting` are as they
     // were before, and no process is started any more. Close the sessions and make another pool. Else 0.
     uint64_t lost;
+    // Sessions whose agent is not read, because their log has no room: nobody reads it.
+    uint64_t held_back;
 } remuda_pool_stats;
 
 #ifdef __cplusplus
@@ -579,7 +587,8 @@ void remuda_sent_init(struct remuda_sent *sent,
 
 // Makes a pool. `config` may be NULL: all defaults, and events are pulled. No process is started.
 //
-// When this fails, `destroy` has run, unless the config itself could not be read.
+// When this fails, `destroy` has run, on this thread, unless it could not be read: `struct_size` ends before it, or is more
+// than 4096.
 //
 // # Safety
 //
@@ -591,8 +600,9 @@ remuda_status remuda_pool_new(const struct remuda_pool_config *config,
 
 // Frees a pool: its sessions are closed, and what it started is ended without waiting for it; call
 // `remuda_pool_shutdown` first to end it in order and see that it is gone. Must be the last call with this pool. When it
-// returns, no callback runs or will run, and `destroy` has run. In a callback of the pool itself it does not wait:
-// `destroy` is then the last thing that this thread runs. NULL is accepted.
+// returns, no callback runs or will run, and `destroy` has run: in push mode on the thread of the callbacks, as the last
+// thing that it runs, else on this one. In a callback of this or of another pool, or in their `destroy`, it does not wait for
+// that thread. NULL is accepted.
 //
 // # Safety
 //
@@ -650,7 +660,8 @@ remuda_status remuda_pool_options(struct remuda_pool *pool,
 // more: the pool was freed, or was shut down and every session's last event was given out.
 //
 // Call it from one thread at a time to see events in their order; several threads share the events among them.
-// `WRONG_MODE` in a pool with `on_event`. `TOO_MANY` while 16384 events are out.
+// `WRONG_MODE` in a pool with `on_event`. `TOO_MANY` while 16384 events are out; the descriptor of `remuda_pool_wake_fd` is
+// not readable then until you release some.
 //
 // # Safety
 //
@@ -698,6 +709,7 @@ const char *remuda_version(void);
 
 // Gives what a provider's agent can do, in a warm and in a one-shot process, as JSON of yours, to be freed with
 // `remuda_string_free`: `{"steer": {"warm": true, "one_shot": false}, …}`. With a NULL provider: of all, by name.
+// `FORKED` in a forked copy of a process that made a pool.
 //
 // # Safety
 //
@@ -742,7 +754,9 @@ remuda_status remuda_session_send(struct remuda_pool *pool,
 // With `REMUDA_ON_BUSY_REJECT` and `REMUDA_ON_BUSY_QUEUE` it is accepted or refused at once, and `sent` (may be NULL) says
 // what became of it. With `REMUDA_ON_BUSY_STEER` the agent decides: `sent` says `REMUDA_SENT_UNDER_WAY`, and one `CALL_DONE` with
 // the message's tag tells: `{"sent": "steered", "into": turn}`, `{"sent": "queued", "turn": …, "position": …, "why": …}`,
-// `{"sent": "started", "turn": …}`, or the status of a refusal.
+// `{"sent": "started", "turn": …}`, or the status of a refusal; of a turn of its own after that turn's first event. What can be
+// told at once, as of an empty message or a file that cannot be read, is refused at once, and no event comes. Files that are
+// attached are read within the call.
 //
 // # Safety
 //
@@ -821,7 +835,8 @@ remuda_status remuda_session_options(struct remuda_pool *pool,
                                      struct remuda_error **err);
 
 // Closes the session: a running turn ends as failed with `CLOSED`, the process is stopped, and when its whole tree is gone
-// comes the last event, `SESSION_CLOSED`, which names what could not be ended. Returns at once; a second call does nothing.
+// comes the last event, `SESSION_CLOSED`, which names what could not be ended. Returns at once; a second call does nothing, and is answered with
+// `CLOSED` once the last event was delivered.
 //
 // # Safety
 //

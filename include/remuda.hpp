@@ -6,6 +6,8 @@
 //     session.send("hello");              // throws
 //     session.send("hello", 0, code);     // sets code
 //
+// Without exceptions (-fno-exceptions) give the code to every call: one that fails without it ends the program.
+//
 // Every method may be called from any thread; moving and destroying a value may not meet other calls on it. The contract
 // is in docs/abi.md.
 //
@@ -21,12 +23,22 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#if defined(__cpp_exceptions)
+#define REMUDA_TRY try
+#define REMUDA_CATCH_ALL catch (...)
+#else
+#include <cstdlib>
+#define REMUDA_TRY if (true)
+#define REMUDA_CATCH_ALL else
+#endif
 
 namespace remuda {
 
@@ -63,9 +75,27 @@ class errors {
         if (code_ != nullptr) {
             code_->assign(static_cast<int>(status), category());
         } else if (status != REMUDA_STATUS_OK) {
+#if defined(__cpp_exceptions)
             throw error(status, remuda_error_message(err));
+#else
+            std::abort();
+#endif
         }
         return status == REMUDA_STATUS_OK;
+    }
+
+    /// Reports an argument that C cannot be given.
+    void refuse(const char *why) const {
+        if (code_ != nullptr) {
+            code_->assign(static_cast<int>(REMUDA_STATUS_INVALID_ARGUMENT), category());
+            return;
+        }
+#if defined(__cpp_exceptions)
+        throw error(REMUDA_STATUS_INVALID_ARGUMENT, why);
+#else
+        (void)why;
+        std::abort();
+#endif
     }
 
   private:
@@ -80,15 +110,23 @@ inline std::string taken(char *text, std::size_t len) {
     return text == nullptr ? std::string() : std::string(text, len);
 }
 
-/// NULL for an empty string: the default.
-inline const char *or_null(const std::string &text) noexcept {
-    return text.empty() ? nullptr : text.c_str();
+/// The text, or one that is not UTF-8 and so is refused with the name of the argument if it has a NUL in it.
+inline const char *whole(const std::string &text) noexcept {
+    return text.find('\0') == std::string::npos ? text.c_str() : "\xff";
 }
 
-template <class Duration> std::uint32_t milliseconds(Duration duration) noexcept {
-    const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-    const auto most = static_cast<decltype(whole)>(REMUDA_FOREVER - 1);
-    return static_cast<std::uint32_t>(whole < 0 ? 0 : whole > most ? most : whole);
+/// NULL for an empty string: the default. A string with a NUL in it would end there, and becomes one that is refused.
+inline const char *or_null(const std::string &text) noexcept {
+    return text.empty() ? nullptr : whole(text);
+}
+
+/// Whole milliseconds, the nearest that there are. Compared in a floating unit: none overflows there.
+template <class Rep, class Period>
+std::uint32_t milliseconds(std::chrono::duration<Rep, Period> duration) noexcept {
+    using wide = std::chrono::duration<long double, std::milli>;
+    const long double count = wide(duration).count();
+    const auto most = static_cast<long double>(REMUDA_FOREVER - 1);
+    return !(count > 0) ? 0 : static_cast<std::uint32_t>(count < most ? count : most);
 }
 
 } // namespace detail
@@ -136,6 +174,7 @@ class batch {
         using difference_type = std::ptrdiff_t;
         using pointer = const event *;
         using reference = event;
+        iterator() noexcept = default;
         explicit iterator(const remuda_event *const *at) noexcept : at_(at) {}
         event operator*() const noexcept { return event(*at_); }
         iterator &operator++() noexcept {
@@ -151,7 +190,7 @@ class batch {
         bool operator!=(const iterator &other) const noexcept { return at_ != other.at_; }
 
       private:
-        const remuda_event *const *at_;
+        const remuda_event *const *at_ = nullptr;
     };
 
     batch() = default;
@@ -160,9 +199,10 @@ class batch {
         : events_(std::move(other.events_)), count_(std::exchange(other.count_, 0)),
           closed_(other.closed_) {}
     batch &operator=(batch &&other) noexcept {
-        std::swap(events_, other.events_);
-        std::swap(count_, other.count_);
-        std::swap(closed_, other.closed_);
+        batch taken(std::move(other));
+        std::swap(events_, taken.events_);
+        std::swap(count_, taken.count_);
+        std::swap(closed_, taken.closed_);
         return *this;
     }
     batch(const batch &) = delete;
@@ -261,8 +301,9 @@ class hold {
     hold(hold &&other) noexcept
         : pool_(std::exchange(other.pool_, nullptr)), session_(other.session_) {}
     hold &operator=(hold &&other) noexcept {
-        std::swap(pool_, other.pool_);
-        std::swap(session_, other.session_);
+        hold taken(std::move(other));
+        std::swap(pool_, taken.pool_);
+        std::swap(session_, taken.session_);
         return *this;
     }
     hold(const hold &) = delete;
@@ -295,8 +336,9 @@ class session {
     session(remuda_pool *pool, remuda_session id) noexcept : pool_(pool), id_(id) {}
     session(session &&other) noexcept : pool_(other.pool_), id_(std::exchange(other.id_, 0)) {}
     session &operator=(session &&other) noexcept {
-        std::swap(pool_, other.pool_);
-        std::swap(id_, other.id_);
+        session taken(std::move(other));
+        std::swap(pool_, taken.pool_);
+        std::swap(id_, taken.id_);
         return *this;
     }
     session(const session &) = delete;
@@ -318,6 +360,13 @@ class session {
             return remuda_session_send(pool_, id_, text.data(), text.size(), tag, &id, err);
         });
         return turn(pool_, id_, id);
+    }
+
+    /// `send({"text"})`, which could be a text or a message, is a text.
+    turn send(std::initializer_list<const char *> text, std::uint64_t tag = 0,
+              errors on_error = {}) const {
+        return send(text.size() == 1 ? std::string_view(*text.begin()) : std::string_view(), tag,
+                    on_error);
     }
 
     /// With `REMUDA_ON_BUSY_STEER` the answer is a `CALL_DONE` with the message's tag.
@@ -343,17 +392,17 @@ class session {
     void answer(remuda_request request, const std::string &json, std::uint64_t tag = 0,
                 errors on_error = {}) const {
         on_error.check([&](remuda_error **err) {
-            return remuda_session_answer(pool_, id_, request, json.c_str(), tag, err);
+            return remuda_session_answer(pool_, id_, request, detail::whole(json), tag, err);
         });
     }
     void change(const std::string &json, std::uint64_t tag = 0, errors on_error = {}) const {
         on_error.check([&](remuda_error **err) {
-            return remuda_session_change(pool_, id_, json.c_str(), tag, err);
+            return remuda_session_change(pool_, id_, detail::whole(json), tag, err);
         });
     }
     void operate(const std::string &json, std::uint64_t tag = 0, errors on_error = {}) const {
         on_error.check([&](remuda_error **err) {
-            return remuda_session_operate(pool_, id_, json.c_str(), tag, err);
+            return remuda_session_operate(pool_, id_, detail::whole(json), tag, err);
         });
     }
 
@@ -419,14 +468,15 @@ class pool {
     explicit pool(const pool_options &options, errors on_error = {}) { make(options, nullptr, on_error); }
 
     /// A pool that calls for every event, on one thread of the library. An exception of the callback stops there: it is
-    /// handed to `failed`, if there is one, and the next event comes.
+    /// handed to `failed`, if there is one, and the next event comes. Without a callback the events are pulled.
     pool(const pool_options &options, on_event called, on_exception failed = {}, errors on_error = {}) {
-        make(options, new callback{std::move(called), std::move(failed)}, on_error);
+        make(options, called ? new callback{std::move(called), std::move(failed)} : nullptr, on_error);
     }
 
     pool(pool &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
     pool &operator=(pool &&other) noexcept {
-        std::swap(raw_, other.raw_);
+        pool taken(std::move(other));
+        std::swap(raw_, taken.raw_);
         return *this;
     }
     pool(const pool &) = delete;
@@ -454,7 +504,12 @@ class pool {
     }
 
     /// Closes every session and ends every process; the report is JSON.
-    template <class Duration> std::string shutdown(Duration deadline, errors on_error = {}) const {
+    template <class Rep, class Period>
+    std::string shutdown(std::chrono::duration<Rep, Period> deadline, errors on_error = {}) const {
+        if (deadline.count() < 0) {
+            on_error.refuse("deadline: it is negative");
+            return {};
+        }
         char *report = nullptr;
         std::size_t len = 0;
         on_error.check([&](remuda_error **err) {
@@ -487,6 +542,10 @@ class pool {
     template <class Rep, class Period>
     batch next_events(std::chrono::duration<Rep, Period> timeout, std::size_t most = 256,
                       errors on_error = {}) const {
+        if (timeout.count() < 0) {
+            on_error.refuse("timeout: it is negative");
+            return {};
+        }
         return pull(most, detail::milliseconds(timeout), on_error);
     }
 
@@ -505,18 +564,20 @@ class pool {
 
     static void call(const remuda_event *raw, void *user_data) noexcept {
         const callback &host = *static_cast<callback *>(user_data);
-        try {
+        REMUDA_TRY {
             host.called(event(raw));
-        } catch (...) {
+        }
+        REMUDA_CATCH_ALL {
             tell(host, std::current_exception());
         }
     }
     static void tell(const callback &host, std::exception_ptr why) noexcept {
-        try {
+        REMUDA_TRY {
             if (host.failed) {
                 host.failed(std::move(why));
             }
-        } catch (...) {
+        }
+        REMUDA_CATCH_ALL {
             // It had its say.
         }
     }
@@ -534,6 +595,10 @@ class pool {
         config.max_processes = options.max_processes;
         config.idle_timeout_ms = static_cast<std::uint64_t>(options.idle_timeout.count());
         config.options_json = detail::or_null(options.json);
+        if (options.idle_timeout.count() < 0) {
+            destroy(host);
+            return on_error.refuse("idle_timeout: it is negative");
+        }
         on_error.check([&](remuda_error **err) { return remuda_pool_new(&config, &raw_, err); });
     }
 
@@ -566,5 +631,8 @@ inline std::string capabilities(const std::string &provider = {}, errors on_erro
 }
 
 } // namespace remuda
+
+#undef REMUDA_TRY
+#undef REMUDA_CATCH_ALL
 
 #endif // REMUDA_HPP

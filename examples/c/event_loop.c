@@ -94,14 +94,20 @@ static void show(struct chat *chat, const remuda_event *event)
     fflush(stdout);
 }
 
-/* Takes what waits, without waiting. */
-static void take_events(struct chat *chat)
+/* Takes what waits, without waiting. 0: that failed. */
+static int take_events(struct chat *chat)
 {
     const remuda_event *events[BATCH];
     size_t count = 0;
     size_t i;
-    while (remuda_pool_next_events(chat->pool, events, BATCH, 0, &count, NULL) == REMUDA_STATUS_OK &&
-           count > 0) {
+    for (;;) {
+        remuda_error *err = NULL;
+        if (!check(remuda_pool_next_events(chat->pool, events, BATCH, 0, &count, &err), err)) {
+            return 0;
+        }
+        if (count == 0) {
+            return 1;
+        }
         for (i = 0; i < count; i++) {
             show(chat, events[i]);
         }
@@ -142,7 +148,9 @@ int main(int argc, char **argv)
         if (fds[1].revents != 0) {
             read_input(&chat);
         }
-        take_events(&chat);
+        if (!take_events(&chat)) {
+            break;
+        }
         if (!chat.input_open && chat.running == 0) {
             remuda_session_close(chat.pool, chat.session, NULL);
         }

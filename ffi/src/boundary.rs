@@ -1,7 +1,6 @@
 //! The only place where panics, NULLs and foreign strings are dealt with.
 
 use std::ffi::{CStr, c_char};
-use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
@@ -123,82 +122,4 @@ fn utf8(bytes: &[u8], name: &str) -> Result<String, Failure> {
         Failure::invalid(name, format!("it is not UTF-8 at byte {place}"))
     })?;
     Ok(text.to_owned())
-}
-
-/// Copies a struct of the caller that may be shorter than ours: fields the caller was not compiled with read as zero,
-/// which means "default" everywhere.
-///
-/// # Safety
-///
-/// A non-NULL `ptr` must be valid for reading as many bytes as its leading `struct_size` field says. All-zero bytes must
-/// be a valid `T`, and so must any bytes that C can write into its fields.
-pub(crate) unsafe fn sized<T: Copy>(ptr: *const T, name: &str) -> Result<T, Failure> {
-    // SAFETY: passed on to the caller.
-    let size = unsafe { size_of_struct(ptr, name) }?;
-    let mut copy = MaybeUninit::<T>::zeroed();
-    // SAFETY: `size` bytes are readable by contract, and no more than fit are copied.
-    unsafe {
-        copy.as_mut_ptr()
-            .cast::<u8>()
-            .copy_from(ptr.cast(), size.min(size_of::<T>()));
-        Ok(copy.assume_init())
-    }
-}
-
-/// What the leading `struct_size` of a struct of the caller says, if it can be true.
-///
-/// # Safety
-///
-/// A non-NULL `ptr` must be valid for reading a `size_t`.
-unsafe fn size_of_struct<T>(ptr: *const T, name: &str) -> Result<usize, Failure> {
-    if ptr.is_null() {
-        return Err(Failure::null(name));
-    }
-    // SAFETY: every struct of the caller begins with its size.
-    let size = unsafe { ptr.cast::<usize>().read() };
-    if size < size_of::<usize>() {
-        let why = format!("struct_size is {size}; call the _init function first");
-        return Err(Failure::invalid(name, why));
-    }
-    Ok(size)
-}
-
-/// Writes a struct of ours into the caller's, which may be shorter or longer: as much as both know. The caller's
-/// `struct_size` stays.
-///
-/// # Safety
-///
-/// A non-NULL `ptr` must be valid for writing as many bytes as its leading `struct_size` field says.
-pub(crate) unsafe fn give_sized<T: Copy>(
-    ptr: *mut T,
-    value: &T,
-    name: &str,
-) -> Result<(), Failure> {
-    // SAFETY: passed on to the caller.
-    let size = unsafe { size_of_struct(ptr, name) }?;
-    let head = size_of::<usize>();
-    let size = size.min(size_of::<T>()).saturating_sub(head);
-    // SAFETY: as many bytes are writable by contract, and no more than there are.
-    unsafe {
-        let from = std::ptr::from_ref(value).cast::<u8>().add(head);
-        ptr.cast::<u8>().add(head).copy_from(from, size);
-    }
-    Ok(())
-}
-
-/// Fills a struct of the caller with defaults: its size, then zeros. Nothing past `size` is touched; the caller may
-/// know a shorter struct than we do.
-///
-/// # Safety
-///
-/// A non-NULL `ptr` must be valid for writing `size` bytes.
-pub(crate) unsafe fn init<T>(ptr: *mut T, size: usize) {
-    if !ptr.is_null() && size >= size_of::<usize>() {
-        let known = size.min(size_of::<T>());
-        // SAFETY: `size` bytes are writable by contract; the first field of every such struct is its size.
-        unsafe {
-            ptr.cast::<u8>().write_bytes(0, known);
-            ptr.cast::<usize>().write(known);
-        }
-    }
 }

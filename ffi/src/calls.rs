@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::boundary::{in_session, string};
 use crate::error::{Failure, remuda_error};
-use crate::in_flight::About;
+use crate::in_flight::{About, Given};
 use crate::pool::remuda_pool;
 use crate::session::{named, remuda_request, remuda_session, remuda_turn};
 use crate::status::remuda_status;
@@ -23,9 +23,16 @@ pub const REMUDA_INTERRUPT_KEEP_COMMANDS: u32 = 1;
 /// What waits in the queue is cancelled. Default: it stays, and the next of it begins.
 pub const REMUDA_INTERRUPT_DROP_QUEUE: u32 = 2;
 
-fn json(value: &impl Serialize) -> Result<Option<String>, Failure> {
+fn json(value: &impl Serialize) -> Result<Given, Failure> {
     let text = serde_json::to_string(value).map_err(|why| Failure::internal(&why))?;
-    Ok(Some(text))
+    Ok(given(text))
+}
+
+fn given(json: String) -> Given {
+    Given {
+        json: Some(json),
+        begins: None,
+    }
 }
 
 /// What an interrupt gave, as JSON.
@@ -111,7 +118,7 @@ pub unsafe extern "C" fn remuda_session_answer(
         let own = seat.session.clone();
         seat.call(about, async move {
             own.answer(RequestId::from_raw(request), answer).await?;
-            Ok(None)
+            Ok(Given::default())
         })
     })
 }
@@ -174,8 +181,8 @@ pub unsafe extern "C" fn remuda_session_operate(
         };
         let own = seat.session.clone();
         seat.call(about, async move {
-            let given = own.operate(operation).await?;
-            Ok(Some(given.get().to_owned()))
+            let json = own.operate(operation).await?;
+            Ok(given(json.get().to_owned()))
         })
     })
 }

@@ -8,9 +8,10 @@ use runtime::config::read_json;
 use runtime::{PoolOptions, SessionOptions};
 use serde::de::DeserializeOwned;
 
-use crate::boundary::{init, optional_string};
+use crate::boundary::optional_string;
 use crate::error::Failure;
 use crate::host::{remuda_destroy_fn, remuda_event_fn};
+use crate::sized::{Layout, init};
 
 /// What a pool is. Fill it with `remuda_pool_config_init`, then set what you need; zero means the default.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,12 @@ pub struct remuda_pool_config {
     /// All other options, as a JSON object: `PoolOptions` in `remuda-options.schema.json`. The fields above win. May be NULL.
     pub options_json: *const c_char,
 }
+
+// SAFETY: it is `repr(C)`, begins with its size, and holds numbers, pointers, and functions that may be NULL.
+unsafe impl Layout for remuda_pool_config {}
+
+// SAFETY: it is `repr(C)`, begins with its size, and holds numbers and pointers alone.
+unsafe impl Layout for remuda_session_config {}
 
 /// What a session is. Fill it with `remuda_session_config_init`, then set what you need; zero means the default.
 #[derive(Clone, Copy, Debug)]

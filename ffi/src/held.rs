@@ -2,10 +2,11 @@
 
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::boundary::guard;
 use crate::event::{Item, Texts, remuda_event};
+use crate::ready::Ready;
 
 /// So many events may be out at a time.
 pub(crate) const MAX_OUT: usize = 16 << 10;
@@ -15,12 +16,53 @@ pub(crate) const MAX_OUT: usize = 16 << 10;
 struct Held {
     event: remuda_event,
     texts: Texts,
-    out: Arc<AtomicUsize>,
+    out: Arc<Out>,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.out.fetch_sub(1, Ordering::Relaxed);
+        self.out.count.fetch_sub(1, Ordering::SeqCst);
+        self.out.relight();
+    }
+}
+
+/// The events of a pool that are out.
+#[derive(Debug)]
+pub(crate) struct Out {
+    count: AtomicUsize,
+    /// The descriptor was darkened because there were too many.
+    dark: AtomicBool,
+    ready: Arc<Ready>,
+}
+
+impl Out {
+    pub(crate) fn new(ready: Arc<Ready>) -> Arc<Self> {
+        Arc::new(Self {
+            count: AtomicUsize::new(0),
+            dark: AtomicBool::new(false),
+            ready,
+        })
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// There are too many: nobody is woken by the descriptor until one comes back.
+    pub(crate) fn darken(&self) {
+        self.ready.darken();
+        self.dark.store(true, Ordering::SeqCst);
+        // One may have come back meanwhile, and not have seen that it is dark.
+        self.relight();
+    }
+
+    fn relight(&self) {
+        if self.dark.load(Ordering::SeqCst)
+            && self.count() < MAX_OUT
+            && self.dark.swap(false, Ordering::SeqCst)
+        {
+            self.ready.relight();
+        }
     }
 }
 
@@ -29,9 +71,9 @@ pub(crate) fn give_out(
     session: u64,
     data: *mut c_void,
     item: &Item,
-    out: &Arc<AtomicUsize>,
+    out: &Arc<Out>,
 ) -> *const remuda_event {
-    out.fetch_add(1, Ordering::Relaxed);
+    out.count.fetch_add(1, Ordering::SeqCst);
     let mut texts = Texts::default();
     // The texts are on the heap: moving their owner does not move them.
     let event = texts.fill(session, data, item);

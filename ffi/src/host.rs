@@ -7,11 +7,13 @@ use crate::seat::HostPointer;
 
 /// Called for every event, on one thread of the library, one event at a time. The event is borrowed until it returns.
 /// It may call every function of this header except `remuda_pool_shutdown`. It must not unwind, `longjmp`, or end its
-/// thread.
+/// thread. Signals are blocked in that thread, but for faults of its own; a program that you start in a callback inherits that
+/// unless you unblock them.
 pub type remuda_event_fn =
     Option<unsafe extern "C" fn(event: *const remuda_event, user_data: *mut c_void)>;
 
-/// Called once with your data, after the last callback.
+/// Called once with your data, after the last callback: in push mode on the thread of the callbacks, in pull mode on the
+/// thread that frees the pool, and when a pool cannot be made on the thread that tried.
 pub type remuda_destroy_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
 /// Whom to call. Its `destroy` runs when it is dropped, so it runs once whatever happens.

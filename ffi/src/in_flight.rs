@@ -10,8 +10,17 @@ use std::task::{Context, Poll};
 
 use crate::error::Failure;
 
-/// What a call gives: JSON, nothing, or why it failed.
-pub(crate) type Answer = Result<Option<String>, Failure>;
+/// What a call gives.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    /// JSON, or nothing.
+    pub(crate) json: Option<String>,
+    /// The turn that begins with it: its first event comes before the answer.
+    pub(crate) begins: Option<u64>,
+}
+
+/// What a call gives, or why it failed.
+pub(crate) type Answer = Result<Given, Failure>;
 
 /// What a call is about, for the event of its answer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,7 +34,9 @@ pub(crate) struct About {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) about: About,
-    pub(crate) answer: Answer,
+    pub(crate) answer: Result<Option<String>, Failure>,
+    /// The turn that begins with it.
+    pub(crate) begins: Option<u64>,
 }
 
 /// A call under way.
@@ -44,7 +55,15 @@ impl InFlight {
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
         let about = self.about;
         let answer = self.future.as_mut().poll(context);
-        answer.map(|answer| Outcome { about, answer })
+        answer.map(|answer| {
+            let begins = answer.as_ref().ok().and_then(|given| given.begins);
+            let answer = answer.map(|given| given.json);
+            Outcome {
+                about,
+                answer,
+                begins,
+            }
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 //! inside [`boundary::guard`]. Doc comments of what is exported are the C manual: cbindgen copies them into
 //! `include/remuda.h`.
 //!
-//! - `boundary`, `error`, `status`, `signals`, `text`: what every call needs.
+//! - `boundary`, `sized`, `error`, `status`, `signals`, `text`: what every call needs.
 //! - `registry`: from a pool's handle to the pool, or to the reason why not.
 //! - `config`, `message`, `event`, `kind`: the structs and constants of the header.
 //! - `pool`, `session`, `calls`, `queries`, `pull`: the exported functions.
@@ -33,6 +33,7 @@ mod registry;
 mod seat;
 pub mod session;
 mod signals;
+mod sized;
 pub mod status;
 pub mod text;
 mod wake;

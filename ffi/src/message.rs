@@ -5,11 +5,12 @@ use std::ffi::c_char;
 use runtime::{Message, OnBusy, SendOptions, Sent};
 use serde::Serialize;
 
-use crate::boundary::{bulk, init, sized};
+use crate::boundary::bulk;
 use crate::config::parsed;
 use crate::error::Failure;
 use crate::message_options::MessageOptions;
 use crate::session::remuda_turn;
+use crate::sized::{Layout, init, sized};
 
 /// What becomes of a message while a turn runs: `REMUDA_ON_BUSY_…`.
 pub type remuda_on_busy = u32;
@@ -67,6 +68,12 @@ pub struct remuda_sent {
     pub reserved: u32,
 }
 
+// SAFETY: it is `repr(C)`, begins with its size, and holds numbers and pointers alone.
+unsafe impl Layout for remuda_message {}
+
+// SAFETY: it is `repr(C)`, begins with its size, and holds numbers and pointers alone.
+unsafe impl Layout for remuda_sent {}
+
 /// Fills a message with defaults.
 ///
 /// # Safety
@@ -105,6 +112,10 @@ pub(crate) unsafe fn read(
         let options: MessageOptions = parsed(message.options_json, "options_json")?;
         (message, text, options)
     };
+    if message.reserved != 0 {
+        let why = format!("{} is not 0", message.reserved);
+        return Err(Failure::invalid("reserved", why));
+    }
     let on_busy = match message.on_busy {
         REMUDA_ON_BUSY_REJECT => OnBusy::Reject,
         REMUDA_ON_BUSY_QUEUE => OnBusy::Queue,

@@ -1,22 +1,24 @@
 //! Pools.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use runtime::PoolOptions;
 use serde::Serialize;
 
-use crate::boundary::{give_sized, guard, in_pool, init, output, sized};
+use crate::boundary::{guard, in_pool, output};
 use crate::config::remuda_pool_config;
 use crate::error::{Failure, remuda_error};
 use crate::herd::Herd;
-use crate::host::Host;
+use crate::host::{Host, remuda_destroy_fn};
 use crate::registry;
 use crate::seat::HostPointer;
+use crate::sized::{self, Layout, give_sized, init};
 use crate::status::{REMUDA_STATUS_WOULD_DEADLOCK, remuda_status};
 use crate::text::give_json;
 
@@ -69,11 +71,17 @@ pub struct remuda_pool_stats {
     /// 1: the pool lost count, by a fault of this library: `warm`, `idle`, `processes`, `starting` and `waiting` are as they
     /// were before, and no process is started any more. Close the sessions and make another pool. Else 0.
     pub lost: u64,
+    /// Sessions whose agent is not read, because their log has no room: nobody reads it.
+    pub held_back: u64,
 }
+
+// SAFETY: it is `repr(C)`, begins with its size, and holds numbers and pointers alone.
+unsafe impl Layout for remuda_pool_stats {}
 
 /// Makes a pool. `config` may be NULL: all defaults, and events are pulled. No process is started.
 ///
-/// When this fails, `destroy` has run, unless the config itself could not be read.
+/// When this fails, `destroy` has run, on this thread, unless it could not be read: `struct_size` ends before it, or is more
+/// than 4096.
 ///
 /// # Safety
 ///
@@ -86,33 +94,54 @@ pub unsafe extern "C" fn remuda_pool_new(
     err: *mut *mut remuda_error,
 ) -> remuda_status {
     guard(err, || {
-        let config = if config.is_null() {
-            // SAFETY: all of its fields may be zero.
-            unsafe { std::mem::zeroed() }
-        } else {
-            // SAFETY: the contract of this function.
-            unsafe { sized(config, "config") }?
-        };
-        let host = Host {
-            on_event: config.on_event,
-            user_data: HostPointer(config.user_data),
-            destroy: config.destroy,
-        };
+        // SAFETY: the contract of this function.
+        let host = unsafe { host_of(config) };
         // SAFETY: the contract of this function.
         let pool = unsafe { output(pool, "pool") }?;
         registry::not_forked()?;
-        // SAFETY: the contract of this function.
-        let options = unsafe { config.options() }?;
-        registry::claim();
+        let options = if config.is_null() {
+            PoolOptions::default()
+        } else {
+            // SAFETY: the contract of this function.
+            unsafe { sized::sized(config, "config")?.options() }?
+        };
         *pool = registry::add(Herd::new(options, host)?);
         Ok(())
     })
 }
 
+/// Whom the config names, as far as it can be read: `destroy` runs also when the rest of it is refused.
+///
+/// # Safety
+///
+/// `config` is NULL or valid for reading as many bytes as its `struct_size` says.
+unsafe fn host_of(config: *const remuda_pool_config) -> Host {
+    let mut host = Host {
+        on_event: None,
+        user_data: HostPointer(std::ptr::null_mut()),
+        destroy: None,
+    };
+    if config.is_null() {
+        return host;
+    }
+    // SAFETY: every struct of the caller begins with its size.
+    let size = unsafe { config.cast::<usize>().read() };
+    let needed = offset_of!(remuda_pool_config, destroy) + size_of::<remuda_destroy_fn>();
+    if (needed..=sized::MAX_STRUCT).contains(&size) {
+        // SAFETY: `size` bytes are readable by contract.
+        let config = unsafe { sized::head(config, size) };
+        host.on_event = config.on_event;
+        host.user_data = HostPointer(config.user_data);
+        host.destroy = config.destroy;
+    }
+    host
+}
+
 /// Frees a pool: its sessions are closed, and what it started is ended without waiting for it; call
 /// `remuda_pool_shutdown` first to end it in order and see that it is gone. Must be the last call with this pool. When it
-/// returns, no callback runs or will run, and `destroy` has run. In a callback of the pool itself it does not wait:
-/// `destroy` is then the last thing that this thread runs. NULL is accepted.
+/// returns, no callback runs or will run, and `destroy` has run: in push mode on the thread of the callbacks, as the last
+/// thing that it runs, else on this one. In a callback of this or of another pool, or in their `destroy`, it does not wait for
+/// that thread. NULL is accepted.
 ///
 /// # Safety
 ///
@@ -161,10 +190,10 @@ pub unsafe extern "C" fn remuda_pool_shutdown(
             let message = "shutdown waits for the callback that it is called in";
             return Err(Failure::new(REMUDA_STATUS_WOULD_DEADLOCK, message));
         }
-        herd.shut.store(true, Ordering::SeqCst);
-        let deadline = Duration::from_millis(deadline_ms.into());
-        let until = Instant::now() + deadline;
-        let ended = block_on(herd.pool.shutdown(deadline));
+        let until = Instant::now() + Duration::from_millis(deadline_ms.into());
+        herd.shut(until);
+        let left = until.saturating_duration_since(Instant::now());
+        let ended = block_on(herd.pool.shutdown(left));
         let undelivered = herd.drained(until);
         herd.ready.nudge();
         if report.is_null() {
@@ -223,6 +252,7 @@ pub unsafe extern "C" fn remuda_pool_get_stats(
             turns_failed: now.turns_failed,
             turns_interrupted: now.turns_interrupted,
             lost: now.lost.into(),
+            held_back: now.held_back as u64,
         };
         // SAFETY: the contract of this function.
         unsafe { give_sized(stats, &now, "stats") }

@@ -38,9 +38,11 @@ impl Batch {
         if capacity == 0 {
             return Err(Failure::invalid("capacity", "it is 0"));
         }
-        let out = herd.out.load(std::sync::atomic::Ordering::Relaxed);
+        let out = herd.out.count();
         let room = capacity.min(MAX_OUT.saturating_sub(out));
         if room == 0 {
+            // A host that polls the descriptor is not to be woken for what it cannot take.
+            herd.out.darken();
             let message = format!("{out} events were not released");
             return Err(Failure::new(REMUDA_STATUS_TOO_MANY, message));
         }
@@ -55,9 +57,14 @@ impl Batch {
         self.count >= self.room
     }
 
+    /// Adds an event, if there is room: nobody adds more than that, and memory of the host is not to depend on it.
     fn add(&mut self, seat: &Seat, item: &Item, herd: &Herd) {
+        debug_assert!(!self.is_full(), "more than the host has room for");
+        if self.is_full() {
+            return;
+        }
         let event = give_out(seat.id(), seat.data.0, item, &herd.out);
-        // SAFETY: by the contract of `new`; what is added is less than the room there.
+        // SAFETY: by the contract of `new` there are `room` places, and `count` is less.
         unsafe { self.events.add(self.count).write(event) };
         self.count += 1;
     }
@@ -104,13 +111,16 @@ impl Herd {
         let Some(seat) = self.find(session) else {
             return;
         };
-        match seat.look(items, batch.room - batch.count) {
+        let look = seat.look(items, batch.room - batch.count);
+        match look {
             Look::More => seat.ring(),
-            Look::Nothing => {}
-            Look::Over => self.forget(session),
+            Look::Nothing | Look::Over => {}
         }
         for item in items.drain(..) {
             batch.add(&seat, &item, self);
+        }
+        if look == Look::Over {
+            self.forget(session);
         }
     }
 }
@@ -121,7 +131,8 @@ impl Herd {
 /// more: the pool was freed, or was shut down and every session's last event was given out.
 ///
 /// Call it from one thread at a time to see events in their order; several threads share the events among them.
-/// `WRONG_MODE` in a pool with `on_event`. `TOO_MANY` while 16384 events are out.
+/// `WRONG_MODE` in a pool with `on_event`. `TOO_MANY` while 16384 events are out; the descriptor of `remuda_pool_wake_fd` is
+/// not readable then until you release some.
 ///
 /// # Safety
 ///

@@ -16,6 +16,13 @@ const PORTION: usize = 256;
 thread_local! {
     /// The pool that this thread serves. Not `thread::current()`: on a thread of the host that would leave something behind.
     static OF: Cell<*const Herd> = const { Cell::new(std::ptr::null()) };
+    /// Whether this thread calls the host of some pool, its `destroy` included.
+    static CALLS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the caller is the thread that calls the host of any pool.
+pub(crate) fn is_inside_any() -> bool {
+    CALLS.get()
 }
 
 /// Whether the caller is the thread that calls the host of this pool.
@@ -26,11 +33,14 @@ pub(crate) fn is_of(herd: &Herd) -> bool {
 /// Reads every session of the pool and calls the host, until the pool is freed. Then `destroy` runs, as the last thing.
 pub(crate) fn run(herd: Arc<Herd>, host: Host) {
     OF.set(Arc::as_ptr(&herd));
+    CALLS.set(true);
     let reading = catch_unwind(AssertUnwindSafe(|| read(&herd, &host)));
     if reading.is_err() {
         herd.poison();
         while herd.ready.wait(None) != Next::Stopped {}
     }
+    // Another pool may come to lie where this one was, and be asked in `destroy` whether this is its thread.
+    OF.set(std::ptr::null());
     drop(herd);
     drop(host);
 }
@@ -50,14 +60,13 @@ fn read(herd: &Herd, host: &Host) {
         let look = seat.look(&mut items, PORTION);
         match look {
             Look::More => seat.ring(),
-            Look::Nothing => {}
-            Look::Over => herd.forget(session),
+            Look::Nothing | Look::Over => {}
         }
         if !show(herd, host, &seat, &mut items, &mut texts) {
             return;
         }
         if look == Look::Over {
-            herd.left();
+            herd.forget(session);
         }
     }
 }

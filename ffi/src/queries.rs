@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char};
 
 use crate::boundary::{guard, optional_string};
 use crate::error::remuda_error;
+use crate::registry;
 use crate::status::remuda_status;
 use crate::text::give_json;
 
@@ -32,6 +33,7 @@ pub extern "C" fn remuda_version() -> *const c_char {
 
 /// Gives what a provider's agent can do, in a warm and in a one-shot process, as JSON of yours, to be freed with
 /// `remuda_string_free`: `{"steer": {"warm": true, "one_shot": false}, …}`. With a NULL provider: of all, by name.
+/// `FORKED` in a forked copy of a process that made a pool.
 ///
 /// # Safety
 ///
@@ -45,6 +47,7 @@ pub unsafe extern "C" fn remuda_capabilities(
     err: *mut *mut remuda_error,
 ) -> remuda_status {
     guard(err, || {
+        registry::not_forked()?;
         // SAFETY: the contract of this function.
         match unsafe { optional_string(provider, "provider") }? {
             // SAFETY: the contract of this function.

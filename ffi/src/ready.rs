@@ -31,7 +31,19 @@ struct State {
     /// Something beside the sessions changed, and no reader has looked since.
     nudged: bool,
     fd: Option<WakeFd>,
-    lit: bool,
+    lamp: Lamp,
+}
+
+/// How the descriptor is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Lamp {
+    /// Nothing waits.
+    #[default]
+    Off,
+    /// Something waits.
+    On,
+    /// It is not lit, whatever comes: the host could not take it.
+    Covered,
 }
 
 /// What a reader finds.
@@ -81,8 +93,8 @@ impl Ready {
     /// Makes the descriptor dark if nothing waits.
     pub(crate) fn settle(&self) {
         let mut state = self.state.lock();
-        if state.queue.is_empty() && !state.stopped && std::mem::take(&mut state.lit) {
-            state.fd.iter().for_each(WakeFd::clear);
+        if state.queue.is_empty() && !state.stopped && state.lamp == Lamp::On {
+            state.put_out(Lamp::Off);
         }
     }
 
@@ -95,11 +107,28 @@ impl Ready {
         self.changed.notify_all();
     }
 
+    /// Makes the descriptor dark until [`relight`](Self::relight), whatever waits.
+    pub(crate) fn darken(&self) {
+        let mut state = self.state.lock();
+        if state.stopped {
+            return;
+        }
+        state.put_out(Lamp::Covered);
+    }
+
+    /// Lets the descriptor be lit again, and lights it: something may have come meanwhile.
+    pub(crate) fn relight(&self) {
+        let mut state = self.state.lock();
+        state.uncover();
+        state.light();
+    }
+
     /// Nobody reads any more.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
         let mut state = self.state.lock();
         state.stopped = true;
+        state.uncover();
         state.queue.clear();
         state.light();
         drop(state);
@@ -135,9 +164,22 @@ impl State {
 
     fn light(&mut self) {
         if let Some(fd) = &self.fd
-            && !std::mem::replace(&mut self.lit, true)
+            && self.lamp == Lamp::Off
         {
+            self.lamp = Lamp::On;
             fd.light();
+        }
+    }
+
+    fn put_out(&mut self, lamp: Lamp) {
+        if std::mem::replace(&mut self.lamp, lamp) == Lamp::On {
+            self.fd.iter().for_each(WakeFd::clear);
+        }
+    }
+
+    fn uncover(&mut self) {
+        if self.lamp == Lamp::Covered {
+            self.lamp = Lamp::Off;
         }
     }
 }

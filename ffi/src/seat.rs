@@ -1,6 +1,6 @@
 //! A session as its pool's reader sees it: its events, its calls under way, its place among the ready ones.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::c_void;
 use std::future::Future;
 use std::pin::Pin;
@@ -50,10 +50,24 @@ struct State {
     /// Turns that are not over, and their tags. At most the running one and the queue.
     tags: Vec<(u64, u64)>,
     calls: Vec<InFlight>,
-    /// Answers, each with the `seq` that must be read before it is told.
-    answered: VecDeque<(u64, Outcome)>,
+    /// Calls that are being begun, without the lock.
+    beginning: usize,
+    /// Turns of which an event was read while calls are being begun: one of them may be a call's own.
+    entered: BTreeSet<u64>,
+    /// Answers that were not told.
+    answered: VecDeque<Answered>,
     holds: Vec<Hold>,
     over: bool,
+}
+
+/// An answer, and what must be read before it is told.
+#[derive(Debug)]
+struct Answered {
+    /// What core had told when it was given.
+    seq: u64,
+    /// An event of the turn that it speaks of. Core tells that one a little later.
+    turn: Option<u64>,
+    outcome: Outcome,
 }
 
 /// What a look at a seat found, beside its items.
@@ -82,6 +96,8 @@ impl Seat {
                 last: None,
                 tags: Vec::new(),
                 calls: Vec::new(),
+                beginning: 0,
+                entered: BTreeSet::new(),
                 answered: VecDeque::new(),
                 holds: Vec::new(),
                 over: false,
@@ -98,7 +114,7 @@ impl Seat {
         self.bell.ring();
     }
 
-    /// Takes up to `most` items into `out`, in the order in which the host is to see them.
+    /// Takes at most `most` items into `out`, in the order in which the host is to see them.
     pub(crate) fn look(&self, out: &mut Vec<Item>, most: usize) -> Look {
         self.bell.still();
         let mut context = Context::from_waker(&self.waker);
@@ -109,18 +125,19 @@ impl Seat {
         state.ask_calls(&mut context, || self.told());
         let enough = out.len() + most;
         while out.len() < enough {
-            let caught_up = match state.next_event(&mut context) {
-                Poll::Ready(Some(event)) => {
-                    out.push(event);
-                    false
-                }
-                Poll::Ready(None) | Poll::Pending => true,
-            };
-            state.tell_answers(out, caught_up);
-            if !caught_up {
+            // Answers that had no room the last time come before what is newer.
+            if state.tell_answers(out, enough, false) {
                 continue;
             }
-            if state.events.is_some() || !state.calls.is_empty() {
+            if let Poll::Ready(Some(event)) = state.next_event(&mut context) {
+                out.push(event);
+                continue;
+            }
+            state.tell_answers(out, enough, true);
+            if out.len() >= enough {
+                break;
+            }
+            if state.events.is_some() || state.calls_open() {
                 return Look::Nothing;
             }
             out.extend(state.last.take().map(|event| Item::Event(event, 0)));
@@ -138,24 +155,45 @@ impl Seat {
         about: About,
         future: impl Future<Output = Answer> + Send + 'static,
     ) -> Result<(), Failure> {
-        let mut call = InFlight::new(about, future);
+        self.begin(InFlight::new(about, future), false)
+    }
+
+    /// Like [`call`](Self::call), but what fails at once is refused, and then no event comes.
+    pub(crate) fn call_or_refuse(
+        &self,
+        about: About,
+        future: impl Future<Output = Answer> + Send + 'static,
+    ) -> Result<(), Failure> {
+        self.begin(InFlight::new(about, future), true)
+    }
+
+    /// Begins a call without a lock: it may read files first, and the reader goes on meanwhile.
+    fn begin(&self, mut call: InFlight, refuses: bool) -> Result<(), Failure> {
+        self.state.lock().reserve()?;
+        let polled = call.poll(&mut Context::from_waker(&self.waker));
+        let told = self.told();
         let mut state = self.state.lock();
-        if state.over {
-            return Err(Failure::closed("session"));
-        }
-        if state.calls.len() + state.answered.len() >= MAX_CALLS {
-            let message = format!("{MAX_CALLS} calls of the session wait for their answers");
-            return Err(Failure::new(REMUDA_STATUS_TOO_MANY, message));
-        }
-        match call.poll(&mut Context::from_waker(&self.waker)) {
-            Poll::Pending => state.calls.push(call),
-            Poll::Ready(outcome) => {
-                state.answered.push_back((self.told(), outcome));
-                drop(state);
-                self.bell.ring();
+        let outcome = match polled {
+            Poll::Pending => {
+                state.calls.push(call);
+                Ok(())
             }
+            Poll::Ready(Outcome {
+                answer: Err(why), ..
+            }) if refuses => Err(why),
+            Poll::Ready(outcome) => {
+                state.answer(told, outcome);
+                Ok(())
+            }
+        };
+        state.beginning -= 1;
+        if state.beginning == 0 {
+            state.entered.clear();
         }
-        Ok(())
+        drop(state);
+        // Also for a call that waits: it may have been woken before the reader knew of it.
+        self.bell.ring();
+        outcome
     }
 
     /// The `seq` of what core has told until now. It answers a call when what the answer says can be read.
@@ -191,16 +229,55 @@ impl Seat {
 }
 
 impl State {
+    /// Keeps a place for a call, until it is among those that wait or was answered.
+    fn reserve(&mut self) -> Result<(), Failure> {
+        if self.over {
+            return Err(Failure::closed("session"));
+        }
+        if self.calls.len() + self.beginning + self.answered.len() >= MAX_CALLS {
+            let message = format!("{MAX_CALLS} calls of the session wait for their answers");
+            return Err(Failure::new(REMUDA_STATUS_TOO_MANY, message));
+        }
+        self.beginning += 1;
+        Ok(())
+    }
+
     /// Sees which calls were answered.
     fn ask_calls(&mut self, context: &mut Context<'_>, told: impl Fn() -> u64) {
-        let answered = &mut self.answered;
+        let mut outcomes = Vec::new();
         self.calls.retain_mut(|call| match call.poll(context) {
             Poll::Ready(outcome) => {
-                answered.push_back((told(), outcome));
+                outcomes.push(outcome);
                 false
             }
             Poll::Pending => true,
         });
+        for outcome in outcomes {
+            self.answer(told(), outcome);
+        }
+    }
+
+    /// Keeps an answer until what belongs to it was read.
+    fn answer(&mut self, seq: u64, outcome: Outcome) {
+        let turn = outcome.begins.filter(|turn| !self.entered.contains(turn));
+        self.answered.push_back(Answered { seq, turn, outcome });
+    }
+
+    /// An event was read: whoever waits for the first of its turn does no more.
+    fn read(&mut self, event: &Event) {
+        self.read = self.read.max(event.seq);
+        let Some(turn) = event.turn else {
+            return;
+        };
+        let turn = turn.get();
+        if self.beginning > 0 {
+            self.entered.insert(turn);
+        }
+        for answered in &mut self.answered {
+            if answered.turn == Some(turn) {
+                answered.turn = None;
+            }
+        }
     }
 
     fn next_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Item>> {
@@ -214,7 +291,7 @@ impl State {
                 Poll::Ready(None)
             }
             Poll::Ready(Some(event)) => {
-                self.read = self.read.max(event.seq);
+                self.read(&event);
                 if matches!(event.body, Body::SessionClosed { .. }) {
                     self.last = Some(event);
                     self.events = None;
@@ -248,13 +325,27 @@ impl State {
         tag
     }
 
-    /// Moves answers to `out`: those that are due, or all once everything was read.
-    fn tell_answers(&mut self, out: &mut Vec<Item>, all: bool) {
-        while let Some((seq, _)) = self.answered.front()
-            && (all || *seq <= self.read)
-            && let Some((_, outcome)) = self.answered.pop_front()
+    /// Whether a call has no answer yet.
+    fn calls_open(&self) -> bool {
+        !self.calls.is_empty() || self.beginning > 0
+    }
+
+    /// Moves answers to `out`, until it is `enough`: those that are due. Once everything was read that there is until
+    /// now, none waits for a `seq`; after the last event, none waits at all. Whether there was one.
+    fn tell_answers(&mut self, out: &mut Vec<Item>, enough: usize, caught_up: bool) -> bool {
+        let before = out.len();
+        let ended = self.events.is_none();
+        while out.len() < enough
+            && let Some(next) = self.answered.pop_front_if(|next| {
+                ended || next.turn.is_none() && (caught_up || next.seq <= self.read)
+            })
         {
-            out.push(Item::Done(outcome));
+            out.push(Item::Done(next.outcome));
         }
+        out.len() > before
     }
 }
+
+#[cfg(test)]
+#[path = "seat_tests.rs"]
+mod tests;

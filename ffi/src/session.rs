@@ -6,14 +6,17 @@ use std::task::{Context, Poll, Waker};
 
 use runtime::{Message, OnBusy, SendOptions, TurnId};
 
-use crate::boundary::{bulk, give_sized, in_pool, in_session, sized};
+use crate::boundary::{bulk, in_pool, in_session};
 use crate::config::remuda_session_config;
 use crate::error::{Failure, remuda_error};
-use crate::in_flight::About;
-use crate::message::{REMUDA_SENT_UNDER_WAY, remuda_message, remuda_sent, tagged, told};
+use crate::in_flight::{About, Given};
+use crate::message::{
+    REMUDA_SENT_STEERED, REMUDA_SENT_UNDER_WAY, remuda_message, remuda_sent, tagged, told,
+};
 use crate::pool::remuda_pool;
 use crate::provoke;
 use crate::seat::Seat;
+use crate::sized::{check_size, give_sized, sized};
 use crate::status::remuda_status;
 use crate::text::give_json;
 
@@ -90,7 +93,9 @@ pub unsafe extern "C" fn remuda_session_send(
 /// With `REMUDA_ON_BUSY_REJECT` and `REMUDA_ON_BUSY_QUEUE` it is accepted or refused at once, and `sent` (may be NULL) says
 /// what became of it. With `REMUDA_ON_BUSY_STEER` the agent decides: `sent` says `REMUDA_SENT_UNDER_WAY`, and one `CALL_DONE` with
 /// the message's tag tells: `{"sent": "steered", "into": turn}`, `{"sent": "queued", "turn": …, "position": …, "why": …}`,
-/// `{"sent": "started", "turn": …}`, or the status of a refusal.
+/// `{"sent": "started", "turn": …}`, or the status of a refusal; of a turn of its own after that turn's first event. What can be
+/// told at once, as of an empty message or a file that cannot be read, is refused at once, and no event comes. Files that are
+/// attached are read within the call.
 ///
 /// # Safety
 ///
@@ -109,7 +114,7 @@ pub unsafe extern "C" fn remuda_session_send_message(
         let (message, options) = unsafe { crate::message::read(message) }?;
         if !sent.is_null() {
             // SAFETY: the contract of this function. A bad size is found before anything is sent.
-            unsafe { give_sized(sent, &remuda_sent::default(), "sent") }?;
+            unsafe { check_size(sent, "sent") }?;
         }
         let became = match options.on_busy {
             OnBusy::Reject | OnBusy::Queue => at_once(seat, message, options)?,
@@ -140,9 +145,12 @@ fn steer(seat: &Seat, message: Message, options: SendOptions) -> Result<remuda_s
         ..About::default()
     };
     let own = seat.session.clone();
-    seat.call(about, async move {
-        let (_, json) = told(own.send_with(message, options).await?);
-        Ok(Some(json))
+    seat.call_or_refuse(about, async move {
+        let (became, json) = told(own.send_with(message, options).await?);
+        Ok(Given {
+            json: Some(json),
+            begins: (became.state != REMUDA_SENT_STEERED).then_some(became.turn),
+        })
     })?;
     Ok(remuda_sent {
         state: REMUDA_SENT_UNDER_WAY,
@@ -166,6 +174,7 @@ pub unsafe extern "C" fn remuda_session_edit(
     err: *mut *mut remuda_error,
 ) -> remuda_status {
     in_session(pool, session, err, |_, seat| {
+        let turn = named(turn, "turn")?;
         // SAFETY: the contract of this function.
         let (message, _) = unsafe { crate::message::read(message) }?;
         Ok(seat.session.edit(TurnId::from_raw(turn), message)?)
@@ -187,6 +196,7 @@ pub unsafe extern "C" fn remuda_session_cancel(
     err: *mut *mut remuda_error,
 ) -> remuda_status {
     in_session(pool, session, err, |_, seat| {
+        let turn = named(turn, "turn")?;
         Ok(seat.session.cancel(TurnId::from_raw(turn))?)
     })
 }
@@ -259,7 +269,8 @@ pub unsafe extern "C" fn remuda_session_options(
 }
 
 /// Closes the session: a running turn ends as failed with `CLOSED`, the process is stopped, and when its whole tree is gone
-/// comes the last event, `SESSION_CLOSED`, which names what could not be ended. Returns at once; a second call does nothing.
+/// comes the last event, `SESSION_CLOSED`, which names what could not be ended. Returns at once; a second call does nothing, and is answered with
+/// `CLOSED` once the last event was delivered.
 ///
 /// # Safety
 ///

@@ -15,7 +15,7 @@ pub const REMUDA_STATUS_OK: u32 = 0;
 pub const REMUDA_STATUS_INVALID_ARGUMENT: u32 = 100;
 /// The session already runs a turn, or its queue is full.
 pub const REMUDA_STATUS_TURN_IN_PROGRESS: u32 = 101;
-/// The session, turn or pool is closed, or never was.
+/// The session or pool is closed, or never was.
 pub const REMUDA_STATUS_CLOSED: u32 = 102;
 /// The agent, or this system, cannot do what was asked.
 pub const REMUDA_STATUS_UNSUPPORTED: u32 = 103;

@@ -102,3 +102,13 @@ fn the_cpp_header_by_gcc_under_sanitizers() {
 fn the_cpp_header_by_clang_under_sanitizers() {
     cpp_host("clang++");
 }
+
+#[test]
+fn the_cpp_header_is_good_without_exceptions() {
+    let source = "#include <remuda.hpp>\nint main() {\n    std::error_code code;\n    \
+                  const remuda::pool pool(remuda::pool_options{}, [](const remuda::event &) {}, {}, code);\n}\n";
+    for compiler in ["g++", "clang++"] {
+        let build = Build::with(compiler, "c++17").args(["-fno-exceptions"]);
+        build.accepts("without.cpp", source);
+    }
+}

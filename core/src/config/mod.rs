@@ -44,8 +44,13 @@ pub fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
 ///
 /// [`ErrorKind::InvalidArgument`], naming the member or the position at fault.
 pub fn read_json<T: DeserializeOwned>(name: &str, json: &str) -> Result<T, Error> {
-    if !json.trim_start().starts_with('{') {
-        return Err(Error::invalid(name, "this is not a JSON object"));
+    let value = json.trim_start();
+    if !value.starts_with('{') {
+        let before = &json[..json.len() - value.len()];
+        let line = before.matches('\n').count() + 1;
+        let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1;
+        let why = format!("this is not a JSON object at line {line} column {column}");
+        return Err(Error::invalid(name, why));
     }
     let mut reader = serde_json::Deserializer::from_str(json);
     let fail = |path: String, why: &dyn std::fmt::Display| {

@@ -52,12 +52,14 @@ extern const char *own_program;
 
 /* Never returns. */
 void be_killed(int out);
+int fork_after_failure(void);
 
 extern const struct test contract_tests[];
 extern const struct test control_tests[];
 extern const struct test input_tests[];
 extern const struct test ending_tests[];
 extern const struct test load_tests[];
+extern const struct test edges_tests[];
 
 /* An event, copied. */
 struct seen {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const struct test *const tables[] = {contract_tests, control_tests, input_tests,
-                                            ending_tests, load_tests};
+                                            ending_tests, load_tests, edges_tests};
 
 const char *own_program;
 
@@ -19,6 +19,9 @@ int main(int argc, char **argv)
     own_program = argv[0];
     if (argc == 3 && strcmp(argv[1], "be_killed") == 0) {
         be_killed(atoi(argv[2]));
+    }
+    if (argc == 3 && strcmp(argv[1], "fork_after_failure") == 0) {
+        return fork_after_failure();
     }
     for (table = 0; table < sizeof tables / sizeof *tables; table++) {
         const struct test *test;

@@ -168,9 +168,55 @@ void a_pool_that_is_pushed_says_so() {
     CHECK(pool.options().find("max_warm") != std::string::npos);
 }
 
+// What is assigned to lets go at once of what it was.
+void an_assignment_ends_what_was_there() {
+    remuda::pool pool(remuda::pool_options{});
+    remuda::session first = pool.open(agent());
+    remuda::session second = pool.open(agent());
+    first = std::move(second);
+    CHECK(first && !second);
+    until(pool, REMUDA_EVENT_SESSION_CLOSED);
+    remuda::hold hold = first.hold();
+    hold = first.hold();
+    hold = remuda::hold();
+    CHECK(remuda_session_unhold(pool.raw(), first.id(), nullptr) == REMUDA_STATUS_INVALID_ARGUMENT);
+    remuda::pool other(remuda::pool_options{});
+    pool = std::move(other);
+    CHECK(pool && !other);
+    remuda::batch::iterator none;
+    CHECK(none == remuda::batch::iterator());
+}
+
+void what_c_cannot_say_is_refused_or_bounded() {
+    using remuda::detail::milliseconds;
+    CHECK(milliseconds(std::chrono::hours::max()) == REMUDA_FOREVER - 1);
+    CHECK(milliseconds(std::chrono::nanoseconds::max()) == REMUDA_FOREVER - 1);
+    CHECK(milliseconds(std::chrono::hours::min()) == 0);
+    CHECK(milliseconds(1500us) == 1 && milliseconds(2s) == 2000);
+    std::error_code code;
+    remuda::pool_options options;
+    options.idle_timeout = -1ms;
+    CHECK(!remuda::pool(options, code) && code.value() == REMUDA_STATUS_INVALID_ARGUMENT);
+    const remuda::pool pool(remuda::pool_options{}, remuda::pool::on_event());
+    CHECK(pool.next_events(0s, 4, code).empty() && !code);
+    remuda::session_options cut = agent();
+    cut.cwd += std::string("\0/elsewhere", 11);
+    CHECK(!pool.open(cut, code) && code.value() == REMUDA_STATUS_INVALID_ARGUMENT);
+    pool.next_events(-1ms, 4, code);
+    CHECK(code.value() == REMUDA_STATUS_INVALID_ARGUMENT);
+    pool.shutdown(-1s, code);
+    CHECK(code.value() == REMUDA_STATUS_INVALID_ARGUMENT);
+    const remuda::session session = pool.open(agent());
+    CHECK(session.send({"[[hang]]"}));
+    session.answer(1, std::string("{\"answer\":\"allow\"}\0", 20), 0, code);
+    CHECK(code.value() == REMUDA_STATUS_INVALID_ARGUMENT);
+}
+
 } // namespace
 
 int main() {
+    an_assignment_ends_what_was_there();
+    what_c_cannot_say_is_refused_or_bounded();
     events_are_a_range_and_values_own();
     errors_are_thrown_or_told_by_choice();
     t9_an_exception_of_a_callback_does_not_cross();
