@@ -5,7 +5,7 @@
 mod hosts;
 
 use hosts::{Build, c_tests, play, quick, reap, run};
-use remuda_tests::{isolated, root, scripted_agent};
+use remuda_tests::{Real, isolated, root, scripted_agent};
 use tempfile::TempDir;
 
 #[test]
@@ -61,6 +61,27 @@ fn a_panic_becomes_a_status_and_the_pool_can_be_freed() {
     play(|| build().provoked(), &[], &[]);
 }
 
+#[test]
+fn the_real_claude_calls_a_tool_of_a_host_in_c_and_asks_it_for_permission() {
+    if quick() {
+        return;
+    }
+    isolated(|| {
+        let folder = root().join("ffi/tests");
+        let sources = ["real/claude.c", "c/check.c"].map(|source| folder.join(source));
+        let program = Build::with("gcc", "c11").args(sources).shared();
+        let real = Real::claude();
+        let options = real.asking();
+        run(program
+            .command(&[])
+            .env_clear()
+            .envs(options.environment.set)
+            .env("REMUDA_TEST_AGENT", options.program.expect("a program"))
+            .env("REMUDA_TEST_FOLDER", options.cwd));
+        reap();
+    });
+}
+
 /// Only what the tests themselves do is judged: helgrind does not see how the library's locks, which are not those of
 /// the C library, order things.
 #[test]
@@ -85,7 +106,12 @@ fn t1_eight_threads_and_a_hundred_sessions_under_helgrind_race_nowhere_in_c() {
                 .shared()
         },
         &helgrind,
-        &[("REMUDA_TEST_SESSIONS", "100"), ("REMUDA_TEST_ONLY", "t1_")],
+        &[
+            ("REMUDA_TEST_SESSIONS", "100"),
+            // In each of the two modes.
+            ("REMUDA_TEST_SECONDS", "30"),
+            ("REMUDA_TEST_ONLY", "t1_"),
+        ],
     );
 }
 
