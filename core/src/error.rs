@@ -53,6 +53,9 @@ kinds! {
     AlreadyAnswered = 105, "already_answered";
     /// The question is not open in this session, or no more.
     Stale = 106, "stale";
+    /// So many events wait for a reader that does not read them, or so many calls for their answers,
+    /// that no more may be caused.
+    Backlog = 107, "backlog";
     /// The agent's program was not found; the message says where it was looked for.
     ProgramNotFound = 200, "program_not_found";
     /// The working directory does not exist or cannot be entered.

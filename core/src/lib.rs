@@ -7,8 +7,10 @@ pub mod config;
 mod delivery;
 mod error;
 pub mod event;
+mod host_code;
 mod host_tools;
 mod ids;
+mod media;
 mod message;
 mod metrics;
 mod operation;
@@ -16,6 +18,7 @@ mod pool;
 mod process;
 mod provider;
 pub mod request;
+mod schema;
 mod session;
 mod settings;
 

@@ -1,7 +1,9 @@
 //! What a host sends in a turn.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -9,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::event::RawJson;
+use crate::media::Media;
+use crate::schema;
 
 /// The most that all attachments of a message may hold, in bytes.
 const MAX_ATTACHED: u64 = 32 << 20;
@@ -21,7 +25,9 @@ pub struct Message {
     pub text: String,
     /// Images and files.
     pub attachments: Vec<Attachment>,
-    /// A JSON Schema that the final answer must fit, for agents that can.
+    /// A JSON Schema that the final answer must fit, for agents that can. An object's: its `type` is `object`,
+    /// or is left out. The turn's result has the answer as `structured` if it fits; if it does not, the
+    /// result has none, and a warning with the code `output_schema` says why.
     pub output_schema: Option<RawJson>,
 }
 
@@ -38,8 +44,9 @@ impl<T: Into<String>> From<T> for Message {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attachment {
-    /// Its media type: `image/png`, `image/jpeg`, `image/gif`, `image/webp`, `application/pdf`,
-    /// `text/plain`. Default: by the ending of the path.
+    /// Its media type, without parameters: `image/png`, `image/jpeg`, `image/gif`, `image/webp`,
+    /// `application/pdf`, `application/json`, or `text/` and anything. The last two are text in UTF-8.
+    /// Default: by the ending of the path.
     #[serde(default)]
     pub media_type: Option<String>,
     /// Its name, for the model. Default: the path's last part.
@@ -54,7 +61,8 @@ pub struct Attachment {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// A file, read when the message is sent.
+    /// A regular file. A relative path is taken from the session's directory. It is read within the
+    /// call that sends the message, which blocks for as long as the disk takes.
     Path(PathBuf),
     /// The bytes; in JSON as base64.
     #[serde(with = "base64_bytes")]
@@ -81,34 +89,56 @@ impl Attachment {
     pub fn is_image(&self) -> bool {
         self.media_type
             .as_deref()
-            .is_some_and(|t| t.starts_with("image/"))
+            .is_some_and(|t| Media::of(t) == Some(Media::Image))
     }
 
-    /// Reads it and completes what was left out, so that it stands for itself.
-    fn load(&mut self) -> Result<u64, Error> {
+    /// Takes a relative path from a folder.
+    fn settle_path(&mut self, folder: &Path) {
+        if let Source::Path(path) = &mut self.source {
+            *path = folder.join(&*path);
+        }
+    }
+
+    /// Whether it is something that can be attached, after `load`. `from` says where it came from.
+    fn check(&mut self, from: &str) -> Result<(), Error> {
+        let fail = |why: &str| Err(Error::invalid("attachment", format!("{from}: {why}")));
+        let Some(media_type) = &mut self.media_type else {
+            return fail("its media type is not known");
+        };
+        media_type.make_ascii_lowercase();
+        let Some(media) = Media::of(media_type) else {
+            return fail(&format!("{media_type:?} cannot be attached"));
+        };
+        if self.bytes().is_empty() {
+            return fail("it is empty");
+        }
+        if media == Media::Text && std::str::from_utf8(self.bytes()).is_err() {
+            return fail("it is not UTF-8");
+        }
+        Ok(())
+    }
+
+    /// What it is called in an error: the path, the name, or its place among the others.
+    fn called(&self, index: usize) -> String {
+        match (&self.source, &self.name) {
+            (Source::Path(path), _) => path.display().to_string(),
+            (Source::Bytes(_), Some(name)) => name.clone(),
+            (Source::Bytes(_), None) => format!("number {index}"),
+        }
+    }
+
+    /// Reads it, at most `room` bytes, and completes what was left out, so that it stands for itself.
+    fn load(&mut self, room: u64) -> Result<u64, Error> {
         if let Source::Path(path) = &self.source {
             let path = path.clone();
-            let fail = |why: &dyn fmt::Display| {
-                Error::invalid("attachment", format!("{}: {why}", path.display()))
-            };
-            let facts = std::fs::metadata(&path).map_err(|e| fail(&e))?;
-            if !facts.is_file() {
-                return Err(fail(&"it is not a file"));
-            }
-            if facts.len() > MAX_ATTACHED {
-                return Err(too_large());
-            }
+            let bytes = read(&path, room)?;
             if self.media_type.is_none() {
                 self.media_type = media_type(&path).map(str::to_owned);
             }
             if self.name.is_none() {
                 self.name = path.file_name().map(|n| n.to_string_lossy().into_owned());
             }
-            let bytes = std::fs::read(&path).map_err(|e| fail(&e))?;
             self.source = Source::Bytes(bytes.into());
-        }
-        if self.media_type.is_none() {
-            return Err(Error::invalid("attachment", "its media type is not known"));
         }
         Ok(self.bytes().len() as u64)
     }
@@ -123,21 +153,63 @@ impl Attachment {
 }
 
 impl Message {
-    /// Reads what is attached by path. Blocks for as long as that takes.
+    /// Checks what it asks for, and reads what is attached by path, relative to `folder`. Blocks for as
+    /// long as that takes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] naming the file, [`ErrorKind::TooLarge`].
-    pub(crate) fn load(&mut self) -> Result<(), Error> {
+    /// [`ErrorKind::InvalidArgument`] naming the file, or the attachment's number, or what is wrong with the
+    /// schema; [`ErrorKind::TooLarge`].
+    pub(crate) fn load(&mut self, folder: &Path) -> Result<(), Error> {
+        if let Some(schema) = &self.output_schema {
+            schema::check(schema)
+                .map_err(|why| Error::invalid("output_schema", format!("the schema {why}")))?;
+        }
         let mut total = 0;
-        for attachment in &mut self.attachments {
-            total += attachment.load()?;
+        for (index, attachment) in self.attachments.iter_mut().enumerate() {
+            attachment.settle_path(folder);
+            let called = attachment.called(index + 1);
+            total += attachment.load(MAX_ATTACHED - total)?;
+            attachment.check(&called)?;
             if total > MAX_ATTACHED {
                 return Err(too_large());
             }
         }
         Ok(())
     }
+}
+
+/// Reads a regular file of at most `room` bytes.
+///
+/// What is opened is what is looked at and read: the path may mean something else a moment later.
+fn read(path: &Path, room: u64) -> Result<Vec<u8>, Error> {
+    let fail =
+        |why: &dyn fmt::Display| Error::invalid("attachment", format!("{}: {why}", path.display()));
+    let mut options = File::options();
+    options.read(true);
+    // A pipe without a writer is opened at once, and then refused, instead of waiting for one.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+    );
+    let file = options.open(path).map_err(|e| fail(&e))?;
+    let facts = file.metadata().map_err(|e| fail(&e))?;
+    if !facts.is_file() {
+        return Err(fail(&"it is not a regular file"));
+    }
+    if facts.len() > room {
+        return Err(too_large());
+    }
+    // The size is no promise: files of the kernel have none, and others grow.
+    let mut bytes = Vec::new();
+    file.take(room + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| fail(&e))?;
+    if bytes.len() as u64 > room {
+        return Err(too_large());
+    }
+    Ok(bytes)
 }
 
 fn too_large() -> Error {
@@ -148,7 +220,7 @@ fn too_large() -> Error {
     )
 }
 
-fn media_type(path: &std::path::Path) -> Option<&'static str> {
+fn media_type(path: &Path) -> Option<&'static str> {
     let ending = path.extension()?.to_str()?.to_ascii_lowercase();
     Some(match ending.as_str() {
         "png" => "image/png",
@@ -180,3 +252,7 @@ mod base64_bytes {
         Ok(bytes.into())
     }
 }
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;

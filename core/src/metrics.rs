@@ -1,5 +1,6 @@
 //! Numbers about a pool, readable at any time without asking its actor.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use serde::Serialize;
@@ -55,6 +56,7 @@ pub(crate) struct Counters {
     turns_completed: AtomicU64,
     turns_failed: AtomicU64,
     turns_interrupted: AtomicU64,
+    held_back: AtomicUsize,
 }
 
 impl Counters {
@@ -80,6 +82,23 @@ impl Counters {
     }
 }
 
+/// A session that is held back. It is counted as such while this lives.
+#[derive(Debug)]
+pub(crate) struct HeldBack(Arc<Counters>);
+
+impl HeldBack {
+    pub(crate) fn new(counters: &Arc<Counters>) -> Self {
+        counters.held_back.fetch_add(1, Relaxed);
+        Self(Arc::clone(counters))
+    }
+}
+
+impl Drop for HeldBack {
+    fn drop(&mut self) {
+        self.0.held_back.fetch_sub(1, Relaxed);
+    }
+}
+
 /// A pool at one moment. The numbers are each right, but not all of the same instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -100,6 +119,9 @@ pub struct PoolStats {
     pub starting: usize,
     /// Turns that wait for a process.
     pub waiting: usize,
+    /// Sessions of which a reader is so far behind that their agents are not listened to. They keep
+    /// their slots. See [`Events`](crate::Events).
+    pub held_back: usize,
     /// Processes started so far.
     pub processes_started: u64,
     /// Evictions so far.
@@ -135,6 +157,7 @@ impl PoolStats {
             max_processes: options.process_limit(),
             starting: gauges.starting.load(Relaxed),
             waiting: gauges.waiting.load(Relaxed),
+            held_back: counters.held_back.load(Relaxed),
             processes_started: counters.processes_started.load(Relaxed),
             evicted: counters.evicted.load(Relaxed),
             spilled: counters.spilled.load(Relaxed),

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::capabilities::Feature;
 use crate::config::{McpServer, PermissionMode, SessionOptions};
+use crate::error::{Error, ErrorKind};
+use crate::provider::Capabilities;
 
 /// A change of settings. What is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,7 +18,7 @@ pub struct Change {
     pub model: Option<String>,
     /// How hard the model thinks, in the agent's word.
     pub effort: Option<String>,
-    /// Tokens the model may think with.
+    /// Tokens the model may think with. Refused as unsupported by agents that have no such limit.
     pub thinking_budget: Option<u32>,
     /// What the agent may do without asking.
     pub permission_mode: Option<PermissionMode>,
@@ -58,6 +61,20 @@ impl Change {
             .filter(|(_, is)| *is)
             .map(|(s, _)| s)
             .collect()
+    }
+
+    /// Whether the agent has what is to be changed. What it can be told only when it starts it has too.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`], naming the setting.
+    pub(crate) fn check(&self, capabilities: &Capabilities) -> Result<(), Error> {
+        let support = capabilities.support(Feature::ChangeThinkingBudget);
+        if self.thinking_budget.is_some() && !support.warm && !support.one_shot {
+            let message = "thinking_budget: the agent has none";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        Ok(())
     }
 
     /// Makes the change in options, for the next process.

@@ -25,6 +25,9 @@ pub const REMUDA_STATUS_TOO_LARGE: u32 = 104;
 pub const REMUDA_STATUS_ALREADY_ANSWERED: u32 = 105;
 /// The question is not open in this session, or the turn does not wait, or no more.
 pub const REMUDA_STATUS_STALE: u32 = 106;
+/// So many events wait for a reader that does not read them, or so many calls for their answers, that no more may be
+/// caused.
+pub const REMUDA_STATUS_BACKLOG: u32 = 107;
 /// The call would wait for the callback that it is made in.
 pub const REMUDA_STATUS_WOULD_DEADLOCK: u32 = 150;
 /// The pool pushes its events, and this call pulls them.

@@ -24,7 +24,7 @@ pub use control::{
 pub use ends::{end_of, fails, finish, is_interrupted, on_busy, says};
 pub use generated::{is_current, root};
 pub use isolated::{isolated, isolated_async, isolated_with};
-pub use listed::{Listed, listed_in, plain_in, runs_of, test_files};
+pub use listed::{Listed, StandIn, listed_in, plain_in, runs_of, stand_in, test_files};
 pub use memory::{Memory, resident};
 pub use raw::{Touch, fork, leave, touchy};
 pub use real::{

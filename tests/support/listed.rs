@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use remuda::Feature;
 use remuda::config::Mode;
+use serde::de::DeserializeOwned;
 
 use crate::generated::root;
 
@@ -82,6 +84,60 @@ pub fn runs_of(test: &str) -> Vec<(&'static str, Mode)> {
     let found = listed_in(file).into_iter().find(|test| test.name == name);
     let found = found.unwrap_or_else(|| panic!("{test} is in no list"));
     found.runs
+}
+
+/// A test that drives a feature with a stand-in for the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandIn {
+    /// The feature.
+    pub feature: Feature,
+    /// In which kind of process.
+    pub mode: Mode,
+    /// The test's name, without its file's.
+    pub test: String,
+}
+
+impl StandIn {
+    /// Whether it drives that.
+    #[must_use]
+    pub fn drives(&self, feature: Feature, mode: Mode) -> bool {
+        self.feature == feature && self.mode == mode
+    }
+}
+
+/// The tests that drive a provider's features with a stand-in, as the head of `stand_in_PROVIDER.rs` names them. None: it
+/// has no such file, and is tried with the real agent.
+///
+/// # Panics
+///
+/// If the file names no test, or one that is not in it.
+#[must_use]
+pub fn stand_in(provider: &str) -> Option<Vec<StandIn>> {
+    let file = format!("stand_in_{provider}");
+    if !folder().join(format!("{file}.rs")).exists() {
+        return None;
+    }
+    let known = plain_in(&file);
+    let source = source(&file);
+    let rows = source.lines().filter_map(|line| {
+        let row = line.strip_prefix("//! | `")?.strip_suffix("` |")?;
+        let [feature, mode, test] = row.split("` | `").collect::<Vec<_>>().try_into().ok()?;
+        assert!(known.iter().any(|name| name == test), "{file}: {test}");
+        Some(StandIn {
+            feature: word(feature),
+            mode: word(mode),
+            test: test.to_owned(),
+        })
+    });
+    let rows: Vec<_> = rows.collect();
+    assert!(!rows.is_empty(), "{file} names no test");
+    Some(rows)
+}
+
+/// What a word stands for in JSON.
+fn word<T: DeserializeOwned>(word: &str) -> T {
+    let found = serde_json::from_value(word.into());
+    found.unwrap_or_else(|error| panic!("{word}: {error}"))
 }
 
 /// The files of tests whose name begins so, without their ending.

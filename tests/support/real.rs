@@ -185,6 +185,17 @@ impl Real {
         self.folder.path().join("project")
     }
 
+    /// Adds lines to the agent's own configuration: `config.toml` of Codex.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    pub fn configure(&self, lines: &str) {
+        let file = self.folder.path().join("home/.codex/config.toml");
+        let config = std::fs::read_to_string(&file).expect("a configuration");
+        std::fs::write(&file, config + lines).expect("a configuration");
+    }
+
     /// Options of a session in which tools run unasked.
     #[must_use]
     pub fn options(&self) -> SessionOptions {

@@ -1,5 +1,5 @@
-//! A close in the middle of everything, many times with random timing. `REMUDA_TEST_QUICK` makes
-//! it fewer, `REMUDA_TEST_SEED` repeats a run's choices.
+//! A close in the middle of everything, 1000 times with each protocol and random timing.
+//! `REMUDA_TEST_QUICK` makes it 200, `REMUDA_TEST_SEED` repeats a run's choices.
 
 use std::time::{Duration, Instant};
 
@@ -126,7 +126,7 @@ fn a_close_against_everything_gives_each_turn_one_end_and_each_call_an_answer() 
     each_protocol(async |protocol| {
         let scene = Scene::new(protocol, Pool::builder().max_processes(16_usize));
         let mut dice = Dice::new();
-        for _ in 0..rounds() / 2 / AT_ONCE {
+        for _ in 0..rounds() / AT_ONCE {
             let [a, b, c, d] = [(); 4].map(|()| close_once(&scene, dice.split()));
             tokio::join!(a, b, c, d);
         }

@@ -1,6 +1,6 @@
-//! Races between the host and the agent, each many times with random timing: one outcome each, told
-//! to the caller, and the session goes on. `REMUDA_TEST_QUICK` makes them 200 instead of 1000,
-//! `REMUDA_TEST_SEED` repeats a run's choices.
+//! Races between the host and the agent, each 1000 times with each protocol and random timing: one
+//! outcome each, told to the caller, and the session goes on. One exception is named where it stands.
+//! `REMUDA_TEST_QUICK` makes them 200, `REMUDA_TEST_SEED` repeats a run's choices.
 
 use std::time::{Duration, Instant};
 
@@ -334,7 +334,8 @@ fn a_change_of_settings_against_the_end_of_a_turn_is_answered_once_and_truly() {
     each_protocol(async |protocol| {
         let live = can(protocol, Feature::ChangeModel);
         let mut race = Race::new(protocol, |_| {}).await;
-        // Where each change costs a process, a tenth of them takes as long.
+        // The exception: 100 times where the agent takes no change while it runs. Each of those starts a
+        // process anew, and with that both sides of the race are decided by us and not by the agent.
         let rounds = if live { rounds() } else { rounds() / 10 };
         let mut told = Vec::new();
         for round in 0..rounds {

@@ -252,6 +252,30 @@ fn a_change_to_what_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn a_limit_that_the_agent_does_not_have_is_refused_and_not_a_reason_for_a_new_process() {
+    each_protocol(async |protocol| {
+        let scene = Scene::new(protocol, Pool::builder());
+        let session = scene.open();
+        let mut tape = Tape::of(&session);
+        session.ask("hello").await.expect("an answer");
+        let change = Change {
+            thinking_budget: Some(2000),
+            ..Change::default()
+        };
+        if can(protocol, Feature::ChangeThinkingBudget) {
+            assert_eq!(changes(&session, &mut tape, change).await, Changed::Live);
+        } else {
+            let refused = session.change(change).await.expect_err("there is none");
+            assert_eq!(refused.kind(), ErrorKind::Unsupported);
+            assert!(refused.message().contains("thinking_budget"), "{refused}");
+        }
+        session.ask("and on").await.expect("an answer");
+        assert_eq!(scene.pool.stats().processes_started, 1);
+        end(scene, session, tape).await;
+    });
+}
+
+#[test]
 fn an_operation_runs_in_the_warm_process_or_starts_one() {
     isolated_async(async || {
         for protocol in those_that(Feature::ListModels) {

@@ -143,6 +143,18 @@ fn mode_30_a_line_that_does_not_end_is_skipped_and_the_turn_goes_on() {
 }
 
 #[test]
+fn mode_30_an_end_of_a_turn_that_is_too_long_to_be_read_ends_it_and_its_process_stays() {
+    each(&[Lane::ClaudeWarm, Lane::CodexWarm], async |lane| {
+        let mut stage = Stage::open(lane, &Script::new(), small_lines(), |_| ());
+        let told = stage.ask("[[bytes 300000]]").await;
+        told.failed(ErrorKind::ProtocolError);
+        assert_eq!(told.downgrade(), None);
+        stage.recalls("[[bytes 300000]]").await;
+        stage.end().await;
+    });
+}
+
+#[test]
 fn mode_30_a_line_that_never_ends_is_silence() {
     each(&Lane::ALL, async |lane| {
         let timeouts = soon(|t, second| (t.silence, t.tool_silence) = (second, second));

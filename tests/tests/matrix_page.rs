@@ -2,14 +2,14 @@
 //! stale. `REMUDA_UPDATE_DOCS=1 cargo test -p remuda-tests --test matrix_page` rewrites it.
 //!
 //! Every "yes" of it is driven by a test with the real agent: the table below names them. Agents that are
-//! not installed here have captures instead.
+//! not installed here have captures instead, or a stand-in: the head of `stand_in_NAME.rs` names the tests with that.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use remuda::config::Mode;
 use remuda::{Feature, Support, capabilities};
-use remuda_tests::runs_of;
+use remuda_tests::{StandIn, runs_of, stand_in};
 use schemars::schema_for;
 
 const INTRODUCTION: &str = "# What each provider can do
@@ -22,7 +22,8 @@ without a new process are changed by replacing it between two turns.
 
 Each \"yes\" is driven by a test with the real agent, which `tests/tests/matrix_page.rs` names; of the agents of the Agent Client
 Protocol by captures of the real agent, where `core/src/provider/acp/tests/features.rs` names the test. What a version of those cannot do
-it says when it starts, and is then refused with `unsupported` too.
+it says when it starts, and is then refused with `unsupported` too. Of providers
+marked * there is neither an agent nor a capture here: they were read, and are driven with a stand-in.
 
 ";
 
@@ -228,6 +229,12 @@ fn the_page_is_that_of_the_table() {
     let mut page = INTRODUCTION.to_owned();
     page += "| feature | meaning |";
     for provider in table.keys() {
+        let mark = if stand_in(provider).is_some() {
+            "*"
+        } else {
+            ""
+        };
+        let provider = format!("{provider}{mark}");
         let _ = write!(page, " {provider}, warm | {provider}, one-shot |");
     }
     let _ = writeln!(page, "\n|---|---|{}", "---|".repeat(2 * table.len()));
@@ -254,7 +261,11 @@ fn every_yes_is_driven_by_a_test_of_that_provider() {
             let (_, warm, one_shot) = driven(feature);
             for (mode, tests) in [(Mode::Warm, warm), (Mode::OneShot, one_shot)] {
                 let drives = |test: &&str| runs_of(test).contains(&(provider, mode));
-                if support.in_mode(mode) && !tests.iter().any(drives) {
+                let is_driven = match stand_in(provider) {
+                    Some(tests) => tests.iter().any(|test| test.drives(feature, mode)),
+                    None => tests.iter().any(drives),
+                };
+                if support.in_mode(mode) && !is_driven {
                     missing.push(format!("{provider}: {feature:?} in {mode:?}"));
                 }
             }
@@ -277,6 +288,23 @@ fn every_test_that_is_named_drives_a_yes() {
             }
         }
     }
+}
+
+#[test]
+fn every_test_with_a_stand_in_drives_a_yes() {
+    let mut count = 0;
+    for (provider, features) in capabilities() {
+        for StandIn {
+            feature,
+            mode,
+            test,
+        } in stand_in(provider).unwrap_or_default()
+        {
+            assert!(features[&feature].in_mode(mode), "{provider}: {test}");
+            count += 1;
+        }
+    }
+    assert!(count > 0, "there is such a provider");
 }
 
 fn driven(feature: Feature) -> &'static Driven {

@@ -338,6 +338,28 @@ fn a_conversation_goes_on_in_another_pool() {
 }
 
 #[test]
+fn two_open_sessions_of_a_pool_never_have_the_same_conversation() {
+    each_protocol(async |protocol| {
+        let scene = Scene::new(protocol, Pool::builder());
+        let first = scene.open();
+        first.ask("the word is crane").await.expect("an answer");
+        let mut options = scene.options();
+        options.resume = first.snapshot().provider_session_id;
+        let error = scene.pool.open(options.clone()).expect_err("it is taken");
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.message().contains(&first.id().to_string()), "{error}");
+        first.close();
+        let again = scene.pool.open(options.clone()).expect("it is free");
+        assert!(scene.pool.open(options).is_err(), "and taken again");
+        assert_eq!(first.closed().await, [0; 0]);
+        let recalled = again.ask("[[recall]]").await.expect("an answer");
+        assert_eq!(recalled.text, "the word is crane");
+        assert_eq!(again.closed().await, [0; 0]);
+        scene.end().await;
+    });
+}
+
+#[test]
 fn the_numbers_are_right_at_each_step() {
     each_protocol(async |protocol| {
         let scene = Scene::new(protocol, Pool::builder().max_warm(2).max_processes(3_usize));

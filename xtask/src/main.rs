@@ -32,8 +32,8 @@ const USAGE: &str = "usage: cargo xtask <command>
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (command, rest) = match arguments.split_first() {
-        Some((command, rest)) => (command.as_str(), rest),
-        None => ("help", [].as_slice()),
+        Some((command, rest)) if !asks_for_help(&arguments) => (command.as_str(), rest),
+        Some(_) | None => ("help", [].as_slice()),
     };
     let outcome = match command {
         "demo" => demo(rest),
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         "dist" => dist(rest),
         "consumer" => consumer(),
         "fuzz-ffi" => fuzz_ffi(rest),
-        "help" | "--help" | "-h" => {
+        "help" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
         }
@@ -54,6 +54,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether the usage is wanted, of whichever command.
+fn asks_for_help(arguments: &[String]) -> bool {
+    arguments.iter().any(|a| a == "--help" || a == "-h")
 }
 
 #[cfg(target_os = "linux")]
@@ -94,4 +99,27 @@ fn fuzz_ffi(_: &[String]) -> Result<(), String> {
 #[cfg(not(target_os = "linux"))]
 fn demo(_: &[String]) -> Result<(), String> {
     Err("demo runs on Linux only: it proves with /proc that nothing is left".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_tells_its_usage_when_asked() {
+        let asks = |line: &str| {
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            asks_for_help(&words)
+        };
+        for line in [
+            "--help",
+            "-h",
+            "demo --help",
+            "demo --offline -h",
+            "test --help",
+        ] {
+            assert!(asks(line), "{line}");
+        }
+        assert!(!asks("demo --offline"));
+    }
 }

@@ -44,7 +44,8 @@ pub struct PoolOptions {
     /// The longest message a host may send, in bytes. Default 32 MiB.
     pub max_message: usize,
     /// How much of each session's events is kept for replay and for slow readers, in bytes. At
-    /// least 64 KiB. Default 4 MiB.
+    /// least 64 KiB. Default 4 MiB. As much again may be kept for [turns](crate::Turn) that are over and
+    /// were not read to the end, and as much, but at least 1 MiB, may come while the log is full.
     pub log_bytes: usize,
     /// The lowest level of containment that is acceptable. Default: a process group, which is used
     /// only where no guard can run, and then reported.

@@ -6,19 +6,21 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::config::{bounded, millis};
 use crate::error::Error;
 use crate::event::RawJson;
 use crate::host_tools;
 use crate::request::Rule;
+use crate::schema;
 
 /// What a session is: which agent, where, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionOptions {
-    /// The provider's name: `claude`, `codex`, `gemini`, `opencode`, `kimi`, `claude-acp`, `codex-acp`; or
-    /// `acp`, for any other program that speaks the Agent Client Protocol.
+    /// The provider's name: `claude`, `codex`, `gemini`, `opencode`, `kimi`, `claude-acp`, `codex-acp`,
+    /// `paseo`; or `acp`, for any other program that speaks the Agent Client Protocol.
     pub provider: String,
     /// The directory the agent works in. Must exist. Relative paths are taken from the host's
     /// directory at the time of `open`.
@@ -50,11 +52,13 @@ pub struct SessionOptions {
     pub queue_limit: usize,
     /// The agent's environment.
     pub environment: Environment,
-    /// MCP servers that the agent starts or calls, by name, beside those it is configured with.
+    /// MCP servers that the agent starts or calls, by name, beside those it is configured with. Some
+    /// agents get them on their command line: see [`McpServer`].
     pub mcp_servers: BTreeMap<String, McpServer>,
     /// Further arguments for the agent's program, as they are. They may break the session.
     pub extra_args: Vec<String>,
-    /// The provider's id of an earlier conversation to go on with.
+    /// The provider's id of an earlier conversation to go on with. Refused while an open session of the
+    /// pool has it.
     pub resume: Option<String>,
     /// The host's own words about the session; carried, never looked at.
     pub labels: BTreeMap<String, String>,
@@ -118,6 +122,9 @@ impl SessionOptions {
         if self.cwd.as_os_str().is_empty() {
             return Err(Error::invalid("cwd", "it is missing"));
         }
+        if let Some(program) = &self.program {
+            check_text("program", &program.to_string_lossy())?;
+        }
         let texts = [
             ("model", self.model.as_deref()),
             ("effort", self.effort.as_deref()),
@@ -128,12 +135,15 @@ impl SessionOptions {
             check_text(name, text.unwrap_or("x"))?;
         }
         for argument in &self.extra_args {
-            if argument.contains('\0') {
-                return Err(Error::invalid(
-                    "extra_args",
-                    "an argument has a NUL character",
-                ));
-            }
+            check_no_nul("extra_args", argument)?;
+        }
+        for (name, value) in &self.labels {
+            check_text("labels", name)?;
+            check_no_nul("labels", value)?;
+        }
+        for (name, server) in &self.mcp_servers {
+            check_text("mcp_servers", name)?;
+            server.check(name)?;
         }
         if !self.tools.is_empty() && self.mcp_servers.contains_key(host_tools::SERVER) {
             let why = format!(
@@ -156,7 +166,8 @@ impl SessionOptions {
     }
 }
 
-/// A tool of the host.
+/// A tool of the host, which judges each call itself. Of the session's rules, only those that deny
+/// concern it, and [`SessionOptions::read_only`] does not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostTool {
@@ -165,7 +176,8 @@ pub struct HostTool {
     /// What it does, for the model.
     #[serde(default)]
     pub description: String,
-    /// The JSON Schema of its input: an object's.
+    /// The JSON Schema of its input: an object's. Its `type` is `object`, or is left out and means that.
+    /// Input that does not fit it never reaches the host.
     pub input_schema: RawJson,
 }
 
@@ -178,14 +190,35 @@ impl HostTool {
                 format!("{:?} cannot be a tool's name", self.name),
             ));
         }
-        if !self.input_schema.get().starts_with('{') {
-            let name = &self.name;
-            return Err(Error::invalid(
-                "tools",
-                format!("{name}: its schema is not an object"),
-            ));
+        match self.schema() {
+            Ok(_) => Ok(()),
+            Err(why) => {
+                let name = &self.name;
+                Err(Error::invalid("tools", format!("{name}: its schema {why}")))
+            }
         }
-        Ok(())
+    }
+
+    /// The schema in the form that the protocol of MCP wants. An agent that finds one that is not may
+    /// leave out all tools of the server, and says so nowhere.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as the rest of a sentence.
+    pub(crate) fn schema(&self) -> Result<Map<String, Value>, String> {
+        let mut schema = schema::of_object(&self.input_schema)?;
+        schema.entry("type").or_insert_with(|| "object".into());
+        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+            for property in properties.values_mut() {
+                // The two schemas that are no objects, as objects.
+                match property.as_bool() {
+                    Some(true) => *property = json!({}),
+                    Some(false) => *property = json!({"not": {}}),
+                    None => {}
+                }
+            }
+        }
+        Ok(schema)
     }
 }
 
@@ -204,6 +237,10 @@ fn check_text(name: &str, text: &str) -> Result<(), Error> {
     if text.is_empty() {
         return Err(Error::invalid(name, "it is empty"));
     }
+    check_no_nul(name, text)
+}
+
+fn check_no_nul(name: &str, text: &str) -> Result<(), Error> {
     if text.contains('\0') {
         return Err(Error::invalid(name, "it has a NUL character"));
     }
@@ -250,6 +287,12 @@ impl std::fmt::Debug for Environment {
 }
 
 /// An MCP server for the agent.
+///
+/// Claude Code gets servers on its command line, and so does Codex in a process that serves one turn:
+/// every user of the machine can read the values there (of Codex, those of `env` only, not those of
+/// `headers`). A secret belongs into a variable of the agent's
+/// [`environment`](SessionOptions::environment), and its name here: Claude Code puts a variable in the place
+/// of `${NAME}`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum McpServer {
@@ -272,6 +315,29 @@ pub enum McpServer {
         #[serde(default)]
         headers: BTreeMap<String, String>,
     },
+}
+
+impl McpServer {
+    fn check(&self, name: &str) -> Result<(), Error> {
+        let option = |part: &str| format!("mcp_servers.{name}.{part}");
+        match self {
+            Self::Stdio { command, args, env } => {
+                check_text(&option("command"), command)?;
+                let words = args.iter().map(|arg| ("args", arg));
+                let variables = env.iter().flat_map(|(name, value)| [name, value]);
+                for (part, text) in words.chain(variables.map(|text| ("env", text))) {
+                    check_no_nul(&option(part), text)?;
+                }
+            }
+            Self::Http { url, headers } => {
+                check_text(&option("url"), url)?;
+                for text in headers.iter().flat_map(|(name, value)| [name, value]) {
+                    check_no_nul(&option("headers"), text)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl std::fmt::Debug for McpServer {
@@ -413,3 +479,7 @@ impl Default for Timeouts {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -8,13 +8,26 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use crate::delivery::log::{Log, ReaderId};
+use crate::delivery::log::Log;
+use crate::delivery::reader::ReaderId;
 use crate::event::Event;
+use crate::ids::TurnId;
 
 /// The events of one session, from some `seq` on, then live, until the session is closed.
 ///
 /// While it lives it holds the session's log: a reader that does not read makes the agent wait,
-/// after `log_bytes`. Drop it to let go. Works under any executor.
+/// after `log_bytes`, for as long as it does not read. No clock ends that, and no event tells of it,
+/// because there is no room for one: [`SessionSnapshot::held_back`] and [`PoolStats::held_back`] do.
+/// The session keeps its process and its slot meanwhile, so that with few slots other sessions may
+/// wait too. Calls that cause events are refused with [`ErrorKind::Backlog`] when they alone would
+/// fill the log once more. Drop the reader to let go. Works under any executor.
+///
+/// The waker with which it is polled runs on the library's threads, of which there are
+/// [`PoolOptions::threads`](crate::PoolOptions::threads): one that blocks delays other sessions.
+///
+/// [`SessionSnapshot::held_back`]: crate::SessionSnapshot::held_back
+/// [`PoolStats::held_back`]: crate::PoolStats::held_back
+/// [`ErrorKind::Backlog`]: crate::ErrorKind::Backlog
 #[derive(Debug)]
 pub struct Events {
     log: Arc<Log>,
@@ -25,6 +38,16 @@ pub struct Events {
 impl Events {
     pub(crate) fn new(log: Arc<Log>, from_seq: u64) -> Self {
         let reader = log.attach(from_seq);
+        Self::of(log, reader)
+    }
+
+    /// Ends after the end of the turn.
+    pub(crate) fn of_turn(log: Arc<Log>, turn: TurnId, from_seq: u64) -> Self {
+        let reader = log.attach_to(turn, from_seq);
+        Self::of(log, reader)
+    }
+
+    const fn of(log: Arc<Log>, reader: ReaderId) -> Self {
         Self {
             log,
             reader,

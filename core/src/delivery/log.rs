@@ -4,17 +4,19 @@
 //! taken makes room first; what a reader has not taken yet is never dropped for it. Instead the log
 //! says that it has no room, and the actor stops listening to the agent. Neither side ever waits
 //! while it holds the lock, and no waker is cloned, called or dropped under it: that is the host's
-//! code, which may come back here.
+//! code, which may come back here, or panic.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
+use crate::delivery::reader::{Reader, ReaderId};
 use crate::delivery::weight::weight;
 use crate::event::{Body, Event, unix_now};
+use crate::host_code::{fenced, wake_all};
 use crate::ids::{SessionId, TurnId};
 
 /// A merged delta grows no longer than this.
@@ -23,6 +25,10 @@ const MERGED_DELTA: usize = 16 << 10;
 /// A reader takes at most this many events, and stops after this many bytes, in one go.
 const TAKE_EVENTS: usize = 256;
 const TAKE_BYTES: usize = 256 << 10;
+
+/// What may come while the log is full is at least this much, if `log_bytes` is not more: an agent
+/// that is interrupted says what it has at hand, and that is seldom more.
+const SURPLUS: usize = 1 << 20;
 
 /// A session's events.
 #[derive(Debug)]
@@ -40,6 +46,8 @@ pub(crate) struct Log {
 struct State {
     ring: VecDeque<Arc<Event>>,
     bytes: usize,
+    /// How many of them came while there was no room.
+    surplus: usize,
     /// The last `seq` that was given out.
     last: u64,
     /// The last `seq` that any reader took: from here back, events no longer change.
@@ -47,20 +55,13 @@ struct State {
     closed: bool,
     readers: Vec<Reader>,
     next_reader: u64,
+    /// The turns that somebody may read, and where they end. Bounded by those who hold a [`Mark`].
+    ///
+    /// [`Mark`]: crate::delivery::Mark
+    ends: HashMap<TurnId, Option<u64>>,
+    /// What is kept beside the ring for readers of turns that are over, in bytes.
+    kept: usize,
 }
-
-/// A reader's place.
-#[derive(Debug)]
-struct Reader {
-    id: u64,
-    /// The next `seq` it wants.
-    cursor: u64,
-    waker: Option<Waker>,
-}
-
-/// Names a reader of one log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ReaderId(u64);
 
 impl Log {
     pub(crate) fn new(session: SessionId, limit: usize) -> Arc<Self> {
@@ -79,13 +80,17 @@ impl Log {
         let now = unix_now();
         let wakers = {
             let mut state = self.state.lock();
+            let before = state.bytes;
             for (turn, body) in bodies {
                 state.push(self.session, turn, now, body);
+            }
+            if before > self.limit {
+                state.surplus += state.bytes - before;
             }
             state.make_room(self.limit);
             state.take_wakers()
         };
-        wakers.into_iter().for_each(Waker::wake);
+        wake_all(wakers);
     }
 
     /// Nothing follows. Readers end after the last event.
@@ -95,12 +100,18 @@ impl Log {
             state.closed = true;
             state.take_wakers()
         };
-        wakers.into_iter().for_each(Waker::wake);
+        wake_all(wakers);
     }
 
     /// Whether the agent may be listened to.
     pub(crate) fn has_room(&self) -> bool {
         self.state.lock().bytes <= self.limit
+    }
+
+    /// Whether so much came while there was no room that nothing may be caused any more. Calls of
+    /// hosts that cause events are refused then, so that the memory stays bounded whatever they do.
+    pub(crate) fn is_backed_up(&self) -> bool {
+        self.state.lock().surplus > self.limit.max(SURPLUS)
     }
 
     /// Waits until there is room. Cancel safe: it only looks.
@@ -121,18 +132,44 @@ impl Log {
 
     /// Adds a reader that wants everything from `seq` on. 0 means 1.
     pub(crate) fn attach(&self, seq: u64) -> ReaderId {
+        self.add(seq, None)
+    }
+
+    /// Adds a reader that wants a turn, whose first event has at least this `seq`. It ends with the
+    /// turn, if that is [marked](Self::mark), and holds nothing back from there on.
+    pub(crate) fn attach_to(&self, turn: TurnId, seq: u64) -> ReaderId {
+        self.add(seq, Some(turn))
+    }
+
+    fn add(&self, seq: u64, turn: Option<TurnId>) -> ReaderId {
         let mut state = self.state.lock();
         state.next_reader += 1;
-        let id = state.next_reader;
+        let id = ReaderId(state.next_reader);
         let cursor = seq.max(1);
         // What is before its place it will never take: it must not grow any more.
         state.taken = state.taken.max((cursor - 1).min(state.last));
+        let until = turn.and_then(|turn| state.ends.get(&turn).copied().flatten());
         state.readers.push(Reader {
             id,
             cursor,
+            turn,
+            until,
+            kept: VecDeque::new(),
             waker: None,
         });
-        ReaderId(id)
+        id
+    }
+
+    /// Begins to remember where a turn ends. Before the turn can have an event.
+    pub(super) fn mark(&self, turn: TurnId) {
+        self.state.lock().ends.insert(turn, None);
+    }
+
+    /// Forgets where a turn ends.
+    pub(super) fn unmark(&self, turn: TurnId) {
+        if std::process::id() == self.maker {
+            self.state.lock().ends.remove(&turn);
+        }
     }
 
     /// Removes a reader; it holds nothing back any more.
@@ -142,14 +179,16 @@ impl Log {
             return;
         }
         let mut state = self.state.lock();
-        let place = state.readers.iter().position(|r| r.id == reader.0);
+        let place = state.readers.iter().position(|r| r.id == reader);
         let gone = place.map(|place| state.readers.remove(place));
+        let kept = gone.iter().flat_map(|gone| &gone.kept);
+        state.kept -= kept.map(|event| weight(&event.body)).sum::<usize>();
         self.settle(state);
-        drop(gone);
+        fenced(|| drop(gone));
     }
 
     /// Moves what the reader has not taken yet into `out`: at most one portion. `Ready(false)` means
-    /// that the log is closed and the reader has everything.
+    /// that nothing follows and the reader has everything.
     pub(crate) fn poll_take(
         &self,
         reader: ReaderId,
@@ -166,9 +205,12 @@ impl Log {
             if state.closed {
                 return Poll::Ready(false);
             }
-            let Some(reader) = state.readers.iter_mut().find(|r| r.id == reader.0) else {
+            let Some(reader) = state.readers.iter_mut().find(|r| r.id == reader) else {
                 return Poll::Pending;
             };
+            if reader.is_over() {
+                return Poll::Ready(false);
+            }
             let known = reader.waker.as_ref();
             if known.is_some_and(|known| known.will_wake(context.waker())) {
                 return Poll::Pending;
@@ -176,7 +218,7 @@ impl Log {
             if waker.is_some() {
                 let old = std::mem::replace(&mut reader.waker, waker);
                 drop(state);
-                drop(old);
+                fenced(|| drop(old));
                 return Poll::Pending;
             }
             drop(state);
@@ -216,6 +258,9 @@ impl State {
         };
         self.last += 1;
         self.bytes += weight(&body);
+        if body.kind().is_turn_end() {
+            self.end(turn);
+        }
         self.ring.push_back(Arc::new(Event {
             session,
             seq: self.last,
@@ -223,6 +268,16 @@ impl State {
             time_unix_ns: now,
             body,
         }));
+    }
+
+    /// The turn ends with the last event. Whoever reads it ends there, too.
+    fn end(&mut self, turn: Option<TurnId>) {
+        let Some(end) = turn.and_then(|turn| self.ends.get_mut(&turn)) else {
+            return;
+        };
+        *end = Some(self.last);
+        let readers = self.readers.iter_mut().filter(|r| r.turn == turn);
+        readers.for_each(|reader| reader.until = Some(self.last));
     }
 
     /// Adds a delta to the one before it, or gives it back.
@@ -267,19 +322,33 @@ impl State {
 
     /// Drops the oldest events that every reader has taken, while there are too many bytes.
     fn make_room(&mut self, limit: usize) {
-        if self.bytes <= limit {
-            return;
+        if self.bytes > limit {
+            let readers = self.readers.iter().filter(|r| r.holds_back());
+            let wanted = readers.map(|r| r.cursor).min().unwrap_or(u64::MAX);
+            while self.bytes > limit
+                && let Some(oldest) = self.ring.pop_front_if(|oldest| oldest.seq < wanted)
+            {
+                self.bytes -= weight(&oldest.body);
+                self.keep(&oldest, limit);
+            }
         }
-        let wanted = self.readers.iter().map(|r| r.cursor).min();
-        while self.bytes > limit {
-            let Some(oldest) = self.ring.front() else {
+        self.surplus = self.surplus.min(self.bytes.saturating_sub(limit));
+    }
+
+    /// Keeps what the ring drops for those who read a turn that is over: as much as the ring holds,
+    /// for all of them. The oldest goes first, and its reader will be told of the gap.
+    fn keep(&mut self, event: &Arc<Event>, limit: usize) {
+        for reader in self.readers.iter_mut().filter(|r| r.keeps(event.seq)) {
+            reader.kept.push_back(Arc::clone(event));
+            self.kept += weight(&event.body);
+        }
+        while self.kept > limit {
+            let front = |reader: &&mut Reader| reader.kept.front().map_or(u64::MAX, |e| e.seq);
+            let oldest = self.readers.iter_mut().min_by_key(front);
+            let Some(dropped) = oldest.and_then(|reader| reader.kept.pop_front()) else {
                 return;
             };
-            if wanted.is_some_and(|wanted| oldest.seq >= wanted) {
-                return;
-            }
-            self.bytes -= weight(&oldest.body);
-            self.ring.pop_front();
+            self.kept -= weight(&dropped.body);
         }
     }
 
@@ -290,13 +359,16 @@ impl State {
         out: &mut VecDeque<Arc<Event>>,
     ) -> bool {
         let first = self.last + 1 - self.ring.len() as u64;
-        let Some(reader) = self.readers.iter_mut().find(|r| r.id == reader.0) else {
+        let Some(reader) = self.readers.iter_mut().find(|r| r.id == reader) else {
             return false;
         };
-        if reader.cursor > self.last {
+        let last = reader.until.unwrap_or(self.last);
+        if reader.cursor > last {
             return false;
         }
-        if reader.cursor < first {
+        let oldest = reader.kept.front().map_or(first, |kept| kept.seq);
+        if reader.cursor < oldest {
+            let missing = last.min(oldest - 1);
             out.push_back(Arc::new(Event {
                 session,
                 seq: 0,
@@ -304,16 +376,30 @@ impl State {
                 time_unix_ns: unix_now(),
                 body: Body::Gap {
                     first: reader.cursor,
-                    last: first - 1,
+                    last: missing,
                 },
             }));
-            reader.cursor = first;
+            reader.cursor = missing + 1;
+            return true;
+        }
+        let mut bytes = 0;
+        while bytes <= TAKE_BYTES
+            && let Some(event) = reader.kept.pop_front()
+        {
+            bytes += weight(&event.body);
+            reader.cursor = event.seq + 1;
+            out.push_back(event);
+        }
+        if bytes > 0 {
+            self.kept -= bytes;
             return true;
         }
         // Fits: the ring's length is a usize.
         let start = usize::try_from(reader.cursor - first).unwrap_or(usize::MAX);
-        let mut bytes = 0;
         for event in self.ring.range(start..).take(TAKE_EVENTS) {
+            if event.seq > last {
+                break;
+            }
             bytes += weight(&event.body);
             reader.cursor = event.seq + 1;
             out.push_back(Arc::clone(event));

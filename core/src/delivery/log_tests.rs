@@ -197,3 +197,129 @@ proptest! {
         prop_assert!(log.has_room());
     }
 }
+
+fn end() -> Body {
+    Body::TurnInterrupted {
+        result: Box::default(),
+    }
+}
+
+fn long(n: usize) -> Body {
+    message(&format!("{n:0100}"))
+}
+
+/// Polls once. `Ready(false)`: nothing follows.
+fn poll(log: &Log, reader: ReaderId, waker: &Waker) -> (Poll<bool>, Vec<Arc<Event>>) {
+    let mut out = VecDeque::new();
+    let polled = log.poll_take(reader, &mut out, &mut Context::from_waker(waker));
+    (polled, out.into())
+}
+
+#[test]
+fn a_reader_of_a_turn_ends_after_a_gap_that_swallowed_the_end() {
+    let log = log(1024);
+    let turn = TurnId::next();
+    log.mark(turn);
+    log.append([(Some(turn), message("x")), (Some(turn), end())]);
+    log.append((0..100).map(|n| (None, long(n))));
+    let reader = log.attach_to(turn, 1);
+    let (polled, events) = poll(&log, reader, Waker::noop());
+    assert_eq!(polled, Poll::Ready(true));
+    assert_eq!(events[0].body, Body::Gap { first: 1, last: 2 });
+    let (polled, events) = poll(&log, reader, Waker::noop());
+    assert_eq!((polled, events), (Poll::Ready(false), vec![]));
+}
+
+#[test]
+fn a_reader_of_a_turn_that_is_over_holds_nothing_back_and_loses_nothing_of_the_turn() {
+    let log = log(8 << 10);
+    let turn = TurnId::next();
+    log.mark(turn);
+    let reader = log.attach_to(turn, 1);
+    log.append((0..10).map(|n| (Some(turn), long(n))));
+    log.append([(Some(turn), end())]);
+    log.append((0..500).map(|n| (None, long(n))));
+    assert!(log.has_room());
+    let mut all = Vec::new();
+    loop {
+        let (polled, events) = poll(&log, reader, Waker::noop());
+        all.extend(seqs(&events));
+        if polled == Poll::Ready(false) {
+            break;
+        }
+    }
+    assert!(all.iter().copied().eq(1..=11), "{all:?}");
+    assert_eq!(log.state.lock().kept, 0);
+}
+
+#[test]
+fn what_is_kept_for_turns_that_are_over_is_bounded_and_the_oldest_goes_first() {
+    let limit = 8 << 10;
+    let log = log(limit);
+    let turns: Vec<_> = (0..10).map(|_| TurnId::next()).collect();
+    let mut readers = Vec::new();
+    for turn in &turns {
+        log.mark(*turn);
+        readers.push(log.attach_to(*turn, log.next_seq()));
+        log.append((0..10).map(|n| (Some(*turn), long(n))));
+        log.append([(Some(*turn), end())]);
+    }
+    log.append((0..500).map(|n| (None, long(n))));
+    assert!(log.has_room());
+    assert!(log.state.lock().kept <= limit);
+    let first = &drain(&log, readers[0])[0];
+    assert_eq!(first.body, Body::Gap { first: 1, last: 11 });
+    let last = drain(&log, readers[9]);
+    assert!(seqs(&last).into_iter().eq(100..=110), "{last:?}");
+    for reader in readers {
+        log.detach(reader);
+    }
+    assert_eq!(log.state.lock().kept, 0);
+}
+
+#[test]
+fn a_log_is_backed_up_by_what_comes_while_it_is_full_and_not_by_what_filled_it() {
+    let log = log(1024);
+    let reader = log.attach(1);
+    log.append([(None, message(&"x".repeat(4 * SURPLUS)))]);
+    assert!(!log.has_room());
+    assert!(!log.is_backed_up(), "one thing that the agent said");
+    log.append([(None, message(&"x".repeat(SURPLUS / 2)))]);
+    assert!(!log.is_backed_up());
+    log.append([(None, message(&"x".repeat(SURPLUS / 2)))]);
+    assert!(log.is_backed_up());
+    drain(&log, reader);
+    assert!(!log.is_backed_up());
+}
+
+struct Panics;
+
+impl std::task::Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker of the host");
+    }
+}
+
+#[derive(Default)]
+struct Counts(std::sync::atomic::AtomicUsize);
+
+impl std::task::Wake for Counts {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_waker_that_panics_harms_neither_the_log_nor_the_others_that_wait() {
+    let log = log(1024);
+    let counts = Arc::<Counts>::default();
+    let bad = Waker::from(Arc::new(Panics));
+    let good = Waker::from(Arc::clone(&counts));
+    for waker in [&bad, &good, &bad, &good] {
+        let (polled, _) = poll(&log, log.attach(1), waker);
+        assert_eq!(polled, Poll::Pending);
+    }
+    log.append([(None, message("x"))]);
+    log.close();
+    assert_eq!(counts.0.load(std::sync::atomic::Ordering::Relaxed), 2);
+}

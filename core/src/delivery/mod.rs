@@ -2,7 +2,10 @@
 
 mod events;
 mod log;
+mod mark;
+mod reader;
 mod weight;
 
 pub use events::Events;
 pub(crate) use log::Log;
+pub(crate) use mark::Mark;

@@ -14,7 +14,8 @@ use crate::event::raw::RawJson;
 #[serde(default)]
 pub struct TurnResult {
     /// The final text of the answer: the last whole message of the agent itself, not of its
-    /// sub-agents. Empty if there was none.
+    /// sub-agents. Of a turn that failed or was interrupted in the middle of a message: what was there
+    /// of that, about a MiB at most. Empty if there was neither.
     pub text: String,
     /// Why the agent stopped, in the agent's own word.
     pub stop_reason: Option<String>,

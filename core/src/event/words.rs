@@ -21,6 +21,8 @@ words! {
         Host,
         /// The pool was shut down.
         Shutdown,
+        /// A fault of this library.
+        Internal,
     }
     /// Why a process ended.
     StopReason {
@@ -127,6 +129,8 @@ words! {
         Stuck,
         /// A descendant held the agent's output open after its end.
         LeakedOutput,
+        /// The answer does not fit the schema that the message asked for; the result has no `structured`.
+        OutputSchema,
     }
     /// What the agent asks.
     RequestKind {

@@ -147,9 +147,9 @@ impl ServerHandler for Caller {
     }
 }
 
-/// A tool in the protocol's words. `None` for a schema that is no object, which the options refuse.
+/// A tool in the protocol's words. `None` for a schema that the options refuse.
 pub(super) fn describe(tool: &HostTool) -> Option<Tool> {
-    let schema: serde_json::Map<_, _> = serde_json::from_str(tool.input_schema.get()).ok()?;
+    let schema = tool.schema().ok()?;
     Some(Tool::new(
         tool.name.clone(),
         tool.description.clone(),

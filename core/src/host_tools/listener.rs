@@ -49,10 +49,6 @@ impl ToolServer {
         tools: &[HostTool],
         session: mpsc::WeakUnboundedSender<Call>,
     ) -> Result<Self, Error> {
-        let refused = |error: std::io::Error| {
-            let message = format!("no server for the host's tools: {error}");
-            Error::new(ErrorKind::SpawnFailed, message)
-        };
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
@@ -101,6 +97,13 @@ impl std::fmt::Debug for ToolServer {
             .field("address", &self.address)
             .finish_non_exhaustive()
     }
+}
+
+/// A host without a descriptor or a port left is no fault of the agent.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn refused(error: std::io::Error) -> Error {
+    let message = format!("no server for the host's tools: {error}");
+    Error::new(ErrorKind::Shortage, message)
 }
 
 async fn accept(listener: TcpListener, doors: Arc<Mutex<Vec<Door>>>) {
@@ -159,4 +162,17 @@ fn unauthorized() -> Response<Body> {
     let mut response = Response::new(BoxBody::default());
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_cannot_listen_is_a_shortage_and_downgrades_nothing() {
+        // EMFILE.
+        let error = refused(std::io::Error::from_raw_os_error(24));
+        assert_eq!(error.kind(), ErrorKind::Shortage);
+        assert!(!error.kind().is_runtime());
+    }
 }

@@ -2,9 +2,12 @@
 //! over streamable HTTP.
 //!
 //! It listens on loopback while the session lives, and lets in only who shows a token. Each process
-//! of the session has a token of its own, told to it alone over its stdin and taken back when the
-//! session lets go of it: nobody else on the machine, and no earlier process, can call a tool. What
-//! is called becomes a question of the session, as with agents that call tools over their protocol.
+//! of the session has a token of its own, told to it alone and taken back when the session lets go of
+//! it: no other user of the machine, and no earlier process, can call a tool. It is told over stdin, or, to
+//! an agent that reads no servers there, in its environment and hidden from the commands that it runs. What
+//! the agent runs with all rights of the user can get at it all the same, as at anything else of the user.
+//!
+//! What is called becomes a question of the session, as with agents that call tools over their protocol.
 
 mod caller;
 mod door;

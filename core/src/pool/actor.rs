@@ -11,6 +11,7 @@ use tokio::time::sleep_until;
 
 use crate::config::WhenFull;
 use crate::error::{Error, ErrorKind};
+use crate::host_code::fenced;
 use crate::ids::{ProcessId, SessionId};
 use crate::metrics::Gauges;
 use crate::pool::founding::{Founded, News, Recipe};
@@ -331,7 +332,8 @@ impl PoolActor {
                 report.left.dedup();
             }
             report.unfinished.extend(self.members.ids());
-            let _ = reply.send(report);
+            // It wakes the host.
+            fenced(|| drop(reply.send(report)));
         }
     }
 }

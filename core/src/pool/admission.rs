@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::{Effect, Given, Holder, Slots, TakenOut, Waiter, Want};
+use super::queue::{Kinds, Queue, Waiter};
+use super::{Effect, Given, Holder, Slots, TakenOut, Want};
 use crate::config::WhenFull;
 use crate::event::EvictionReason;
 use crate::ids::{ProcessId, SessionId};
@@ -22,16 +23,64 @@ impl Slots {
             seats: HashMap::new(),
         };
         let mut waiting = std::mem::take(&mut self.waiting);
+        let mut left = waiting.kinds();
         let mut served = Vec::new();
-        for (&session, waiter) in &waiting {
+        for (&session, waiter) in waiting.iter() {
+            // Thousands may wait, and every message comes through here.
+            if !self.can_serve(left) {
+                break;
+            }
+            *left.of(&waiter.want) -= 1;
             if self.serve(now, session, waiter, &mut coming, out) {
                 served.push(session);
             }
         }
         for session in served {
-            waiting.remove(&session);
+            waiting.remove(session);
         }
+        self.lose_patience(now, &mut waiting, out);
         self.waiting = waiting;
+    }
+
+    /// Whether there can be anything for one of these at this moment.
+    pub(super) fn can_serve(&self, left: Kinds) -> bool {
+        let slot_free = self.used < self.bounds.max_warm;
+        let process_free = self.processes < self.bounds.max_processes;
+        let may_start = process_free && self.starting < self.bounds.max_starting;
+        let one_shot = may_start || (!process_free && !self.idle.is_empty());
+        let by_policy = match self.bounds.when_full {
+            WhenFull::Fail => !slot_free,
+            WhenFull::Spill => !slot_free && may_start,
+            WhenFull::Wait { .. } => false,
+        };
+        let full = !slot_free || !process_free;
+        let makes_way = full && !self.idle.is_empty();
+        let warm = (slot_free && may_start) || by_policy || makes_way;
+        let shared = warm || (left.shared > 0 && self.herd.has_hope());
+        (left.one_shot > 0 && one_shot) || (left.warm > 0 && warm) || (left.shared > 0 && shared)
+    }
+
+    /// Refuses those who have waited for a slot for too long. Whoever only waits for its turn to start
+    /// has a slot in sight, and its patience begins anew.
+    fn lose_patience(&self, now: Instant, waiting: &mut Queue, out: &mut Vec<Effect>) {
+        while let Some((until, session)) = waiting.soonest()
+            && until <= now
+        {
+            match self.bounds.when_full {
+                WhenFull::Wait { timeout } if self.only_starts() && !timeout.is_zero() => {
+                    waiting.wait_until(session, now + timeout);
+                }
+                WhenFull::Wait { .. } | WhenFull::Spill | WhenFull::Fail => {
+                    waiting.remove(session);
+                    out.push(Effect::Refuse(session));
+                }
+            }
+        }
+    }
+
+    /// Whether a slot and a process are free, and too many are starting.
+    fn only_starts(&self) -> bool {
+        self.used < self.bounds.max_warm && self.processes < self.bounds.max_processes
     }
 
     /// Gives a waiter what it wants, if that can be. `false`: it goes on waiting.
@@ -44,10 +93,11 @@ impl Slots {
         out: &mut Vec<Effect>,
     ) -> bool {
         loop {
-            let mut verdict = self.decide(&waiter.want, coming);
+            let verdict = self.decide(&waiter.want, coming);
             let patient = waiter.until.is_none_or(|until| now < until);
             if !patient && verdict.is_later() {
-                verdict = Verdict::Refuse;
+                // Nobody makes way for it any more.
+                return false;
             }
             match verdict {
                 Verdict::Give(given) => {

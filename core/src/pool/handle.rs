@@ -18,20 +18,22 @@ use crate::event::Body;
 use crate::ids::SessionId;
 use crate::metrics::{Counters, Gauges, PoolStats};
 use crate::pool::actor::{PoolActor, PoolMessage, Shutdown};
+use crate::pool::conversations::{Claim, Conversations};
 use crate::pool::lease::PoolLink;
 use crate::pool::members::lost;
 use crate::pool::slots::{Bounds, Slots};
 use crate::process::Containment;
 use crate::provider::{self, Provider};
 use crate::session::{
-    Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Policy, Session, SessionInner,
-    Shared, find, run,
+    Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Places, Policy, Session,
+    SessionInner, Shared, find, run,
 };
 
 /// A bounded herd of warm agent processes, and the sessions that use them.
 ///
 /// Clones are the same pool. The library runs on threads of its own, so a pool works under any
-/// executor or none, and a host that blocks does not block the agents. When the last handle of the
+/// executor or none, and a host that blocks does not block the agents, unless it blocks in a waker:
+/// wakers run on the library's threads, and one that blocks delays other sessions. When the last handle of the
 /// pool, of its sessions and of their turns is dropped, everything it started is ended; so it is
 /// when the host dies, however it dies. [`shutdown`](Self::shutdown) does the same in order, and
 /// proves it.
@@ -49,6 +51,7 @@ pub(crate) struct PoolInner {
     options: Arc<PoolOptions>,
     gauges: Arc<Gauges>,
     counters: Arc<Counters>,
+    conversations: Arc<Conversations>,
     shut: AtomicBool,
 }
 
@@ -128,6 +131,7 @@ impl Pool {
                 options: Arc::new(options),
                 gauges,
                 counters: Arc::default(),
+                conversations: Arc::default(),
                 shut: AtomicBool::new(false),
             }),
         })
@@ -143,7 +147,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] naming the option, [`ErrorKind::CwdUnusable`],
+    /// [`ErrorKind::InvalidArgument`] naming the option, also when an open session of this pool has the
+    /// conversation that is to be resumed; [`ErrorKind::CwdUnusable`],
     /// [`ErrorKind::ProgramNotFound`] saying where it was looked for, [`ErrorKind::Unsupported`] for
     /// what the agent cannot take, [`ErrorKind::Closed`] after a shutdown, [`ErrorKind::Internal`]
     /// when the pool is [lost](PoolStats::lost). A refused session causes no event.
@@ -172,6 +177,11 @@ impl Pool {
             resume: options.resume.clone(),
             mode: machine.mode(),
         }));
+        let mut claim = Claim::new(&inner.conversations, provider.name(), &shared);
+        if let Some(id) = &options.resume {
+            claim.take(id)?;
+        }
+        shared.hold(claim);
         let opened = Body::SessionOpened {
             provider: options.provider.clone(),
         };
@@ -205,6 +215,7 @@ impl Pool {
                     bytes: inner.options.max_message,
                     capabilities: provider.capabilities(),
                 },
+                places: Places::default(),
                 pool: Arc::clone(inner),
             }),
         })

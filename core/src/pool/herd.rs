@@ -135,6 +135,13 @@ impl Herd {
         self.processes.insert(process, shared);
     }
 
+    /// Whether anybody may find a seat, or somebody who can make way for it.
+    pub(super) fn has_hope(&self) -> bool {
+        self.processes.values().any(|shared| {
+            shared.is_open() && (shared.members.len() < self.max || !shared.idle.is_empty())
+        })
+    }
+
     /// The oldest process of that key that takes one more.
     pub(super) fn with_room(&self, key: &ShareKey) -> Option<ProcessId> {
         let has_room = |shared: &Shared| shared.is_open() && shared.members.len() < self.max;

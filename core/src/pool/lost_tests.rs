@@ -113,3 +113,30 @@ fn who_waits_for_a_pool_that_is_dropped_is_refused() {
         "{call:?}"
     );
 }
+
+struct Panics;
+
+impl std::task::Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker of the host");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_over_the_report_of_a_shutdown_costs_the_pool_nothing() {
+    alone(|runtime| {
+        runtime.block_on(async {
+            let pool = pool();
+            let (reply, report) = oneshot::channel();
+            let mut report = Box::pin(report);
+            let bad = std::task::Waker::from(Arc::new(Panics));
+            let mut context = std::task::Context::from_waker(&bad);
+            assert!(report.as_mut().poll(&mut context).is_pending());
+            let by = Instant::now() + Duration::from_secs(20);
+            let shutdown = PoolMessage::Shutdown { by, reply };
+            assert!(pool.inner.actor.send(shutdown).is_ok());
+            report.await.expect("it is told");
+            assert!(!pool.shutdown(Duration::from_secs(20)).await.lost);
+        });
+    });
+}

@@ -2,11 +2,13 @@
 //!
 //! - `handle`: what hosts hold.
 //! - `actor`: receives, steps, carries out; `founding`: the processes that it owns.
-//! - [`slots`], `herd`: what follows from what. Values only.
+//! - [`slots`] (with `admission` and `queue`), `herd`: what follows from what. Values only.
 //! - `key`: which sessions may share a process.
+//! - `conversations`: which session has which conversation.
 //! - [`lease`]: what is given, and comes back by `Drop`.
 
 mod actor;
+mod conversations;
 mod founding;
 mod handle;
 mod herd;
@@ -15,7 +17,10 @@ pub(crate) mod lease;
 mod members;
 pub(crate) mod slots;
 
+#[cfg(test)]
+pub(crate) use actor::PoolMessage;
 pub use actor::Shutdown;
+pub(crate) use conversations::Claim;
 pub(crate) use founding::Recipe;
 pub(crate) use handle::PoolInner;
 pub use handle::{Pool, PoolBuilder};

@@ -22,6 +22,10 @@ use crate::process::Stop;
 
 #[path = "admission.rs"]
 mod admission;
+#[path = "queue.rs"]
+mod queue;
+
+use queue::{Queue, Waiter};
 
 /// The bounds.
 #[derive(Clone, Copy, Debug)]
@@ -108,13 +112,6 @@ pub(crate) enum Effect {
     End(ProcessId, Stop),
 }
 
-#[derive(Clone, Debug)]
-struct Waiter {
-    want: Want,
-    /// Until when it waits for a slot.
-    until: Option<Instant>,
-}
-
 /// Who has a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Holder {
@@ -139,7 +136,7 @@ pub(crate) struct Slots {
     /// Sessions that were asked to give their slot back and have not answered.
     evicting: LinkedHashSet<SessionId>,
     herd: Herd,
-    waiting: LinkedHashMap<SessionId, Waiter>,
+    waiting: Queue,
 }
 
 impl Slots {
@@ -153,7 +150,7 @@ impl Slots {
             idle: LinkedHashMap::new(),
             evicting: LinkedHashSet::new(),
             herd: Herd::new(bounds.max_sessions),
-            waiting: LinkedHashMap::new(),
+            waiting: Queue::default(),
         }
     }
 
@@ -189,7 +186,7 @@ impl Slots {
             .idle
             .front()
             .map(|(_, s)| *s + self.bounds.idle_timeout);
-        let patience = self.waiting.values().filter_map(|w| w.until).min();
+        let patience = self.waiting.soonest().map(|(until, _)| until);
         expiry.into_iter().chain(patience).min()
     }
 
@@ -204,11 +201,9 @@ impl Slots {
                     (Want::Warm | Want::Shared(..), WhenFull::Spill | WhenFull::Fail)
                     | (Want::OneShot, _) => None,
                 };
-                self.waiting.insert(session, Waiter { want, until });
+                self.waiting.push(session, Waiter { want, until });
             }
-            Input::Cancel(session) => {
-                self.waiting.remove(&session);
-            }
+            Input::Cancel(session) => self.waiting.remove(session),
             Input::Idle(session) => self.is_idle(now, session, out),
             Input::Busy(session) => {
                 self.idle.remove(&Holder::Session(session));

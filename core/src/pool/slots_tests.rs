@@ -187,6 +187,55 @@ fn starts_are_limited_and_served_in_order() {
 }
 
 #[test]
+fn who_only_waits_for_its_turn_to_start_does_not_lose_patience() {
+    let timeout = Duration::from_secs(7);
+    let mut bench = Bench::new(Bounds {
+        max_starting: 1,
+        when_full: WhenFull::Wait { timeout },
+        ..bounds(2)
+    });
+    let (first, second, third) = (SessionId::next(), SessionId::next(), SessionId::next());
+    bench.step(Input::Request(first, Want::Warm));
+    bench.step(Input::Request(second, Want::Warm));
+    bench.now += timeout;
+    assert_eq!(bench.step(Input::Tick), [], "a slot is free");
+    assert_eq!(bench.slots.deadline(), Some(bench.now + timeout));
+    assert_eq!(
+        bench.step(Input::StartDone),
+        [Effect::Grant(second, Given::Slot)]
+    );
+    bench.step(Input::Request(third, Want::Warm));
+    bench.now += timeout;
+    assert_eq!(bench.step(Input::Tick), [Effect::Refuse(third)]);
+    assert_eq!(bench.slots.deadline(), None);
+}
+
+#[test]
+fn a_message_looks_at_no_waiter_for_whom_there_can_be_nothing() {
+    let mut bench = Bench::new(Bounds {
+        when_full: WhenFull::Wait { timeout: IDLE },
+        ..bounds(1)
+    });
+    let first = bench.idle_session();
+    bench.step(Input::Busy(first));
+    for _ in 0..100 {
+        bench.step(Input::Request(SessionId::next(), Want::Warm));
+    }
+    let left = bench.slots.waiting.kinds();
+    assert_eq!((left.warm, bench.slots.waiting()), (100, 100));
+    assert!(!bench.slots.can_serve(left));
+    let one = SessionId::next();
+    bench.slots.waiting.push(
+        one,
+        Waiter {
+            want: Want::OneShot,
+            until: None,
+        },
+    );
+    assert!(bench.slots.can_serve(bench.slots.waiting.kinds()));
+}
+
+#[test]
 fn a_turn_that_waits_for_a_slot_does_not_hold_up_one_that_needs_none() {
     let mut bench = Bench::new(Bounds {
         when_full: WhenFull::Wait { timeout: IDLE },

@@ -393,14 +393,15 @@ impl Actor {
         if let Some(signal) = output.kill {
             running.control.signal(signal);
         }
-        if !output.signals.is_empty() {
-            self.audience.signals(output.signals, self.overflow());
-        }
-        self.let_go(output.left);
+        // First, because what follows from them may be the end of the turn.
         for size in said.too_long {
             let message = format!("a line of {size} bytes or more was skipped");
             self.note(WarningCode::LineTooLong, &message);
         }
+        if !output.signals.is_empty() {
+            self.audience.signals(output.signals, self.overflow());
+        }
+        self.let_go(output.left);
         if !self.codec.works() && !self.facts.broken {
             self.facts.broken = true;
             self.audience.all(Overflow::Keep, broken);

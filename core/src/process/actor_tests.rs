@@ -355,6 +355,7 @@ async fn a_line_that_is_too_long_is_a_note_and_the_process_lives() {
     rig.say(&long).await;
     rig.say("\nalive\n").await;
     assert_eq!(rig.report().await, "LineTooLong");
+    assert_eq!(rig.report().await, "skipped xxx");
     assert_eq!(rig.report().await, "alive");
 }
 

@@ -6,13 +6,17 @@
 /// A buffer for pieces keeps no more than this after a long line.
 const KEPT: usize = 64 << 10;
 
+/// So much is given of a line that is skipped.
+const HEAD: usize = 1 << 10;
+
 /// What stands in the output.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
     /// A line without its end, be that LF or CR LF. May be empty.
     Line(&'a [u8]),
-    /// A line has grown beyond the limit: its size so far. Said once; the rest of it is skipped.
-    TooLong(usize),
+    /// A line has grown beyond the limit: how it begins, and its size so far. Said once; the rest
+    /// of it is skipped.
+    TooLong(&'a [u8], usize),
 }
 
 /// Cuts chunks into lines.
@@ -60,8 +64,7 @@ impl Framer {
         }
         let size = self.piece.len() + rest.len();
         if size > self.max_line {
-            self.drop_piece();
-            sink(Frame::TooLong(size));
+            self.skip(rest, sink);
         } else if self.piece.is_empty() {
             sink(Frame::Line(without_cr(rest)));
         } else {
@@ -77,12 +80,23 @@ impl Framer {
         }
         let size = self.piece.len() + bytes.len();
         if size > self.max_line {
-            self.drop_piece();
+            self.skip(bytes, sink);
             self.skipping = true;
-            sink(Frame::TooLong(size));
         } else {
             self.extend_piece(bytes);
         }
+    }
+
+    /// Says that the piece and these bytes are more than a line may have.
+    fn skip(&mut self, bytes: &[u8], sink: &mut impl FnMut(Frame<'_>)) {
+        let size = self.piece.len() + bytes.len();
+        // Together they are longer than any line, so that no cut of the chunks changes this.
+        let most = HEAD.min(self.max_line);
+        let rest = most.saturating_sub(self.piece.len()).min(bytes.len());
+        self.extend_piece(&bytes[..rest]);
+        let head = &self.piece[..most.min(self.piece.len())];
+        sink(Frame::TooLong(head, size));
+        self.drop_piece();
     }
 
     /// Doubles like `Vec` does, but never beyond what a line may have.
@@ -115,7 +129,10 @@ mod tests {
 
     use super::*;
 
-    const LONG: &[u8] = b"<too long>";
+    /// What stands for a line that is too long.
+    fn long(head: &[u8]) -> Vec<u8> {
+        [b"<too long>", head].concat()
+    }
 
     /// What comes out of chunks: lines, with a mark for each that was too long, and the tail.
     fn frames(max_line: usize, chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
@@ -125,9 +142,9 @@ mod tests {
             framer.feed(chunk, |frame| {
                 lines.push(match frame {
                     Frame::Line(line) => line.to_vec(),
-                    Frame::TooLong(size) => {
+                    Frame::TooLong(head, size) => {
                         assert!(size > max_line);
-                        LONG.to_vec()
+                        long(head)
                     }
                 });
             });
@@ -143,14 +160,14 @@ mod tests {
         let tail = lines.pop().filter(|t| !t.is_empty());
         for line in &mut lines {
             if line.len() > max_line {
-                *line = LONG.to_vec();
+                *line = long(&line[..max_line.min(HEAD)]);
             } else if line.last() == Some(&b'\r') {
                 line.pop();
             }
         }
         match tail {
             Some(tail) if tail.len() > max_line => {
-                lines.push(LONG.to_vec());
+                lines.push(long(&tail[..max_line.min(HEAD)]));
                 (lines, None)
             }
             tail => (lines, tail),
@@ -183,7 +200,14 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_said_once_and_the_next_one_lives() {
         let chunks: &[&[u8]] = &[b"12345", b"67890", b"12345678901234567890", b"x\nok\n"];
-        assert_eq!(frames(9, chunks).0, [LONG.to_vec(), b"ok".to_vec()]);
+        assert_eq!(frames(9, chunks).0, [long(b"123456789"), b"ok".to_vec()]);
+    }
+
+    #[test]
+    fn of_a_line_that_is_too_long_only_the_beginning_is_given() {
+        let line = vec![b'x'; 5000];
+        let (lines, _) = frames(3000, &[&line[..2500], &line[2500..]]);
+        assert_eq!(lines, [long(&line[..HEAD])]);
     }
 
     #[test]

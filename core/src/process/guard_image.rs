@@ -114,6 +114,7 @@ impl GuardImage {
             rustix::io::Errno::INVAL => create(flags),
             other => Err(other),
         })?;
+        check_room(IMAGE.len() as u64)?;
         // Not one of the first three, which are given to the child before it is executed.
         let mut file = File::from(rustix::io::fcntl_dupfd_cloexec(&file, 3)?);
         file.write_all(IMAGE)?;
@@ -188,6 +189,7 @@ fn existing(path: &Path, user: u32) -> io::Result<fs::Metadata> {
 /// Writes the image beside its place and moves it there, so that nobody executes half of it.
 fn written(folder: &Path, path: &Path) -> io::Result<fs::Metadata> {
     let draft = folder.join(format!("draft-{}", uuid::Uuid::new_v4().simple()));
+    check_room(IMAGE.len() as u64)?;
     let write = || {
         let flags = OFlags::NOFOLLOW.bits().cast_signed();
         let mut file = OpenOptions::new()
@@ -205,6 +207,19 @@ fn written(folder: &Path, path: &Path) -> io::Result<fs::Metadata> {
         Ok(metadata)
     };
     write().inspect_err(|_| drop(fs::remove_file(&draft)))
+}
+
+/// Whether a file of that size may be written. Who writes more than the limit is sent SIGXFSZ, and that
+/// would end the host.
+fn check_room(size: u64) -> io::Result<()> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    match limit {
+        Some(most) if most < size => Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("the host may write files of {most} bytes, and it has {size}"),
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn open_flags(path: &Path, flags: OFlags) -> io::Result<File> {
@@ -225,6 +240,24 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+    use crate::process::test_host::alone;
+
+    #[test]
+    fn a_host_that_may_write_no_such_file_is_told_so_and_lives() {
+        alone(|_| {
+            use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+            let before = getrlimit(Resource::Fsize);
+            let current = Some(IMAGE.len() as u64 - 1);
+            setrlimit(Resource::Fsize, Rlimit { current, ..before }).expect("lower is allowed");
+            let folder = tempfile::tempdir().expect("a folder");
+            let memory = GuardImage::in_memory().map_err(|error| error.kind());
+            let private = GuardImage::in_folder(folder.path()).map_err(|error| error.kind());
+            setrlimit(Resource::Fsize, before).expect("the maximum is as before");
+            assert_eq!(memory.err(), Some(io::ErrorKind::FileTooLarge));
+            assert_eq!(private.err(), Some(io::ErrorKind::FileTooLarge));
+            assert!(GuardImage::in_memory().is_ok());
+        });
+    }
 
     #[test]
     fn a_private_file_is_written_once_and_used_again() -> io::Result<()> {

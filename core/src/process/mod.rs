@@ -23,10 +23,12 @@
 //! - `guarded`, `group`: the two ways to start one, by containment.
 //! - `guard_image`: where the guard's program is executed from.
 //! - `linux`, `macos`, `windows`: what only that system has.
+//! - `arguments`: how much can be given to a program.
 //! - `environment`: what an agent knows of the host's environment.
 //! - `program`, [`resolve`]: from a program's name to its file.
 
 mod actor;
+pub(crate) mod arguments;
 mod audience;
 mod burial;
 mod containment;

@@ -23,7 +23,8 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ProgramNotFound`], saying where it was looked for.
+    /// [`ErrorKind::ProgramNotFound`], saying where it was looked for, or what is there that cannot be
+    /// executed.
     pub(crate) fn resolve(&self, cwd: &Path) -> Result<PathBuf, Error> {
         let found = resolve(self.name.as_os_str(), self.path.as_deref(), cwd);
         let found = found.map_err(|missing| {
@@ -33,7 +34,10 @@ impl Program {
                 .map(|p| p.display().to_string())
                 .collect();
             let name = self.name.display();
-            let message = if places.is_empty() {
+            let message = if let Some(unfit) = &missing.unfit {
+                let unfit = unfit.display();
+                format!("{name}: {unfit} is there, and is no file that this user may execute")
+            } else if places.is_empty() {
                 format!("{name} was not found: PATH names no folder")
             } else {
                 format!("{name} was not found; looked in {}", places.join(", "))

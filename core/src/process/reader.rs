@@ -82,7 +82,10 @@ impl Reader {
         codec.call(|codec, said| {
             self.framer.feed(bytes, |frame| match frame {
                 Frame::Line(line) => codec.line(line, &mut said.output),
-                Frame::TooLong(size) => said.too_long.push(size),
+                Frame::TooLong(head, size) => {
+                    said.too_long.push(size);
+                    codec.skipped(head, size, &mut said.output);
+                }
             });
         });
     }

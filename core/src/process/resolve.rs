@@ -13,6 +13,8 @@ pub(crate) struct NotFound {
     pub program: OsString,
     /// The files or folders that were looked at, in this order.
     pub looked_in: Vec<PathBuf>,
+    /// What has the name and cannot be executed, the first of them.
+    pub unfit: Option<PathBuf>,
 }
 
 /// The absolute path of the program.
@@ -27,11 +29,13 @@ pub(crate) fn resolve(
 ) -> Result<PathBuf, NotFound> {
     let as_path = Path::new(program);
     let mut looked_in = Vec::new();
+    let mut unfit = None;
     if as_path.is_absolute() || as_path.components().count() > 1 || has_slash(program) {
         let file = cwd.join(as_path);
         if is_executable(&file) {
             return Ok(file);
         }
+        unfit = file.exists().then(|| file.clone());
         looked_in.push(file);
     } else if !program.is_empty() {
         for folder in path
@@ -43,12 +47,16 @@ pub(crate) fn resolve(
             if is_executable(&file) {
                 return Ok(file);
             }
+            if unfit.is_none() && file.exists() {
+                unfit = Some(file);
+            }
             looked_in.push(folder);
         }
     }
     Err(NotFound {
         program: program.to_owned(),
         looked_in,
+        unfit,
     })
 }
 
@@ -95,6 +103,7 @@ mod tests {
         let missing = NotFound {
             program: "other".into(),
             looked_in: vec![first.path().to_owned(), second.path().to_owned()],
+            unfit: None,
         };
         assert_eq!(
             resolve("other".as_ref(), Some(&path), Path::new("/")),
@@ -116,6 +125,18 @@ mod tests {
         let found = resolve("./agent".as_ref(), None, folder.path());
         assert_eq!(found, Ok(folder.path().join("./agent")));
         assert!(file.is_file());
+        Ok(())
+    }
+
+    #[test]
+    fn what_has_the_name_and_cannot_be_executed_is_told() -> std::io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let plain = place(folder.path(), "plain", 0o644)?;
+        for program in [plain.as_os_str(), "plain".as_ref()] {
+            let found = resolve(program, Some(folder.path().as_os_str()), Path::new("/"));
+            let unfit = found.map_err(|missing| missing.unfit);
+            assert_eq!(unfit, Err(Some(plain.clone())), "{program:?}");
+        }
         Ok(())
     }
 

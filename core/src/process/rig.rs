@@ -66,6 +66,15 @@ impl Codec for Echo {
         }
     }
 
+    fn skipped(&mut self, head: &[u8], size: usize, out: &mut Output) {
+        assert!(size > MAX_LINE);
+        Self::say(
+            0,
+            &format!("skipped {}", String::from_utf8_lossy(&head[..3])),
+            out,
+        );
+    }
+
     fn end_of_output(&mut self, out: &mut Output) {
         Self::say(0, "the end", out);
     }

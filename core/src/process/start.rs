@@ -1,6 +1,7 @@
 //! From a plan to a running actor.
 
 use std::error::Error as _;
+use std::io;
 
 use tokio::runtime::Handle;
 
@@ -75,6 +76,12 @@ fn refused(error: &SpawnError) -> Error {
         SpawnError::Directory { .. } => ErrorKind::CwdUnusable,
         SpawnError::GuardUnavailable { .. } => ErrorKind::ContainmentUnavailable,
         SpawnError::System { source, .. } if is_shortage(source) => ErrorKind::Shortage,
+        // It was fit when the session was opened: the host's settings or variables have grown.
+        SpawnError::System { source, .. }
+            if source.kind() == io::ErrorKind::ArgumentListTooLong =>
+        {
+            ErrorKind::InvalidArgument
+        }
         SpawnError::NotExecutable { .. } | SpawnError::System { .. } => ErrorKind::SpawnFailed,
     };
     match error.source() {

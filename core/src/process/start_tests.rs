@@ -166,3 +166,13 @@ fn whatever_the_machine_has_no_more_of_is_a_shortage_and_no_fault_of_the_process
         }
     }
 }
+
+#[test]
+fn what_is_too_long_to_be_started_is_the_hosts_to_mend_and_downgrades_nothing() {
+    let error = refused(&SpawnError::System {
+        what: "arguments and environment",
+        source: io::ErrorKind::ArgumentListTooLong.into(),
+    });
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(!error.kind().is_runtime());
+}

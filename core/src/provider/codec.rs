@@ -27,6 +27,11 @@ pub(crate) trait Codec: Send {
     /// The agent wrote a line, here without its line end. May be any bytes.
     fn line(&mut self, line: &[u8], out: &mut Output);
 
+    /// A line was too long to be read and is skipped: how it begins, and how many bytes it had when
+    /// it was given up. Core warns of it; what follows from what the agent said in it, for instance
+    /// that a turn is over, is for the codec to tell.
+    fn skipped(&mut self, _head: &[u8], _size: usize, _out: &mut Output) {}
+
     /// The agent's output is at its end. What a one-shot process leaves unsaid by then is said here.
     fn end_of_output(&mut self, out: &mut Output);
 
@@ -227,7 +232,8 @@ pub(crate) enum SignalBody {
     /// The agent's background work in this conversation: how many tasks run on after the turn.
     Background { tasks: u32 },
     /// What became of a message that was to join the running turn. `None`: it joined. Otherwise why
-    /// it did not; it was not and will not be seen by the agent.
+    /// it did not; it was not and will not be seen by the agent, and is sent again. At the end of the
+    /// output only what was never written is refused: the rest is left unsaid, and counts as lost.
     Steered { steer: u64, refused: Option<String> },
     /// What became of the oldest change of settings that has no answer.
     Changed(ChangeOutcome),

@@ -7,7 +7,9 @@ mod acp;
 mod claude;
 mod codec;
 mod codex;
+mod cut;
 mod lines;
+mod paseo;
 mod rpc;
 
 pub(crate) use codec::{
@@ -131,6 +133,7 @@ pub(crate) const fn all() -> &'static [&'static dyn Provider] {
         &acp::CLAUDE_ACP,
         &acp::CODEX_ACP,
         &acp::ANY,
+        &paseo::Paseo,
     ]
 }
 

@@ -7,6 +7,7 @@
 mod answer;
 mod question;
 mod rule;
+mod shell;
 
 pub use answer::{Answer, Decision, Scope};
 pub use question::{Choice, Question};

@@ -1,14 +1,22 @@
 //! Rules that answer approvals without asking.
 //!
 //! A subject goes in, a verdict comes out; only links are looked up. Rules judge what the agent asks about; what
-//! the agent does without asking, because its own mode allows it, they never see.
+//! the agent does without asking, because its own mode allows it, they never see. What a command line runs is read
+//! in `shell.rs`.
 
 use std::path::{Component, Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::shell::{is_simple, programs};
+
 /// A rule. Every member that is set must match; a rule without any matches everything.
+///
+/// Calls of the host's own tools can be denied by a rule too: `tool` is the name that the host gave
+/// the tool, `mcp_server` is `host`, and they have neither command nor path. A rule that allows or asks
+/// changes nothing about them, since only the host can give their result, and
+/// [`read_only`](crate::SessionOptions::read_only) does not concern them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
@@ -21,9 +29,11 @@ pub struct Rule {
     pub tool: Option<String>,
     /// The command, word by word: `git log *`. `*` within a word stands for any characters of that
     /// word, a last word `*` for any further words. A rule that allows matches only a command in
-    /// which nothing is quoted, expanded, redirected, chained or assigned. Another rule matches if
-    /// any part of the command line does, quotes and assignments aside; it is a net with holes, and
-    /// no sandbox.
+    /// which nothing is quoted, expanded (`*`, `?`, `[`, `{`, `~`, `$`, …), redirected, chained or
+    /// assigned. Another rule matches if any part of the command line does: quotes, assignments, the
+    /// folder of the program and programs that run another one (`sudo`, `env -i`, `nice -n 5`,
+    /// `bash -c '…'`, …) aside. It is a net with holes, and no sandbox: what a script, an
+    /// interpreter, an alias or a variable runs is not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     /// Where the files are that it is about, links followed. A rule that allows must match every one
@@ -124,9 +134,8 @@ impl Rule {
         match self.action {
             Action::Allow => is_simple(command) && glob_words(pattern, command.split([' ', '\t'])),
             Action::Ask | Action::Deny => {
-                let plain: String = command.chars().filter(|c| !QUOTES.contains(c)).collect();
-                let mut parts = plain.split(SEPARATORS);
-                parts.any(|part| glob_words(pattern, without_prefix(part)))
+                let mut runs = programs(command).into_iter();
+                runs.any(|words| glob_words(pattern, words.iter().map(String::as_str)))
                     || glob_words(pattern, command.split_whitespace())
             }
         }
@@ -145,34 +154,6 @@ impl Rule {
     }
 }
 
-/// What makes words of several, and is no part of them.
-const QUOTES: [char; 3] = ['\'', '"', '\\'];
-
-/// What separates the parts of a command line.
-const SEPARATORS: [char; 12] = [';', '&', '|', '\n', '\r', '(', ')', '`', '{', '}', '<', '>'];
-
-/// Words before a command that do not change which one it is.
-const PREFIXES: [&str; 16] = [
-    "!", "if", "then", "else", "elif", "do", "while", "until", "time", "exec", "command",
-    "builtin", "env", "nohup", "nice", "sudo",
-];
-
-/// Whether a command is one program with its arguments, as any shell would see it: nothing in it is
-/// quoted, expanded, redirected or commented out.
-fn is_simple(command: &str) -> bool {
-    command.chars().all(|c| {
-        let special = QUOTES.contains(&c) || SEPARATORS.contains(&c) || "$#~[]?!=".contains(c);
-        let odd_space = (c.is_whitespace() || c.is_control()) && c != ' ' && c != '\t';
-        !special && !odd_space
-    })
-}
-
-/// The words of a part of a command line, from its program on.
-fn without_prefix(part: &str) -> impl Iterator<Item = &str> {
-    let skipped = |word: &&str| PREFIXES.contains(word) || word.contains('=');
-    part.split_whitespace().skip_while(skipped)
-}
-
 /// Whether a path stays beneath a folder, links followed as far as they are there. What a shell or an
 /// agent would expand is taken to be outside.
 fn is_beneath(folder: &Path, path: &str) -> bool {
@@ -180,11 +161,12 @@ fn is_beneath(folder: &Path, path: &str) -> bool {
         return false;
     }
     let whole = folder.join(path);
+    let (Some(place), Some(real_folder)) = (real(&whole), real(folder)) else {
+        return false;
+    };
     // From a link on, `..` means another folder than the one it stands in.
-    if whole.components().any(|part| part == Component::ParentDir) {
-        return lexical(&whole).starts_with(folder) && real(&whole).starts_with(real(folder));
-    }
-    real(&whole).starts_with(real(folder))
+    let climbs = whole.components().any(|part| part == Component::ParentDir);
+    place.starts_with(real_folder) && (!climbs || lexical(&whole).starts_with(folder))
 }
 
 /// The path without `.` and `..`, as written.
@@ -202,19 +184,50 @@ fn lexical(path: &Path) -> PathBuf {
     whole
 }
 
-/// The path with the links of what is there followed; what is not there yet stays as written.
-fn real(path: &Path) -> PathBuf {
-    let there = path.ancestors().find_map(|above| {
-        let real = std::fs::canonicalize(above).ok()?;
-        Some((above, real))
-    });
-    match there {
-        Some((above, real)) => match path.strip_prefix(above) {
-            Ok(rest) => lexical(&real.join(rest)),
-            Err(_) => lexical(path),
-        },
-        None => lexical(path),
+/// How many links are followed on the way to a file; as many as Linux follows.
+const MAX_LINKS: usize = 40;
+
+/// The path with its links followed, also those to what is not there: who writes through such a link
+/// makes the file that it names. What is not there stays as written. `None`: it has
+/// more links than a system follows, and leads nowhere.
+fn real(path: &Path) -> Option<PathBuf> {
+    let mut real = PathBuf::new();
+    let mut links = 0;
+    // What is still to be walked, the next part last.
+    let mut rest: Vec<PathBuf> = parts(path);
+    while let Some(part) = rest.pop() {
+        match part.components().next() {
+            Some(Component::ParentDir) => {
+                real.pop();
+            }
+            Some(Component::Normal(_)) => {
+                real.push(&part);
+                let Ok(target) = std::fs::read_link(&real) else {
+                    continue;
+                };
+                links += 1;
+                if links > MAX_LINKS {
+                    return None;
+                }
+                real.pop();
+                rest.extend(parts(&target));
+            }
+            // A root or a prefix begins anew.
+            Some(Component::RootDir | Component::Prefix(_) | Component::CurDir) | None => {
+                real.push(&part);
+            }
+        }
     }
+    Some(real)
+}
+
+/// The parts of a path, the first one last.
+fn parts(path: &Path) -> Vec<PathBuf> {
+    let parts = path.components().rev();
+    parts
+        .filter(|part| *part != Component::CurDir)
+        .map(|part| PathBuf::from(part.as_os_str()))
+        .collect()
 }
 
 /// Matches word by word; a last word `*` stands for any further words, none included.
@@ -315,6 +328,12 @@ mod tests {
             "git log 'a b'",
             "git log \u{a0}x",
             "git log ~/x",
+            "git log *",
+            "git log a*",
+            "git log a?",
+            "git log [ab]",
+            "git log {a,b}",
+            "git log !!",
         ] {
             assert!(!command(Action::Allow, "git log *", trick), "{trick}");
         }
@@ -334,10 +353,36 @@ mod tests {
             "X=1 rm x",
             "! rm x",
             "sudo rm x",
+            "/bin/rm x",
+            "../bin/rm x",
+            "env -i rm x",
+            "env -u A B=1 rm x",
+            "nice -n 5 rm x",
+            "nice -5 rm x",
+            "timeout -k 1 5s rm x",
+            "sudo -u root -- rm x",
+            "xargs -0 rm",
+            "bash -c 'rm x'",
+            "sh -ec \"rm x\"",
+            "/bin/bash -lc 'cd /; rm x'",
+            "bash -c 'sh -c \"rm x\"'",
+            "sudo bash -c 'rm x'",
         ] {
             assert!(command(Action::Deny, "rm *", trick), "{trick}");
         }
-        assert!(!command(Action::Deny, "rm *", "echo rm"));
+        for other in [
+            "echo rm",
+            "echo /bin/rm",
+            "bash rm",
+            "sh -c 'echo rm'",
+            "nice echo rm",
+        ] {
+            assert!(!command(Action::Deny, "rm *", other), "{other}");
+        }
+        assert!(
+            command(Action::Deny, "/opt/*/rm *", "/opt/x/rm y"),
+            "as it is written"
+        );
     }
 
     #[test]
@@ -387,6 +432,37 @@ mod tests {
         for out in ["link/file", "link/new/file", "link/../file"] {
             assert!(!is_beneath(&inside, out), "{out}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_to_what_is_not_there_leads_where_it_points() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().expect("a folder");
+        let inside = folder.path().join("cwd");
+        std::fs::create_dir(&inside).expect("a folder");
+        for (name, target) in [
+            ("out", "../new"),
+            ("away", "/nowhere/at/all"),
+            ("chain", "out"),
+            ("loop", "loop"),
+            ("in", "new/folder"),
+        ] {
+            symlink(target, inside.join(name)).expect("a link");
+        }
+        for out in [
+            "out",
+            "out/file",
+            "away",
+            "chain",
+            "chain/file",
+            "loop",
+            "loop/file",
+        ] {
+            assert!(!is_beneath(&inside, out), "{out}");
+        }
+        assert!(is_beneath(&inside, "in"));
+        assert!(is_beneath(&inside, "in/file"));
     }
 
     #[test]

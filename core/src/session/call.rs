@@ -14,14 +14,17 @@ use crate::operation::Operation;
 use crate::pool::lease::Grant;
 use crate::request::Answer;
 use crate::session::Receipt;
-use crate::session::gate::{Entry, Waiting};
+use crate::session::gate::Entry;
+use crate::session::replies::Reply;
 use crate::settings::Change;
 
 /// A call of a host, or news from the pool.
 ///
 /// The channel that carries them is not bounded by itself. It is bounded by those who send: one turn
-/// at a time and a bounded queue (the gate), one answer of the pool per question, one eviction at a
-/// time, and so many calls of tools; everything else is a call of the host, most of which it waits for.
+/// at a time and a queue in which also a cancelled message has its place until it was told of (the
+/// gate), so many calls that are not answered (`Places`), one word about holds, one about the close
+/// and one for each shutdown that a host waits for, one answer of the pool per question, one eviction
+/// at a time, and so many calls of tools.
 #[derive(Debug)]
 pub(crate) enum Call {
     /// A turn was let in.
@@ -32,30 +35,32 @@ pub(crate) enum Call {
     /// A message waits in the queue.
     Queued(TurnId),
     /// A message was taken out of the queue.
-    Cancelled(Waiting),
+    Cancelled(TurnId),
     Steer {
         message: Arc<Message>,
         tag: Option<u64>,
         /// The turn that it joined, or why it did not.
-        reply: oneshot::Sender<Result<TurnId, String>>,
+        reply: Reply<Result<TurnId, String>>,
     },
     Interrupt {
         turn: TurnId,
         keep_commands: bool,
-        reply: oneshot::Sender<Receipt>,
+        /// What waits goes with it, if it hits.
+        drop_queue: bool,
+        reply: Reply<Receipt>,
     },
     Answer {
         request: RequestId,
         answer: Answer,
-        reply: oneshot::Sender<Result<(), Error>>,
+        reply: Reply<Result<(), Error>>,
     },
     Change {
         change: Change,
-        reply: oneshot::Sender<Result<Changed, Error>>,
+        reply: Reply<Result<Changed, Error>>,
     },
     Operate {
         operation: Operation,
-        reply: oneshot::Sender<Result<RawJson, Error>>,
+        reply: Reply<Result<RawJson, Error>>,
     },
     /// The agent calls a tool of the host over our own server.
     Tool {
@@ -64,7 +69,8 @@ pub(crate) enum Call {
     },
     /// Nobody waits for the result of that call any more.
     ToolLeft(u64),
-    Hold(bool),
+    /// The host holds the session, or does not any more: see `Holds`.
+    Held,
     Close {
         reason: CloseReason,
         by: Option<Instant>,
@@ -78,4 +84,6 @@ pub(crate) enum Call {
         error: Error,
     },
     Evict(EvictionReason),
+    #[cfg(test)]
+    Panic,
 }

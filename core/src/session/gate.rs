@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::budget::Budget;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Failure, TurnResult};
+use crate::host_code::fenced;
 use crate::ids::TurnId;
 use crate::message::Message;
 
@@ -59,8 +60,14 @@ pub(crate) struct Waiting {
     pub why: Option<String>,
     /// Whether the host was told by an event.
     pub announced: bool,
+    /// Whether it was taken out, and the actor has not told of it yet. It has its place until then.
+    pub cancelled: bool,
     end: watch::Sender<Option<End>>,
 }
+
+/// So many messages that were taken out may be there beside those that wait, until the actor has told
+/// of them. It bounds what a host that queues and cancels causes before the actor sees any of it.
+const CANCELLED: usize = 64;
 
 /// A waiting message, as hosts see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -90,7 +97,24 @@ struct State {
 #[derive(Debug)]
 struct Running {
     turn: TurnId,
+    tag: Option<u64>,
     end: watch::Sender<Option<End>>,
+}
+
+/// A turn that was let in, and that no actor will end.
+#[derive(Debug)]
+pub(crate) struct Abandoned {
+    pub turn: TurnId,
+    pub tag: Option<u64>,
+    end: watch::Sender<Option<End>>,
+}
+
+impl Abandoned {
+    /// It ends all the same.
+    pub(crate) fn farewell(self, end: End) -> Farewell {
+        let waiting = self.end;
+        Farewell { end, waiting }
+    }
 }
 
 /// The end of a turn, not told yet to those who wait for it. Must be told: dropped, it tells them
@@ -103,8 +127,9 @@ pub(crate) struct Farewell {
 }
 
 impl Farewell {
+    /// Whoever waits may do anything when it is woken.
     pub(crate) fn tell(self) {
-        self.waiting.send_replace(Some(self.end));
+        fenced(|| drop(self.waiting.send_replace(Some(self.end))));
     }
 }
 
@@ -129,63 +154,70 @@ impl Gate {
 
     /// Lets a message in. `tell` tells the actor; it runs under the lock, so that turns reach the
     /// actor in the order in which they were let in. All that it wakes is the actor, a task on the
-    /// library's own threads.
-    pub(crate) fn enter(
+    /// library's own threads. `None` of it: there is no actor.
+    pub(crate) fn enter<T>(
         &self,
         entry: Entry,
         queue: bool,
         why: Option<String>,
-        tell: impl FnOnce(TurnId, Option<Entry>) -> bool,
-    ) -> Result<Entered, Error> {
+        tell: impl FnOnce(TurnId, Option<Entry>) -> Option<T>,
+    ) -> Result<(Entered, T), Error> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(Error::closed("session"));
         }
         let turn = TurnId::next();
         let (sender, end) = watch::channel(None);
+        let gone = || Error::closed("session");
         let Some(running) = &state.running else {
-            if !tell(turn, Some(entry)) {
-                return Err(Error::closed("session"));
-            }
-            state.running = Some(Running { turn, end: sender });
-            return Ok(Entered::Started { turn, end });
-        };
-        let position = state.queue.len();
-        if !queue || position >= self.limit {
-            let kind = ErrorKind::TurnInProgress;
-            let message = if queue {
-                format!(
-                    "turn {} is still running, and {position} wait already",
-                    running.turn
-                )
-            } else {
-                format!("turn {} is still running", running.turn)
+            let tag = entry.tag;
+            let told = tell(turn, Some(entry)).ok_or_else(gone)?;
+            let running = Running {
+                turn,
+                tag,
+                end: sender,
             };
-            return Err(Error::new(kind, message));
+            state.running = Some(running);
+            return Ok((Entered::Started { turn, end }, told));
+        };
+        let position = state.waiting().count();
+        let cancelled = state.queue.len() - position;
+        let full = if !queue {
+            Some(String::new())
+        } else if position >= self.limit {
+            Some(format!(", and {position} wait already"))
+        } else if cancelled >= CANCELLED {
+            Some(format!(", and {cancelled} more are being cancelled"))
+        } else {
+            None
+        };
+        if let Some(more) = full {
+            let message = format!("turn {} is still running{more}", running.turn);
+            return Err(Error::new(ErrorKind::TurnInProgress, message));
         }
-        if !tell(turn, None) {
-            return Err(Error::closed("session"));
-        }
+        let told = tell(turn, None).ok_or_else(gone)?;
         state.queue.push_back(Waiting {
             turn,
             entry,
             why,
             announced: false,
+            cancelled: false,
             end: sender,
         });
-        Ok(Entered::Queued {
+        let entered = Entered::Queued {
             turn,
             position,
             end,
-        })
+        };
+        Ok((entered, told))
     }
 
     /// The actor is about to tell of a waiting message: its place and what it is. `None`: it waits no
     /// more, or was told of.
     pub(crate) fn announce(&self, turn: TurnId) -> Option<(usize, Option<u64>, Option<String>)> {
         let mut state = self.state.lock();
-        let position = state.queue.iter().position(|w| w.turn == turn)?;
-        let waiting = &mut state.queue[position];
+        let position = state.waiting().position(|w| w.turn == turn)?;
+        let waiting = state.waiting_mut(turn)?;
         if std::mem::replace(&mut waiting.announced, true) {
             return None;
         }
@@ -197,10 +229,12 @@ impl Gate {
     pub(crate) fn leave(&self, turn: TurnId, end: End) -> Option<(Farewell, Option<Waiting>)> {
         let mut state = self.state.lock();
         let running = state.running.take_if(|r| r.turn == turn)?;
-        let next = state.queue.pop_front();
+        let place = state.queue.iter().position(|w| !w.cancelled);
+        let next = place.and_then(|place| state.queue.remove(place));
         if let Some(next) = &next {
             state.running = Some(Running {
                 turn: next.turn,
+                tag: next.entry.tag,
                 end: next.end.clone(),
             });
         }
@@ -208,25 +242,40 @@ impl Gate {
         Some((Farewell { end, waiting }, next))
     }
 
-    /// Takes a waiting message out. `tell` tells the actor, under the lock. After the close what waits
-    /// is the actor's, which ends it.
-    ///
-    /// What `tell` gives back, the message that found no actor, is dropped when the lock is free
-    /// again: hosts wait for its end, and their wakers run then.
-    pub(crate) fn cancel<T>(
-        &self,
-        turn: TurnId,
-        tell: impl FnOnce(Waiting) -> T,
-    ) -> Result<T, Error> {
+    /// Takes a waiting message out. `tell` tells the actor, under the lock. The message has its place
+    /// until the actor [collects](Self::collect) it. After the close what waits is the actor's, which
+    /// ends it.
+    pub(crate) fn cancel(&self, turn: TurnId, tell: impl FnOnce(TurnId)) -> Result<(), Error> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(Error::closed("session"));
         }
-        let place = state.queue.iter().position(|w| w.turn == turn);
-        match place.and_then(|place| state.queue.remove(place)) {
-            Some(waiting) => Ok(tell(waiting)),
-            None => Err(not_waiting(turn)),
+        let waiting = state.waiting_mut(turn).ok_or_else(|| not_waiting(turn))?;
+        waiting.cancelled = true;
+        tell(turn);
+        Ok(())
+    }
+
+    /// As [`cancel`](Self::cancel), and all the others that wait go with it.
+    pub(crate) fn cancel_queue(&self, turn: TurnId, tell: impl Fn(TurnId)) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(Error::closed("session"));
         }
+        state.waiting_mut(turn).ok_or_else(|| not_waiting(turn))?;
+        for waiting in state.queue.iter_mut().filter(|w| !w.cancelled) {
+            waiting.cancelled = true;
+            tell(waiting.turn);
+        }
+        Ok(())
+    }
+
+    /// The actor is about to tell that a message was taken out, and gives its place free.
+    pub(crate) fn collect(&self, turn: TurnId) -> Option<Waiting> {
+        let mut state = self.state.lock();
+        let cancelled = |w: &Waiting| w.turn == turn && w.cancelled;
+        let place = state.queue.iter().position(cancelled)?;
+        state.queue.remove(place)
     }
 
     /// Puts another message in the place of a waiting one.
@@ -235,24 +284,12 @@ impl Gate {
         if state.closed {
             return Err(Error::closed("session"));
         }
-        let mut queue = state.queue.iter_mut();
-        let waiting = queue
-            .find(|w| w.turn == turn)
-            .ok_or_else(|| not_waiting(turn))?;
+        let waiting = state.waiting_mut(turn).ok_or_else(|| not_waiting(turn))?;
         waiting.entry.message = message;
         Ok(())
     }
 
-    /// Takes out everything that waits, as [`cancel`](Self::cancel) does.
-    pub(crate) fn cancel_all<T>(&self, tell: impl FnMut(Waiting) -> T) -> Vec<T> {
-        let mut state = self.state.lock();
-        if state.closed {
-            return Vec::new();
-        }
-        state.queue.drain(..).map(tell).collect()
-    }
-
-    /// Takes out everything that waits, for the actor, after the close.
+    /// Takes out everything that waits, for the actor.
     pub(crate) fn clear(&self) -> Vec<Waiting> {
         self.state.lock().queue.drain(..).collect()
     }
@@ -260,7 +297,7 @@ impl Gate {
     /// What waits, in order.
     pub(crate) fn queued(&self) -> Vec<QueuedTurn> {
         let state = self.state.lock();
-        let queued = state.queue.iter().map(|w| QueuedTurn {
+        let queued = state.waiting().map(|w| QueuedTurn {
             turn: w.turn,
             tag: w.entry.tag,
             text: w.entry.message.text.clone(),
@@ -282,19 +319,27 @@ impl Gate {
         self.state.lock().running.as_ref().map(|r| r.turn)
     }
 
-    /// The actor is gone: whoever waits for a turn learns it, whatever happened.
-    pub(crate) fn abandon(&self) {
-        let ends: Vec<_> = {
-            let mut state = self.state.lock();
-            state.closed = true;
-            let running = state.running.take().map(|r| r.end);
-            let queued = state.queue.drain(..).map(|w| w.end);
-            running.into_iter().chain(queued).collect()
-        };
-        for end in ends {
-            let failure = Failure::new(ErrorKind::Closed, "the session is gone");
-            end.send_replace(Some(End::Failed(failure, TurnResult::default())));
-        }
+    /// The actor is gone: no turn comes in any more, and these were let in and have no end.
+    pub(crate) fn abandon(&self) -> Vec<Abandoned> {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let running = state.running.take().map(|r| (r.turn, r.tag, r.end));
+        let queued = state.queue.drain(..).map(|w| (w.turn, w.entry.tag, w.end));
+        let all = running.into_iter().chain(queued);
+        all.map(|(turn, tag, end)| Abandoned { turn, tag, end })
+            .collect()
+    }
+}
+
+impl State {
+    /// What waits, in order, but for what was taken out.
+    fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        self.queue.iter().filter(|w| !w.cancelled)
+    }
+
+    fn waiting_mut(&mut self, turn: TurnId) -> Option<&mut Waiting> {
+        let waits = |w: &&mut Waiting| w.turn == turn && !w.cancelled;
+        self.queue.iter_mut().find(waits)
     }
 }
 
@@ -316,11 +361,13 @@ mod tests {
     }
 
     fn send(gate: &Gate, text: &str) -> Result<Entered, Error> {
-        gate.enter(entry(text), false, None, |_, _| true)
+        let entered = gate.enter(entry(text), false, None, |_, _| Some(()));
+        entered.map(|(entered, ())| entered)
     }
 
     fn queue(gate: &Gate, text: &str) -> Result<Entered, Error> {
-        gate.enter(entry(text), true, None, |_, _| true)
+        let entered = gate.enter(entry(text), true, None, |_, _| Some(()));
+        entered.map(|(entered, ())| entered)
     }
 
     fn done() -> End {
@@ -414,7 +461,6 @@ mod tests {
         assert_eq!(refused.kind(), ErrorKind::Closed);
         let edited = gate.edit(turn, Arc::new("x".into()));
         assert_eq!(edited.map_err(|e| e.kind()), Err(ErrorKind::Closed));
-        gate.cancel_all(drop);
         assert_eq!(gate.clear().len(), 1);
     }
 
@@ -427,10 +473,51 @@ mod tests {
         let Ok(Entered::Queued { end: queued, .. }) = queue(&gate, "two") else {
             panic!("it waits");
         };
-        gate.abandon();
-        for end in [end, queued] {
-            let end = end.borrow().clone();
-            assert!(matches!(end, Some(End::Failed(f, _)) if f.code == ErrorKind::Closed));
+        for abandoned in gate.abandon() {
+            abandoned.farewell(done()).tell();
         }
+        for end in [end, queued] {
+            assert_eq!(*end.borrow(), Some(done()));
+        }
+        let refused = send(&gate, "three").expect_err("it is closed");
+        assert_eq!(refused.kind(), ErrorKind::Closed);
+    }
+
+    #[test]
+    fn a_place_of_a_cancelled_message_is_free_when_the_actor_has_told_of_it() {
+        let gate = Gate::new(1);
+        send(&gate, "one").expect("nothing runs yet");
+        let mut told = Vec::new();
+        for _ in 0..CANCELLED {
+            let Ok(Entered::Queued { turn, .. }) = queue(&gate, "two") else {
+                panic!("nothing waits");
+            };
+            gate.cancel(turn, |turn| told.push(turn)).expect("it waits");
+            assert_eq!(gate.queued(), []);
+        }
+        let refused = queue(&gate, "three").expect_err("the actor has told of nothing");
+        assert_eq!(refused.kind(), ErrorKind::TurnInProgress);
+        let cancelled = gate.collect(told[0]).expect("it was cancelled");
+        assert!(cancelled.cancelled);
+        assert!(gate.collect(told[0]).is_none(), "once");
+        assert!(matches!(
+            queue(&gate, "three"),
+            Ok(Entered::Queued { position: 0, .. })
+        ));
+    }
+
+    #[test]
+    fn a_cancelled_message_never_begins() {
+        let gate = Gate::new(2);
+        let Ok(Entered::Started { turn, .. }) = send(&gate, "one") else {
+            panic!("nothing runs yet");
+        };
+        let Ok(Entered::Queued { turn: second, .. }) = queue(&gate, "two") else {
+            panic!("it waits");
+        };
+        gate.cancel(second, drop).expect("it waits");
+        let (_, next) = gate.leave(turn, done()).expect("it ran");
+        assert!(next.is_none());
+        assert!(gate.collect(second).is_some());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::capabilities::Feature;
 use crate::config::{Mode, SessionOptions};
@@ -18,7 +18,8 @@ use crate::operation::Operation;
 use crate::pool::PoolInner;
 use crate::request::Answer;
 use crate::session::call::Call;
-use crate::session::gate::{QueuedTurn, Waiting};
+use crate::session::gate::QueuedTurn;
+use crate::session::replies::{Places, Reply};
 use crate::session::send::{MessageLimits, OnBusy, SendOptions, Sent};
 use crate::session::shared::OpenRequest;
 use crate::session::turn::{AskError, Turn};
@@ -40,6 +41,7 @@ pub(crate) struct SessionInner {
     pub(crate) inbox: mpsc::UnboundedSender<Call>,
     pub(crate) options: Arc<SessionOptions>,
     pub(crate) limits: MessageLimits,
+    pub(crate) places: Places,
     /// The pool lives as long as its sessions.
     pub(crate) pool: Arc<PoolInner>,
 }
@@ -50,7 +52,7 @@ pub(crate) struct SessionInner {
 pub struct InterruptOptions {
     /// Commands that the agent leaves running go on, where it leaves any. Default: they are ended.
     pub keep_commands: bool,
-    /// What waits in the queue is cancelled. Default: it stays.
+    /// What waits in the queue is cancelled, unless the interrupt was too late. Default: it stays.
     pub drop_queue: bool,
 }
 
@@ -73,6 +75,9 @@ pub struct SessionSnapshot {
     pub requests: Vec<OpenRequest>,
     /// Whether it takes no turns any more.
     pub closed: bool,
+    /// Whether events that no reader took fill the log: the agent is not listened to until the reader
+    /// that is behind reads or is dropped. See [`Events`].
+    pub held_back: bool,
     /// The `seq` that the next event will have.
     pub next_seq: u64,
 }
@@ -103,6 +108,7 @@ impl Session {
             queued: shared.gate.queued(),
             requests: shared.requests(),
             closed: shared.gate.is_closed(),
+            held_back: !shared.log.has_room(),
             next_seq: shared.log.next_seq(),
         }
     }
@@ -113,6 +119,7 @@ impl Session {
     /// # Errors
     ///
     /// [`ErrorKind::TurnInProgress`], [`ErrorKind::Closed`], [`ErrorKind::TooLarge`],
+    /// [`ErrorKind::Backlog`] when a reader of the events is too far behind,
     /// [`ErrorKind::Unsupported`] for what the agent does not take, or
     /// [`ErrorKind::InvalidArgument`] for an empty message or one with a NUL character. A refused
     /// message causes no event.
@@ -203,15 +210,14 @@ impl Session {
     ///
     /// [`ErrorKind::AlreadyAnswered`] saying by whom, [`ErrorKind::Stale`],
     /// [`ErrorKind::InvalidArgument`] for an answer that the question does not take (it stays open),
-    /// [`ErrorKind::Closed`].
+    /// [`ErrorKind::Closed`], [`ErrorKind::Backlog`] when too many calls wait for their answers.
     pub async fn answer(&self, request: RequestId, answer: Answer) -> Result<(), Error> {
-        let (reply, outcome) = oneshot::channel();
-        self.inner.call(Call::Answer {
+        let answer = |reply| Call::Answer {
             request,
             answer,
             reply,
-        })?;
-        outcome.await.map_err(|_| Error::closed("session"))?
+        };
+        self.inner.call(answer).await?
     }
 
     /// Changes settings: in the running process where the agent can, else by replacing it between
@@ -222,11 +228,12 @@ impl Session {
     /// [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidArgument`] for what the agent cannot take,
     /// [`ErrorKind::AgentError`] with its words when it refuses; nothing is changed then. What an
     /// agent took of a change before it refused the rest holds until its process is replaced, which
-    /// is when the running turn is over. [`ErrorKind::Closed`].
+    /// is when the running turn is over. [`ErrorKind::Backlog`] when a reader of the events is too far
+    /// behind, or too many calls wait for their answers. [`ErrorKind::Closed`].
     pub async fn change(&self, change: Change) -> Result<Changed, Error> {
-        let (reply, outcome) = oneshot::channel();
-        self.inner.call(Call::Change { change, reply })?;
-        outcome.await.map_err(|_| Error::closed("session"))?
+        self.inner.check_backlog()?;
+        let change = |reply| Call::Change { change, reply };
+        self.inner.call(change).await?
     }
 
     /// Does something with the conversation. Starts a process if none runs.
@@ -235,6 +242,7 @@ impl Session {
     ///
     /// [`ErrorKind::Unsupported`] for what the agent cannot do, its own refusal,
     /// [`ErrorKind::PoolFull`], [`ErrorKind::ProcessExit`], [`ErrorKind::Closed`];
+    /// [`ErrorKind::Backlog`] as for [`change`](Self::change);
     /// [`ErrorKind::FirstOutputTimeout`] when it does not answer within
     /// [`Timeouts::first_output`](crate::config::Timeouts::first_output).
     pub async fn operate(&self, operation: Operation) -> Result<RawJson, Error> {
@@ -244,9 +252,9 @@ impl Session {
             let message = format!("the agent cannot do this here: {:?}", operation.kind());
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let (reply, outcome) = oneshot::channel();
-        self.inner.call(Call::Operate { operation, reply })?;
-        outcome.await.map_err(|_| Error::closed("session"))?
+        self.inner.check_backlog()?;
+        let operate = |reply| Call::Operate { operation, reply };
+        self.inner.call(operate).await?
     }
 
     /// The session's events from `seq` on (1 is the first), then live. Any number of readers may
@@ -261,7 +269,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Closed`] when the session is gone.
+    /// [`ErrorKind::Closed`] when the session is gone, [`ErrorKind::Backlog`] when more than a thousand
+    /// calls wait for their answers.
     pub async fn interrupt(&self, turn: TurnId) -> Result<Receipt, Error> {
         self.inner
             .interrupt(turn, InterruptOptions::default())
@@ -272,7 +281,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Closed`] when the session is gone.
+    /// Those of [`interrupt`](Self::interrupt).
     pub async fn interrupt_with(
         &self,
         turn: TurnId,
@@ -294,8 +303,8 @@ impl Session {
     }
 
     /// Closes the session and waits until its tree is gone, or it is out of a process that it shares.
-    /// The answer names processes that are
-    /// left, by pid; it is empty where everything ended.
+    /// The answer names processes that are left, or not proved to be gone, by pid; it is empty where
+    /// everything ended.
     pub async fn closed(&self) -> Vec<u32> {
         self.close();
         let shared = &self.inner.shared;
@@ -325,39 +334,49 @@ impl SessionInner {
         options: InterruptOptions,
     ) -> Result<Receipt, Error> {
         // What waits has nothing to interrupt: it is taken out.
-        let waited = self.cancel(turn).is_ok();
-        if options.drop_queue {
+        let waited = if options.drop_queue {
             let gate = &self.shared.gate;
-            drop(gate.cancel_all(|waiting| self.tell_cancelled(waiting)));
-        }
-        if waited {
+            gate.cancel_queue(turn, |turn| self.tell_cancelled(turn))
+        } else {
+            self.cancel(turn)
+        };
+        if waited.is_ok() {
             return Ok(Receipt::Held);
         }
-        let (reply, receipt) = oneshot::channel();
-        self.call(Call::Interrupt {
+        let interrupt = |reply| Call::Interrupt {
             turn,
             keep_commands: options.keep_commands,
+            drop_queue: options.drop_queue,
             reply,
-        })?;
-        receipt.await.map_err(|_| Error::closed("session"))
+        };
+        self.call(interrupt).await
     }
 
     fn cancel(&self, turn: TurnId) -> Result<(), Error> {
         let gate = &self.shared.gate;
-        // A session that is gone has ended it already.
-        drop(gate.cancel(turn, |waiting| self.tell_cancelled(waiting))?);
+        gate.cancel(turn, |turn| self.tell_cancelled(turn))
+    }
+
+    /// Runs under the lock of the gate: it comes before the close, or does not come. An actor that is
+    /// gone ends what waits without being told.
+    fn tell_cancelled(&self, turn: TurnId) {
+        let _ = self.inbox.send(Call::Cancelled(turn));
+    }
+
+    /// Whether the host may cause events. The memory is bounded also where it does not read them.
+    pub(crate) fn check_backlog(&self) -> Result<(), Error> {
+        if self.shared.log.is_backed_up() {
+            let message = "a reader of the session's events is too far behind";
+            return Err(Error::new(ErrorKind::Backlog, message));
+        }
         Ok(())
     }
 
-    /// Runs under the lock of the gate: it comes before the close, or does not come. What could not
-    /// be told is given back, to be dropped outside of it.
-    fn tell_cancelled(&self, waiting: Waiting) -> Option<Call> {
-        let refused = self.inbox.send(Call::Cancelled(waiting)).err();
-        refused.map(|refused| refused.0)
-    }
-
-    fn call(&self, call: Call) -> Result<(), Error> {
-        self.inbox.send(call).map_err(|_| Error::closed("session"))
+    async fn call<T>(&self, call: impl FnOnce(Reply<T>) -> Call) -> Result<T, Error> {
+        let gone = || Error::closed("session");
+        let (reply, answer) = self.places.reply()?;
+        self.inbox.send(call(reply)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
     }
 
     fn close(&self) {
@@ -388,16 +407,18 @@ pub struct Hold {
 
 impl Hold {
     fn new(inner: Arc<SessionInner>) -> Self {
-        // A session that is gone needs no hold.
-        let _ = inner.inbox.send(Call::Hold(true));
+        if inner.shared.holds.add() {
+            // A session that is gone needs no hold.
+            let _ = inner.inbox.send(Call::Held);
+        }
         Self { inner }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if self.inner.pool.is_ours() {
-            let _ = self.inner.inbox.send(Call::Hold(false));
+        if self.inner.pool.is_ours() && self.inner.shared.holds.remove() {
+            let _ = self.inner.inbox.send(Call::Held);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::ids::ProcessId;
 use crate::metrics::Counters;
 use crate::pool::lease::ProcessLease;
 use crate::pool::{Facts, ShareKey, means_place};
+use crate::process::arguments::{self, TooMuch};
 use crate::process::environment::{self, Inherited};
 use crate::process::tree::TreeSpec;
 use crate::process::{self, Limits, Plan, ProcessHandle, ProcessSpec, Program};
@@ -134,7 +135,7 @@ impl Prepared {
 ///
 /// # Errors
 ///
-/// Those of finding the program; [`ErrorKind::Unsupported`] if the session is to share a process and
+/// Those of finding the program and of [`check_size`]; [`ErrorKind::Unsupported`] if the session is to share a process and
 /// the agent cannot.
 pub(crate) fn find(
     provider: &'static dyn Provider,
@@ -149,6 +150,7 @@ pub(crate) fn find(
     })?;
     let host = Inherited::of_host();
     let env = environment::build(options, provider.environment(), &launch.env, host);
+    check_size(options, &launch.args, &env)?;
     let program = program(provider, options, &env).resolve(&options.cwd)?;
     let sharing = match (provider.capabilities().sharing, options.sharing) {
         (None, Some(Sharing::Shared)) => {
@@ -185,5 +187,90 @@ fn program(
         name: name.to_owned(),
         path: path.map(|(_, value)| value.clone()),
         native: Box::new(|found| provider.native_program(found)),
+    }
+}
+
+/// Whether the system takes what the agent is to be started with.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument), naming the option that is to
+/// blame: the longest of those that become arguments or variables.
+fn check_size(
+    options: &SessionOptions,
+    args: &[OsString],
+    env: &[(OsString, OsString)],
+) -> Result<(), Error> {
+    let Err(much) = arguments::check(args, env) else {
+        return Ok(());
+    };
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let servers = serde_json::to_vec(&options.mcp_servers).map_or(0, |json| json.len());
+    let set = options.environment.set.iter();
+    let mut blamed = vec![
+        (
+            "extra_args",
+            options.extra_args.iter().map(|a| a.len() + 1).sum(),
+        ),
+        ("append_system_prompt", text(&options.append_system_prompt)),
+        ("mcp_servers", servers),
+        ("model", text(&options.model)),
+        ("effort", text(&options.effort)),
+        ("resume", text(&options.resume)),
+    ];
+    let environment = ("environment", set.map(|(k, v)| k.len() + v.len() + 2).sum());
+    let why = match much {
+        TooMuch::Argument(size) => {
+            format!("an argument of {size} bytes, more than the system takes")
+        }
+        TooMuch::Variable(size) => {
+            blamed = vec![environment];
+            format!("a variable of {size} bytes, more than the system takes")
+        }
+        TooMuch::All(size, most) => {
+            blamed.push(environment);
+            format!("arguments and variables of {size} bytes; the most is {most}")
+        }
+    };
+    let name = blamed.iter().max_by_key(|(_, size): &&(&str, usize)| *size);
+    Err(Error::invalid(
+        name.map_or("extra_args", |(name, _)| name),
+        why,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blamed(options: &SessionOptions, args: &[OsString], env: &[(OsString, OsString)]) -> String {
+        let error = check_size(options, args, env).expect_err("it is too much");
+        error
+            .message()
+            .split(':')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    #[test]
+    fn the_option_that_is_too_long_is_named() {
+        let long = "x".repeat(7 << 20);
+        let mut options = SessionOptions {
+            append_system_prompt: Some(long.clone()),
+            extra_args: vec!["short".to_owned()],
+            ..SessionOptions::default()
+        };
+        let args = [OsString::from(&long)];
+        assert_eq!(blamed(&options, &args, &[]), "append_system_prompt");
+        options.append_system_prompt = None;
+        assert_eq!(blamed(&options, &args, &[]), "extra_args");
+        options
+            .environment
+            .set
+            .insert("BIG".to_owned(), long.clone());
+        let env = [("BIG".into(), long.into())];
+        assert_eq!(blamed(&options, &[], &env), "environment");
+        assert_eq!(check_size(&options, &[], &[]), Ok(()));
     }
 }

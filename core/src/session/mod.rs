@@ -11,6 +11,7 @@ mod replies;
 mod send;
 mod shared;
 mod turn;
+mod unfinished;
 
 pub(crate) use actor::{LiveOptions, Parts, run};
 pub(crate) use call::Call;
@@ -19,6 +20,7 @@ pub(crate) use handle::SessionInner;
 pub use handle::{Hold, InterruptOptions, Session, SessionSnapshot};
 pub(crate) use launch::find;
 pub(crate) use machine::{Approvals, Machine, Policy};
+pub(crate) use replies::Places;
 pub(crate) use send::MessageLimits;
 pub use send::{OnBusy, SendOptions, Sent};
 pub use shared::OpenRequest;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
 
 use crate::budget::Budget;
 use crate::capabilities::Feature;
 use crate::config::Mode;
+use crate::delivery::Mark;
 use crate::error::{Error, ErrorKind};
 use crate::ids::TurnId;
+use crate::media::Media;
 use crate::message::Message;
 use crate::provider::Capabilities;
 use crate::session::call::Call;
@@ -107,16 +108,14 @@ impl MessageLimits {
     }
 
     fn check_features(&self, message: &Message, mode: Mode) -> Result<(), Error> {
-        let needs =
-            message
-                .attachments
-                .iter()
-                .map(|attachment| match attachment.media_type.as_deref() {
-                    Some(kind) if kind.starts_with("image/") => (Feature::Images, kind),
-                    Some("application/pdf") => (Feature::Documents, "application/pdf"),
-                    Some(kind) => (Feature::TextFiles, kind),
-                    None => (Feature::TextFiles, "files"),
-                });
+        let needs = message.attachments.iter().map(|attachment| {
+            let kind = attachment.media_type.as_deref().unwrap_or("files");
+            match Media::of(kind) {
+                Some(Media::Image) => (Feature::Images, kind),
+                Some(Media::Document) => (Feature::Documents, kind),
+                Some(Media::Text) | None => (Feature::TextFiles, kind),
+            }
+        });
         let schema = message.output_schema.is_some();
         let schema = schema.then_some((Feature::OutputSchema, "an output schema"));
         for (feature, what) in needs.chain(schema) {
@@ -133,7 +132,7 @@ impl SessionInner {
     /// Reads and checks a message, so that nothing is wrong with it once it is accepted.
     pub(crate) fn admit(&self, message: impl Into<Message>) -> Result<Arc<Message>, Error> {
         let mut message = message.into();
-        message.load()?;
+        message.load(&self.options.cwd)?;
         self.limits.check(&message, self.shared.mode())?;
         Ok(Arc::new(message))
     }
@@ -151,6 +150,7 @@ impl SessionInner {
         queue: bool,
         why: Option<String>,
     ) -> Result<Sent, Error> {
+        self.check_backlog()?;
         let from_seq = self.shared.log.next_seq();
         let entry = Entry {
             tag: options.tag,
@@ -158,14 +158,17 @@ impl SessionInner {
             budget: options.budget.bounded(),
         };
         let told = why.clone();
+        let log = &self.shared.log;
         let entered = self.shared.gate.enter(entry, queue, why, |turn, entry| {
+            let mark = Mark::new(log, turn, from_seq);
             let call = match entry {
                 Some(entry) => Call::Send { turn, entry },
                 None => Call::Queued(turn),
             };
-            self.inbox.send(call).is_ok()
+            self.inbox.send(call).ok().map(|()| mark)
         })?;
-        let turn = |turn, end| Turn::new(Arc::clone(self), turn, from_seq, end);
+        let (entered, mark) = entered;
+        let turn = |turn, end| Turn::new(Arc::clone(self), turn, mark, end);
         Ok(match entered {
             Entered::Started { turn: id, end } => Sent::Started(turn(id, end)),
             Entered::Queued {
@@ -189,7 +192,8 @@ impl SessionInner {
         if self.shared.gate.running().is_none() {
             return self.enter(message, options, true, None);
         }
-        let (reply, outcome) = oneshot::channel();
+        self.check_backlog()?;
+        let (reply, outcome) = self.places.reply()?;
         let call = Call::Steer {
             message: Arc::clone(&message),
             tag: options.tag,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -10,6 +11,7 @@ use crate::config::Mode;
 use crate::delivery::Log;
 use crate::event::{Body, RequestKind};
 use crate::ids::{RequestId, SessionId};
+use crate::pool::Claim;
 use crate::request::Decision;
 use crate::session::gate::Gate;
 
@@ -19,7 +21,38 @@ pub(crate) struct Shared {
     pub(crate) id: SessionId,
     pub(crate) log: Arc<Log>,
     pub(crate) gate: Gate,
+    pub(crate) holds: Holds,
     face: Mutex<Face>,
+    /// Its right to its conversation, among the sessions of its pool.
+    claim: Mutex<Option<Claim>>,
+}
+
+/// How many holds of a session there are. However often that changes, one word to the actor is on its
+/// way at most.
+#[derive(Debug, Default)]
+pub(crate) struct Holds {
+    count: AtomicUsize,
+    told: AtomicBool,
+}
+
+impl Holds {
+    /// Adds one. `true`: the actor is to be told.
+    pub(crate) fn add(&self) -> bool {
+        self.count.fetch_add(1, SeqCst);
+        !self.told.swap(true, SeqCst)
+    }
+
+    /// Takes one away. `true`: the actor is to be told.
+    pub(crate) fn remove(&self) -> bool {
+        self.count.fetch_sub(1, SeqCst);
+        !self.told.swap(true, SeqCst)
+    }
+
+    /// The actor was told: whether there is any.
+    pub(crate) fn look(&self) -> bool {
+        self.told.store(false, SeqCst);
+        self.count.load(SeqCst) > 0
+    }
 }
 
 #[derive(Debug)]
@@ -59,12 +92,28 @@ impl Shared {
             id: opening.id,
             log: Log::new(opening.id, opening.log_bytes),
             gate: Gate::new(opening.queue_limit),
+            holds: Holds::default(),
             face: Mutex::new(Face {
                 conversation: opening.resume,
                 mode: opening.mode,
                 requests: BTreeMap::new(),
             }),
+            claim: Mutex::new(None),
         }
+    }
+
+    /// Keeps its right to its conversation, also when that becomes another one.
+    pub(crate) fn hold(&self, claim: Claim) {
+        *self.claim.lock() = Some(claim);
+    }
+
+    /// It goes on with this conversation. That another session has it as well is the agent's doing, and
+    /// too late to be refused.
+    fn bind(&self, id: &str) {
+        if let Some(claim) = &mut *self.claim.lock() {
+            let _ = claim.take(id);
+        }
+        self.face.lock().conversation = Some(id.to_owned());
     }
 
     /// Takes note of what hosts are about to be told.
@@ -74,7 +123,7 @@ impl Shared {
             Body::SessionBound {
                 provider_session_id,
                 ..
-            } => self.face.lock().conversation = Some(provider_session_id.clone()),
+            } => self.bind(provider_session_id),
             Body::RequestOpened {
                 request,
                 kind,

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use crate::delivery::Events;
+use crate::delivery::{Events, Mark};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Body, Event, Failure, TurnResult};
 use crate::ids::TurnId;
@@ -20,11 +20,13 @@ use crate::session::handle::{InterruptOptions, SessionInner};
 ///
 /// It is a stream of its events, the end included. Nothing is lost by dropping it or by not reading
 /// it: the turn goes on, and the session's events hold it. It begins to hold the session back, as
-/// every reader does, when it is first polled.
+/// every reader does, when it is first polled, and stops when the turn is over. What was not read by
+/// then is kept for it, of all turns of a session at most `log_bytes` beside the log; the oldest goes
+/// first, and a [`Body::Gap`] stands for it.
 pub struct Turn {
     session: Arc<SessionInner>,
     id: TurnId,
-    from_seq: u64,
+    mark: Mark,
     end: EndReceiver,
     events: Option<Events>,
     over: bool,
@@ -34,13 +36,13 @@ impl Turn {
     pub(crate) fn new(
         session: Arc<SessionInner>,
         id: TurnId,
-        from_seq: u64,
+        mark: Mark,
         end: EndReceiver,
     ) -> Self {
         Self {
             session,
             id,
-            from_seq,
+            mark,
             end,
             events: None,
             over: false,
@@ -54,7 +56,8 @@ impl Turn {
     }
 
     /// The next event of this turn; `None` after its end. Events of the session that belong to no
-    /// turn are not among them, but a [`Body::Gap`] is, if the first poll came too late.
+    /// turn are not among them, but a [`Body::Gap`] is, if the poll came too late. It may stand for
+    /// the end, too.
     ///
     /// Cancel safe.
     pub async fn next(&mut self) -> Option<Arc<Event>> {
@@ -95,14 +98,14 @@ impl Turn {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Arc<Event>>> {
         while !self.over {
-            let log = &self.session.shared.log;
-            let from_seq = self.from_seq;
-            let events = self
-                .events
-                .get_or_insert_with(|| Events::new(Arc::clone(log), from_seq));
+            let mark = &self.mark;
+            let events = self.events.get_or_insert_with(|| mark.events());
             match events.poll(context) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) => self.over = true,
+                Poll::Ready(None) => {
+                    self.over = true;
+                    self.events = None;
+                }
                 Poll::Ready(Some(event)) => {
                     let ours = event.turn == Some(self.id);
                     if ours && event.is_turn_end() {
@@ -147,13 +150,13 @@ pub enum AskError {
     Failed {
         /// Why.
         failure: Failure,
-        /// What it gave until then.
+        /// What it gave until then: also of a message that was not whole.
         result: TurnResult,
     },
     /// The turn was interrupted.
     #[error("the turn was interrupted")]
     Interrupted {
-        /// What it gave until then.
+        /// What it gave until then: also of a message that was not whole.
         result: TurnResult,
     },
 }

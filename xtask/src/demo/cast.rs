@@ -56,18 +56,20 @@ impl Cast {
         self.options.clone()
     }
 
-    /// One line for people.
+    /// A sentence for people.
     pub(crate) fn describe(&self) -> String {
         match self.choice {
             Choice::Scripted => {
-                "scripted agents that speak Claude Code's protocol: no account, no network"
+                "They are scripted and speak Claude Code's protocol: no account, no network."
                     .to_owned()
             }
             Choice::Installed(name) => {
-                format!("the installed {name}, with its account: 12 small turns")
+                format!("They are the installed {name} with its account, for 12 small turns.")
             }
             Choice::Offline(name) => {
-                format!("the real {name}, its model on loopback: no account, no network")
+                format!(
+                    "They are the real {name} with a model on loopback: no account, no network."
+                )
             }
         }
     }

@@ -21,7 +21,7 @@ pub(crate) async fn play(cast: &Cast, screen: Screen) -> Result<(), String> {
         .build()
         .map_err(|error| error.to_string())?;
     let mut stage = Stage::new(cast, &pool, screen);
-    let title = format!("Four sessions on two slots: {}", cast.describe());
+    let title = format!("Four agents share two slots. {}", cast.describe());
     stage.screen.say(&title, Tone::Quiet);
 
     let [oak, elm] = cold(&mut stage, cast).await?;

@@ -15,7 +15,7 @@ use crate::error::ErrorKind;
 use crate::event::{Body, RawJson, WarningCode};
 use crate::provider::claude::background::Background;
 use crate::provider::claude::change::{Changes, Servers};
-use crate::provider::claude::control::{Purpose, Questions, write_request};
+use crate::provider::claude::control::{Purpose, Questions, refuse_skipped, write_request};
 use crate::provider::claude::cost::Cost;
 use crate::provider::claude::launch::{may_bypass, restricted};
 use crate::provider::claude::message::Speech;
@@ -23,6 +23,7 @@ use crate::provider::claude::operate::Operations;
 use crate::provider::claude::steer::Steers;
 use crate::provider::claude::turn::Turns;
 use crate::provider::claude::wire::{Head, Init, Lifecycle, Line, Text, parse, text};
+use crate::provider::cut::Cut;
 use crate::provider::{Codec, Conversation, LaunchPlan, Output, Request, SignalBody, TurnRef};
 
 /// Lines of noise that are shown; further ones are counted.
@@ -362,6 +363,17 @@ impl Codec for ClaudeCodec {
         } else if !line.is_empty() {
             self.noise(line, out);
         }
+    }
+
+    fn skipped(&mut self, head: &[u8], size: usize, out: &mut Output) {
+        let head = Cut::read(head);
+        match head.text("type") {
+            "result" => self.result_skipped(&head, size, out),
+            "user" => self.tool_result_skipped(&head, size, out),
+            "control_request" => refuse_skipped(&head, size, out),
+            _ => {}
+        }
+        self.write_interrupt(out);
     }
 
     fn end_of_output(&mut self, out: &mut Output) {

@@ -14,6 +14,7 @@ use crate::provider::claude::wire::{
     Ask, ControlAnswer, ControlCancel, ControlRequest, ControlResponse, Hello, HookInput, parse,
     text,
 };
+use crate::provider::cut::{Cut, unread};
 use crate::provider::{AgentRequest, Asked, Output, SignalBody, TurnRef};
 use crate::request::{Answer, Scope};
 
@@ -347,6 +348,18 @@ pub(super) fn reply<T: Serialize>(request_id: &str, response: T, out: &mut Outpu
         },
         out,
     );
+}
+
+/// A question that cannot be read is refused, or the agent waits for ever.
+pub(super) fn refuse_skipped(head: &Cut, size: usize, out: &mut Output) {
+    let request_id = head.text("request_id");
+    if !request_id.is_empty() {
+        let response: Reply<'_, Empty> = Reply::Error {
+            request_id,
+            error: &unread("the question", size),
+        };
+        write_response(response, out);
+    }
 }
 
 fn write_response<T: Serialize>(response: Reply<'_, T>, out: &mut Output) {

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::event::{RawJson, RequestKind};
 use crate::host_tools::SERVER;
@@ -79,7 +80,7 @@ struct Tools<'a> {
 struct Tool<'a> {
     name: &'a str,
     description: &'a str,
-    input_schema: &'a RawJson,
+    input_schema: Map<String, Value>,
     #[serde(rename = "_meta")]
     meta: Meta,
 }
@@ -158,7 +159,7 @@ impl ClaudeCodec {
         let tools = self.tools.iter().map(|tool| Tool {
             name: &tool.name,
             description: &tool.description,
-            input_schema: &tool.input_schema,
+            input_schema: tool.schema().unwrap_or_default(),
             meta: Meta { always_load: true },
         });
         let tools = tools.collect();

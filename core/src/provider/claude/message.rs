@@ -6,6 +6,7 @@ use crate::event::{Body, RawJson, ToolKind, Usage, WarningCode};
 use crate::provider::claude::codec::{ClaudeCodec, one_line};
 use crate::provider::claude::tool::{self, Edits};
 use crate::provider::claude::wire::{ApiMessage, Block, MessageLine, Tokens, parse, text};
+use crate::provider::cut::{Cut, unread};
 use crate::provider::{Output, SignalBody, TurnRef};
 
 /// How much of a line that the agent put in is shown, in characters.
@@ -273,6 +274,25 @@ impl ClaudeCodec {
             // A sub-agent's prompt is in the call that started it.
             self.status(turn, "injected", one_line(said, INJECTED_LENGTH), out);
         }
+    }
+
+    /// A result that is too long to be read: the tool is done all the same.
+    pub(super) fn tool_result_skipped(&mut self, head: &Cut, size: usize, out: &mut Output) {
+        const BLOCK: &str = "message.content.0";
+        let id = head.text(&format!("{BLOCK}.tool_use_id"));
+        if head.text(&format!("{BLOCK}.type")) != "tool_result" || id.is_empty() {
+            return;
+        }
+        // Whose it is stands at the end of the line. The call is known by its id.
+        self.steers.call_ended(id);
+        let body = Body::ToolResult {
+            id: id.to_owned(),
+            is_error: head.get(&format!("{BLOCK}.is_error")) == Some(&true.into()),
+            text: unread("the result", size),
+            output: None,
+            parent: None,
+        };
+        self.show(self.turns.speaker(), body, out);
     }
 
     fn tool_result(

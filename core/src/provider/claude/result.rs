@@ -10,6 +10,7 @@ use crate::provider::claude::codec::{ClaudeCodec, one_line};
 use crate::provider::claude::message::{TurnTokens, usage};
 use crate::provider::claude::turn::{Ending, Verdict};
 use crate::provider::claude::wire::{ModelUsage, ResultLine, Text, parse, text};
+use crate::provider::cut::{Cut, unread};
 use crate::provider::{Outcome, Output, SignalBody, TurnEnd, TurnRef};
 
 /// How much of an error is given, in characters.
@@ -32,7 +33,7 @@ impl ClaudeCodec {
             .and_then(|origin| origin.kind.as_deref());
         let own = origin.is_some_and(|kind| kind != "human");
         match self.turns.judge(&uuids, own, out) {
-            Verdict::Running => self.end_turn(&result, out),
+            Verdict::Running => self.end_turn(&result, None, out),
             Verdict::Nothing if self.never_began(&result) => self.fail_start(&result, out),
             Verdict::Nothing => {
                 let message = "the agent ended a turn that is over";
@@ -41,11 +42,35 @@ impl ClaudeCodec {
         }
     }
 
-    fn end_turn(&mut self, result: &ResultLine<'_>, out: &mut Output) {
+    /// The result is too long to be read, and with it the answer: the turn is over all the same.
+    pub(super) fn result_skipped(&mut self, head: &Cut, size: usize, out: &mut Output) {
+        let subtype = head.text("subtype");
+        let is_error = head.get("is_error").and_then(serde_json::Value::as_bool);
+        let result = ResultLine {
+            subtype: Some(Text(subtype.into())),
+            is_error,
+            ..ResultLine::default()
+        };
+        match self.turns.judge(&[], false, out) {
+            Verdict::Running => self.end_turn(&result, Some(size), out),
+            // The warning says that there was something.
+            Verdict::Nothing => {}
+        }
+    }
+
+    /// `lost`: the size of the line, of which no more is known than stands in `result`.
+    fn end_turn(&mut self, result: &ResultLine<'_>, lost: Option<usize>, out: &mut Output) {
         let Some(ending) = self.turns.end() else {
             return;
         };
-        let outcome = self.outcome(result, &ending);
+        let mut outcome = self.outcome(result, &ending);
+        if let Some(size) = lost
+            && outcome != Outcome::Interrupted
+        {
+            let code = ErrorKind::ProtocolError;
+            let message = unread("the end of the turn", size);
+            outcome = Outcome::Failed { code, message };
+        }
         self.end_steers(out);
         let since = result.model_usage_since_last_result.as_ref().map(sum);
         let model = self.speech.model.take().or_else(|| self.model.clone());

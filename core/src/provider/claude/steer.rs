@@ -234,10 +234,20 @@ impl ClaudeCodec {
         self.report_background(out);
     }
 
-    /// Nothing is heard any more.
+    /// Nothing is heard any more. What was written the agent may have read, also when it was asked
+    /// back since.
     pub(super) fn drop_steers(&mut self, out: &mut Output) {
-        while !self.steers.all.is_empty() {
-            self.drop_steer(0, Some("the agent ended first".to_owned()), out);
+        for Steer {
+            number,
+            turn,
+            stage,
+            ..
+        } in std::mem::take(&mut self.steers.all)
+        {
+            if matches!(stage, Stage::Held) {
+                let refused = Some("the agent ended first".to_owned());
+                self.steered(turn, number, refused, out);
+            }
         }
     }
 

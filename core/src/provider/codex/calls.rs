@@ -78,6 +78,11 @@ impl Calls {
         self.open.remove(&id.parse().ok()?)
     }
 
+    /// What waits for this answer.
+    pub(super) fn of(&self, id: &str) -> Option<&Call> {
+        self.open.get(&id.parse().ok()?)
+    }
+
     /// The changes of a conversation that are not answered, oldest first.
     pub(super) fn changes_of(
         &mut self,

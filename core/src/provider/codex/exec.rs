@@ -16,6 +16,7 @@ use crate::event::{Body, RawJson, ToolKind};
 use crate::host_tools;
 use crate::ids::TurnId;
 use crate::message::Message;
+use crate::provider::cut::{Cut, unread};
 use crate::provider::lines::{Line, Lines};
 use crate::provider::{
     AgentSignal, ChangeOutcome, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd,
@@ -127,6 +128,23 @@ impl Codec for Exec {
                     }
                 }
             },
+        }
+    }
+
+    fn skipped(&mut self, head: &[u8], size: usize, out: &mut Output) {
+        let head = Cut::read(head);
+        match head.text("type") {
+            "turn.completed" | "turn.failed" => {
+                let code = ErrorKind::ProtocolError;
+                let message = unread("the end of the turn", size);
+                self.end(Outcome::Failed { code, message }, None, out);
+            }
+            "item.completed" => {
+                if let Some(scope) = self.scope() {
+                    self.ledger.unread(scope, head.text("item.id"), size, out);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::options::{check, mcp_servers_override, toml};
+use super::options::{check, hidden, mcp_servers_override, toml};
 use super::settings::sandbox_mode;
 use crate::config::Mode;
 use crate::error::Error;
@@ -79,6 +79,10 @@ fn one_shot(plan: &LaunchPlan<'_>) -> Result<Launch, Error> {
         env = secrets;
     }
     args.extend(options.extra_args.iter().map(OsString::from));
+    // After the host's, which could set the whole table.
+    for setting in hidden(&env) {
+        push_config(&mut args, &setting);
+    }
     if let Some(thread) = plan.resume {
         if thread.starts_with('-') {
             return Err(Error::invalid("resume", "it begins like an option"));

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::item::{Item, Progress, Tool};
 use crate::event::{Body, CompactionPhase, WarningCode};
+use crate::provider::cut::unread;
 use crate::provider::{Conversation, Output, TurnRef};
 
 /// Whose word an item is.
@@ -181,6 +182,27 @@ impl Ledger {
             | Item::Unknown => {}
         }
         None
+    }
+
+    /// What completes an item is too long to be read.
+    pub(super) fn unread(&mut self, scope: Scope<'_>, id: &str, size: usize, out: &mut Output) {
+        let open = self.open.remove(id);
+        if matches!(
+            open,
+            Some(Open {
+                what: What::Tool { .. },
+                ..
+            })
+        ) {
+            let result = Body::ToolResult {
+                id: id.to_owned(),
+                is_error: false,
+                text: unread("the result", size),
+                output: None,
+                parent: scope.parent(),
+            };
+            scope.show(result, out);
+        }
     }
 
     /// An item changed. Only plans do, in `codex exec`.

@@ -94,7 +94,16 @@ impl AppServer {
         out: &mut Output,
     ) -> Option<()> {
         let turn = read::<Turn<'_>>(params)?.turn;
-        let thread_id = place.thread_id.as_deref()?;
+        self.turn_over(place.thread_id.as_deref()?, &turn, out)
+    }
+
+    /// A turn of that thread is over.
+    pub(super) fn turn_over(
+        &mut self,
+        thread_id: &str,
+        turn: &WireTurn<'_>,
+        out: &mut Output,
+    ) -> Option<()> {
         let Some((conversation, route)) = self.at(thread_id, out) else {
             return Some(());
         };
@@ -104,7 +113,7 @@ impl AppServer {
             thread.child_over(thread_id, failed, out);
         } else if let Some(running) = thread.completing(&turn.id) {
             self.questions.turn_over(conversation, running.turn, out);
-            thread.finish(running, &turn, &mut self.calls, out);
+            thread.finish(running, turn, &mut self.calls, out);
             self.close_if_left(conversation, out);
         }
         Some(())

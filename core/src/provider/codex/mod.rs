@@ -7,6 +7,7 @@
 //! | `launch`, `options`, `settings`, `features` | how it is started, a session's options in its words, what it can do |
 //! | `wire`, `input` | JSON; messages |
 //! | `server`, `opening`, `responses`, `notification`, `lifecycle`, `account` | the app-server's codec: routing by thread id |
+//! | `skipped` | lines that are too long to be read |
 //! | `operations` | changes of settings, operations |
 //! | `thread`, `turn`, `steer`, `interrupt` | one thread, and its turns |
 //! | `item`, `ledger`, `delta`, `usage`, `failure` | what both transports say of items, tokens, errors |
@@ -36,6 +37,7 @@ mod responses;
 mod server;
 mod settings;
 mod shell;
+mod skipped;
 mod steer;
 #[cfg(test)]
 mod tests;

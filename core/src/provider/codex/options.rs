@@ -10,6 +10,9 @@ use crate::config::{McpServer, SessionOptions};
 use crate::error::{Error, ErrorKind};
 use crate::host_tools;
 
+/// Begins the names of variables that carry headers.
+const HEADER_VARIABLE: &str = "REMUDA_MCP_TOKEN_";
+
 /// Checks what the agent could not take.
 pub(super) fn check(options: &SessionOptions) -> Result<(), Error> {
     for name in options.mcp_servers.keys() {
@@ -61,12 +64,11 @@ pub(super) fn open_params(options: &SessionOptions, resume: Option<&str>) -> Val
 /// started with.
 fn dynamic_tools(options: &SessionOptions) -> Value {
     let tools = options.tools.iter().map(|tool| {
-        let schema: Value = serde_json::from_str(tool.input_schema.get()).unwrap_or_default();
         json!({
             "type": "function",
             "name": tool.name,
             "description": tool.description,
-            "inputSchema": schema,
+            "inputSchema": tool.schema().unwrap_or_default(),
         })
     });
     tools.collect()
@@ -119,8 +121,7 @@ fn mcp_server(server: &McpServer) -> Value {
 /// The MCP servers as one value of `-c`, which the agent merges with those it is configured with, and
 /// the environment that it needs. One table, because a dotted path would cut names that have a dot.
 ///
-/// Headers go by way of the environment: everybody on the machine can read a command line. Their
-/// variables are named like secrets, which the agent keeps from the commands that it runs.
+/// Headers go by way of the environment: everybody on the machine can read a command line.
 pub(super) fn mcp_servers_override(
     options: &SessionOptions,
 ) -> (String, Vec<(OsString, OsString)>) {
@@ -132,7 +133,7 @@ pub(super) fn mcp_servers_override(
                 let headers: Map<_, _> = headers
                     .iter()
                     .map(|(header, value)| {
-                        let variable = format!("REMUDA_MCP_TOKEN_{}", env.len());
+                        let variable = format!("{HEADER_VARIABLE}{}", env.len());
                         env.push((variable.clone().into(), value.into()));
                         (header.clone(), variable.into())
                     })
@@ -149,6 +150,16 @@ pub(super) fn mcp_servers_override(
     });
     let table = Value::Object(servers.collect());
     (format!("mcp_servers={}", toml(&table)), env)
+}
+
+/// The settings that keep variables from the commands that the agent runs. It keeps none from them by itself,
+/// whatever their names.
+///
+/// A list of names to leave out would replace the user's own. Single values are set beside the user's, and an
+/// empty one is what such a command then sees.
+pub(super) fn hidden(env: &[(OsString, OsString)]) -> impl Iterator<Item = String> {
+    let names = env.iter().map(|(name, _)| name.to_string_lossy());
+    names.map(|name| format!("shell_environment_policy.set.{name}=\"\""))
 }
 
 /// A value as TOML on one line.

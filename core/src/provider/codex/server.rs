@@ -23,6 +23,7 @@ use crate::error::ErrorKind;
 use crate::event::{Body, WarningCode};
 use crate::ids::TurnId;
 use crate::message::Message as Content;
+use crate::provider::cut::Cut;
 use crate::provider::lines::{Line, Lines};
 use crate::provider::{Codec, Conversation, Outcome, Output, Request, SignalBody, TurnRef};
 
@@ -156,6 +157,10 @@ impl Codec for AppServer {
                 }
             }
         }
+    }
+
+    fn skipped(&mut self, head: &[u8], size: usize, out: &mut Output) {
+        self.skip(&Cut::read(head), size, out);
     }
 
     /// The agent says nothing on its way out. That all turns are over is core's to say; what else

@@ -172,9 +172,11 @@ impl Thread {
         }
     }
 
-    /// The process is over, and what did not join a turn never will.
+    /// The process is over. What was sent it may have read.
     pub(super) fn abandon_steers(&mut self, why: &str, out: &mut Output) {
-        for steer in self.steers.over() {
+        let held = self.steers.release();
+        self.steers.over();
+        for (steer, _) in held {
             let refused = Some(why.to_owned());
             self.say(self.current(), SignalBody::Steered { steer, refused }, out);
         }

@@ -15,6 +15,7 @@ use crate::error::ErrorKind;
 use crate::event::{RawJson, Usage};
 use crate::ids::TurnId;
 use crate::message::Message;
+use crate::provider::cut::unread;
 use crate::provider::{Outcome, TurnEnd, TurnRef};
 
 /// A turn as the server describes it.
@@ -34,10 +35,31 @@ pub(super) struct WireTurn<'a> {
     duration_ms: Option<u64>,
     #[serde(borrow, default)]
     items: Option<&'a RawValue>,
+    /// The size of the line, if it was too long for more than the id.
+    #[serde(skip)]
+    lost: Option<usize>,
 }
 
-impl WireTurn<'_> {
+impl<'a> WireTurn<'a> {
+    /// A turn of which nothing else could be read.
+    pub(super) fn unread(id: &'a str, size: usize) -> Self {
+        Self {
+            id: Text(id.into()),
+            root_turn_id: None,
+            status: None,
+            error: None,
+            duration_ms: None,
+            items: None,
+            lost: Some(size),
+        }
+    }
+
     pub(super) fn outcome(&self) -> Outcome {
+        if let Some(size) = self.lost {
+            let code = ErrorKind::ProtocolError;
+            let message = unread("the end of the turn", size);
+            return Outcome::Failed { code, message };
+        }
         match self.status.as_deref() {
             Some("completed") => Outcome::Completed,
             Some("interrupted") => Outcome::Interrupted,

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
-
 use super::Actor;
 use crate::error::Error;
 use crate::event::{Body, Changed, Failure, TurnResult};
@@ -14,7 +12,7 @@ use crate::provider::LaunchPlan;
 use crate::session::call::Call;
 use crate::session::gate::{End, Entry, Waiting};
 use crate::session::machine::Input;
-use crate::session::replies::Steering;
+use crate::session::replies::{Reply, Steering};
 use crate::settings::Change;
 
 impl Actor {
@@ -28,8 +26,10 @@ impl Actor {
                 self.announce(turn);
                 self.flush()
             }
-            Call::Cancelled(waiting) => {
-                self.end_waiting(waiting, None);
+            Call::Cancelled(turn) => {
+                if let Some(waiting) = self.parts.shared.gate.collect(turn) {
+                    self.end_waiting(waiting, None);
+                }
                 self.flush()
             }
             Call::Steer {
@@ -46,13 +46,20 @@ impl Actor {
             Call::Interrupt {
                 turn,
                 keep_commands,
+                drop_queue,
                 reply,
             } => {
                 self.replies.receipt = Some(reply);
-                self.step(Input::Interrupt {
+                let input = Input::Interrupt {
                     turn,
                     keep_commands,
-                })
+                };
+                self.advance(Instant::now(), input);
+                // Before the end of the turn lets the next one begin.
+                if drop_queue && self.replies.has_hit() {
+                    self.clear_queue(None);
+                }
+                self.flush()
             }
             Call::Answer {
                 request,
@@ -77,11 +84,17 @@ impl Actor {
                 self.replies.tools.remove(&number);
                 self.step(Input::ToolLeft(number))
             }
-            Call::Hold(hold) => self.step(Input::Hold(hold)),
+            Call::Held => {
+                let held = self.parts.shared.holds.look();
+                let news = std::mem::replace(&mut self.holding, held) != held;
+                !news || self.step(Input::Hold(held))
+            }
             Call::Close { reason, by } => self.close(reason, by),
             Call::Granted { ticket, grant } => self.granted(ticket, grant),
             Call::Denied { ticket, error } => self.denied(ticket, error),
             Call::Evict(reason) => self.step(Input::Evict(reason)),
+            #[cfg(test)]
+            Call::Panic => panic!("a test wants it"),
         }
     }
 
@@ -154,7 +167,7 @@ impl Actor {
     }
 
     /// Changes the options, of which the next process is made, and the running one if it can.
-    fn change(&mut self, change: Change, reply: oneshot::Sender<Result<Changed, Error>>) -> bool {
+    fn change(&mut self, change: Change, reply: Reply<Result<Changed, Error>>) -> bool {
         if self.parts.shared.gate.is_closed() {
             self.replies.not_changed(reply, Error::closed("session"));
             return self.flush();
@@ -168,11 +181,12 @@ impl Actor {
             resume: None,
             back_to: None,
         };
-        if let Err(error) = options.check().and_then(|()| provider.launch(&plan)) {
+        let capabilities = provider.capabilities();
+        let checked = change.check(&capabilities).and_then(|()| options.check());
+        if let Err(error) = checked.and_then(|()| provider.launch(&plan)) {
             self.replies.not_changed(reply, error);
             return self.flush();
         }
-        let capabilities = provider.capabilities();
         let mut settings = change.settings().into_iter();
         let live = settings.all(|setting| capabilities.can(setting.into(), mode));
         let number = self.replies.number();

@@ -152,6 +152,7 @@ impl Actor {
                     handle: lease.handle.clone(),
                     conversation: lease.seat.conversation,
                     shared: true,
+                    pid: None,
                 };
                 self.seat = Some(lease);
                 Ok(attached)
@@ -165,6 +166,7 @@ impl Actor {
                     handle: prepared.start(id, lease),
                     conversation: ONLY,
                     shared: false,
+                    pid: None,
                 })
             }
             (Grant::Own(_), Err(error)) => Err(error.clone()),
@@ -258,7 +260,7 @@ impl Actor {
 
 impl Attached {
     /// A process that takes no commands is gone, and the news of it is on its way.
-    fn tell(&self, command: Command) {
+    pub(super) fn tell(&self, command: Command) {
         let _ = self.handle.commands.send(command);
     }
 }

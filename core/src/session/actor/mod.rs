@@ -2,6 +2,7 @@
 
 mod calls;
 mod effects;
+mod fall;
 mod options;
 
 pub(crate) use options::LiveOptions;
@@ -17,10 +18,10 @@ use crate::error::ErrorKind;
 use crate::event::{Body, CloseReason, Failure};
 use crate::host_tools::ToolServer;
 use crate::ids::{ProcessId, TurnId};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, HeldBack};
 use crate::pool;
 use crate::pool::lease::{Grant, PoolLink, SeatLease, SlotLease, StartLease};
-use crate::process::{ProcessHandle, Report};
+use crate::process::{ProcessHandle, Report, survive};
 use crate::provider::{Conversation, Provider};
 use crate::session::Shared;
 use crate::session::alarm::Alarm;
@@ -29,6 +30,7 @@ use crate::session::gate::{End, Farewell, Waiting};
 use crate::session::launch::Common;
 use crate::session::machine::{Effect, Input, Machine};
 use crate::session::replies::Replies;
+use crate::session::unfinished::Unfinished;
 
 /// Reports of processes that wait for the session: one is one read's worth of signals.
 const REPORTS: usize = 8;
@@ -52,30 +54,13 @@ pub(crate) struct Parts {
     pub common: Option<Common>,
 }
 
-/// Runs a session until it is closed.
-pub(crate) async fn run(parts: Parts) {
-    let (reports_in, reports) = mpsc::channel(REPORTS);
-    let actor = Actor {
-        parts,
-        reports_in,
-        processes: HashMap::new(),
-        current: None,
-        ticket: 0,
-        grant: None,
-        slot: None,
-        start: None,
-        seat: None,
-        orphaned: false,
-        tool_server: None,
-        replies: Replies::default(),
-        listening: true,
-        shown: Vec::new(),
-        farewells: Vec::new(),
-        effects: Vec::new(),
-        left: Vec::new(),
-    };
-    actor.run(reports).await;
+/// A session that runs until it is closed. It ends in order also if it is never polled.
+pub(crate) fn run(parts: Parts) -> impl Future<Output = ()> {
+    let (actor, reports) = Actor::new(parts);
+    actor.run(reports)
 }
+
+type Reports = mpsc::Receiver<(ProcessId, Report)>;
 
 /// A process that the session uses or used, until it is gone or the session is out of it.
 struct Attached {
@@ -83,8 +68,14 @@ struct Attached {
     conversation: Conversation,
     /// Whether other sessions may use it.
     shared: bool,
+    /// The operating system's number, once there is one.
+    pid: Option<u32>,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named"
+)]
 struct Actor {
     parts: Parts,
     reports_in: mpsc::Sender<(ProcessId, Report)>,
@@ -104,16 +95,59 @@ struct Actor {
     tool_server: Option<ToolServer>,
     replies: Replies,
     listening: bool,
+    /// While the log is full.
+    held_back: Option<HeldBack>,
+    /// Whether the machine knows of a hold.
+    holding: bool,
     /// Events of the current step, appended to the log in one go.
     shown: Vec<(Option<TurnId>, Body)>,
+    unfinished: Unfinished,
     /// Ends of the current step, told after the log.
     farewells: Vec<Farewell>,
     effects: Vec<Effect>,
     left: Vec<u32>,
+    /// Whether it has panicked: the machine is not to be trusted.
+    broken: bool,
 }
 
 impl Actor {
-    async fn run(mut self, mut reports: mpsc::Receiver<(ProcessId, Report)>) {
+    fn new(parts: Parts) -> (Self, Reports) {
+        let (reports_in, reports) = mpsc::channel(REPORTS);
+        let actor = Self {
+            parts,
+            reports_in,
+            processes: HashMap::new(),
+            current: None,
+            ticket: 0,
+            grant: None,
+            slot: None,
+            start: None,
+            seat: None,
+            orphaned: false,
+            tool_server: None,
+            replies: Replies::default(),
+            listening: true,
+            held_back: None,
+            holding: false,
+            shown: Vec::new(),
+            unfinished: Unfinished::default(),
+            farewells: Vec::new(),
+            effects: Vec::new(),
+            left: Vec::new(),
+            broken: false,
+        };
+        (actor, reports)
+    }
+
+    async fn run(mut self, mut reports: Reports) {
+        if survive(self.work(&mut reports)).await.is_err() {
+            tracing::error!("the actor of a session panicked");
+            self.break_off();
+            self.bury(&mut reports).await;
+        }
+    }
+
+    async fn work(&mut self, reports: &mut Reports) {
         let mut alarm = Alarm::default();
         let (mut open, mut hearing) = (true, true);
         while open {
@@ -133,7 +167,7 @@ impl Actor {
                 Some((process, report)) = reports.recv(), if self.listening => {
                     open = self.report(process, report);
                 }
-                () = log.room(), if !self.listening => {}
+                () = log.room(), if self.held_back.is_some() => {}
                 () = alarm.wait() => open = self.tick(),
             }
             if open {
@@ -142,10 +176,19 @@ impl Actor {
         }
     }
 
-    /// A full log stops the session from listening to the agent, and so in the end the agent.
+    /// A full log stops the session from listening to the agent, and so in the end the agent. One that
+    /// was told to end its turn is listened to all the same, within a bound: else nobody would hear that
+    /// it does, and a process that does as it is told would be killed for a host that does not read.
     fn listen(&mut self) -> bool {
-        let machine = &self.parts.machine;
-        let listening = machine.is_deaf() || self.parts.shared.log.has_room();
+        let (machine, log) = (&self.parts.machine, &self.parts.shared.log);
+        let room = log.has_room();
+        let ends = machine.is_interrupting() && !log.is_backed_up();
+        let listening = machine.is_deaf() || room || ends;
+        if room {
+            self.held_back = None;
+        } else if self.held_back.is_none() {
+            self.held_back = Some(HeldBack::new(&self.parts.counters));
+        }
         if listening == self.listening {
             return true;
         }
@@ -168,7 +211,7 @@ impl Actor {
         for call in sent {
             self.call(call);
         }
-        self.clear_queue();
+        self.clear_queue(Some(&closed_failure()));
         let mut open = self.step(Input::Close { reason, by });
         for call in rest {
             // Whoever asked a session that is over learns it from the channel.
@@ -183,11 +226,11 @@ impl Actor {
             .partition(|call| matches!(call, Call::Send { .. } | Call::Cancelled(_)))
     }
 
-    /// What waits for a turn that will never come ends.
-    fn clear_queue(&mut self) {
-        let failure = Failure::new(ErrorKind::Closed, "the session was closed");
+    /// What waits ends: as failed, or as interrupted. What was cancelled before, as that.
+    fn clear_queue(&mut self, failure: Option<&Failure>) {
         for waiting in self.parts.shared.gate.clear() {
-            self.end_waiting(waiting, Some(failure.clone()));
+            let failure = failure.filter(|_| !waiting.cancelled);
+            self.end_waiting(waiting, failure.cloned());
         }
     }
 
@@ -197,7 +240,7 @@ impl Actor {
         for call in self.drain().0 {
             self.call(call);
         }
-        self.clear_queue();
+        self.clear_queue(Some(&closed_failure()));
         let mut effects = Vec::new();
         self.parts.machine.part(Instant::now(), &mut effects);
         for effect in effects {
@@ -220,7 +263,8 @@ impl Actor {
         self.flush()
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "two kinds are ends")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "few kinds matter here")]
+    /// Takes note of what a process says of itself.
     fn note(&mut self, process: ProcessId, report: &Report) {
         match report {
             Report::Gone { left } => {
@@ -228,6 +272,11 @@ impl Actor {
                 self.left.extend_from_slice(left);
             }
             Report::Left => self.forget(process),
+            Report::Spawned { pid, .. } => {
+                if let Some(attached) = self.processes.get_mut(&process) {
+                    attached.pid = Some(*pid);
+                }
+            }
             _ => {}
         }
     }
@@ -284,6 +333,7 @@ impl Actor {
         for (turn, body) in &self.shown {
             self.parts.counters.count(body);
             shared.note(body);
+            self.unfinished.note(*turn, body);
             closed |= matches!(body, Body::SessionClosed { .. });
             // The gate opens before the end is seen, so that a host may answer it with the next
             // turn. Whoever waits for the end alone is told after the log, so that a host finds
@@ -306,19 +356,8 @@ impl Actor {
     }
 }
 
-impl Drop for Actor {
-    /// Also when the runtime is dropped, or something panicked: no turn without an end, no reader
-    /// that waits for ever.
-    fn drop(&mut self) {
-        // After a panic the machine is not to be trusted, and a second one would end the host.
-        if !std::thread::panicking() {
-            self.abandon();
-        }
-        let shared = &self.parts.shared;
-        shared.gate.abandon();
-        shared.log.close();
-        self.parts.pool.closed(std::mem::take(&mut self.left));
-    }
+fn closed_failure() -> Failure {
+    Failure::new(ErrorKind::Closed, "the session was closed")
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "three kinds are ends")]

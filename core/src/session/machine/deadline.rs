@@ -67,9 +67,9 @@ impl Machine {
             let start = (!paused).then_some(start);
             return budget.into_iter().chain(start).min();
         }
-        let interrupted = self.host.as_ref().and_then(|h| h.interrupted);
-        let interrupted = interrupted.or(self.agent.as_ref().and_then(|a| a.tally.interrupted));
-        let grace = interrupted.map(|at| (at + limits.interrupt_grace, Due::Grace));
+        let grace = self
+            .interrupted_at()
+            .map(|at| (at + limits.interrupt_grace, Due::Grace));
         let request = self.questions.deadline().map(|at| (at, Due::Request));
         let change = self.change_asked();
         let change = change.map(|at| (at + limits.first_sign, Due::Change));
@@ -83,6 +83,12 @@ impl Machine {
         let others = request.into_iter().chain(budget).chain(change);
         let others = others.chain(errand).chain(patience);
         grace.into_iter().chain(others).min()
+    }
+
+    /// When the turn that is being interrupted was.
+    pub(super) fn interrupted_at(&self) -> Option<Instant> {
+        let of_host = self.host.as_ref().and_then(|h| h.interrupted);
+        of_host.or(self.agent.as_ref().and_then(|a| a.tally.interrupted))
     }
 
     /// When the host's turn has taken all the time it may.

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use super::{Effect, HostTurn, Input, Machine, Probation, Process, show};
 use crate::config::Mode;
 use crate::error::{Error, ErrorKind};
-use crate::event::{Body, CloseReason, Exit, Failure, StopReason, WarningCode};
+use crate::event::{Body, CloseReason, Exit, Failure, RawJson, StopReason, WarningCode};
 use crate::ids::ProcessId;
 use crate::pool::slots::Given;
 use crate::process::Stop;
 use crate::provider::{Outcome, TurnEnd};
+use crate::schema;
 
 /// A process that the session no longer uses, until its tree is gone.
 #[derive(Debug)]
@@ -124,7 +125,7 @@ impl Machine {
     }
 
     /// The agent says that the host's turn is over.
-    pub(super) fn end_host(&mut self, now: Instant, end: TurnEnd, out: &mut Vec<Effect>) {
+    pub(super) fn end_host(&mut self, now: Instant, mut end: TurnEnd, out: &mut Vec<Effect>) {
         let Some(mut host) = self.host.take() else {
             return;
         };
@@ -132,6 +133,12 @@ impl Machine {
         self.withdraw_of(Some(host.tally.id), out);
         let outcome = over_budget(&host, &end).unwrap_or_else(|| end.outcome.clone());
         let good = outcome == Outcome::Completed;
+        if let Some(schema) = &host.message.output_schema
+            && let Err(why) = fit(schema, &mut end, good)
+        {
+            let (code, message) = (WarningCode::OutputSchema, format!("the answer {why}"));
+            show(out, Some(host.tally.id), Body::Warning { code, message });
+        }
         let result = host.tally.result(now, Some(end), &mut self.cost_usd);
         show(out, Some(host.tally.id), end_body(outcome, result));
         if let Some(process) = &mut self.process {
@@ -239,6 +246,20 @@ impl Machine {
                 self.mode = Mode::Warm;
                 show(out, None, Body::Restored {});
             }
+        }
+    }
+}
+
+/// Leaves out an answer that does not fit the schema, and says why. One that is missing is a fault only
+/// where the turn went well.
+fn fit(wanted: &RawJson, end: &mut TurnEnd, good: bool) -> Result<(), String> {
+    match end.structured.take() {
+        None if good => Err("is not the JSON that the schema asks for".to_owned()),
+        None => Ok(()),
+        Some(answer) => {
+            schema::fits(wanted, &answer)?;
+            end.structured = Some(answer);
+            Ok(())
         }
     }
 }

@@ -12,6 +12,7 @@ use super::*;
 use crate::config::Requests;
 use crate::error::ErrorKind;
 use crate::pool::Seat;
+use crate::provider::SignalBody;
 use moves::{Move, moves, policies};
 
 /// The host, the pool and the agents around a machine, and what the laws say about it.
@@ -39,6 +40,8 @@ struct World {
     /// The last number of a call that is answered later.
     number: u64,
     steers: BTreeSet<u64>,
+    /// Those that a process was given, and that it did not refuse.
+    reached: BTreeSet<u64>,
     changes: BTreeSet<u64>,
     operations: BTreeSet<u64>,
     /// Calls of tools that wait.
@@ -70,6 +73,7 @@ impl World {
             closed: 0,
             number: 0,
             steers: BTreeSet::new(),
+            reached: BTreeSet::new(),
             changes: BTreeSet::new(),
             operations: BTreeSet::new(),
             calls: BTreeSet::new(),
@@ -214,6 +218,15 @@ impl World {
             Input::Signal(process, _) => before != Some(*process) || self.stopped.contains(process),
             _ => false,
         };
+        if let Input::Signal(_, signal) = &input
+            && let SignalBody::Steered {
+                steer,
+                refused: Some(_),
+            } = &signal.body
+            && !old
+        {
+            self.reached.remove(steer);
+        }
         let interrupted = match &input {
             Input::Interrupt { turn, .. } => Some(*turn),
             _ => None,
@@ -304,6 +317,9 @@ impl World {
                     let mode = self.modes.get(&process).copied().expect("it was started");
                     assert!(self.interrupt.in_mode(mode), "it cannot be interrupted");
                 }
+                if let Request::Steer { steer, .. } = request {
+                    assert!(self.reached.insert(steer), "steered twice");
+                }
                 if let Request::Turn { turn, .. } = request {
                     let sent = self.sent.entry(turn).or_default();
                     *sent += 1;
@@ -322,8 +338,12 @@ impl World {
             Effect::Busy => assert!(std::mem::take(&mut self.idle)),
             Effect::Show(turn, body) => self.look(turn, &body),
             Effect::Closed => self.closed += 1,
-            Effect::SteerLost { steer } | Effect::SteerDone { steer, .. } => {
+            Effect::SteerLost { steer } => assert!(self.steers.remove(&steer)),
+            Effect::SteerDone { steer, outcome, .. } => {
                 assert!(self.steers.remove(&steer));
+                // Whoever is refused sends the message again.
+                let again = outcome.is_err() && self.reached.contains(&steer);
+                assert!(!again, "a message that reached the agent is sent again");
             }
             Effect::ChangeDone { number, .. } | Effect::ChangeRefused { number, .. } => {
                 assert!(self.changes.remove(&number));

@@ -431,6 +431,12 @@ impl Machine {
         self.process.is_none()
     }
 
+    /// Whether the agent was told to end a turn and has not. What it says until then ends soon, and is
+    /// waited for by a clock that nobody's slowness stops.
+    pub(crate) fn is_interrupting(&self) -> bool {
+        self.interrupted_at().is_some()
+    }
+
     /// How the next process, or the current one, serves the session.
     pub(crate) const fn mode(&self) -> Mode {
         self.mode

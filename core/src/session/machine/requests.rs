@@ -8,7 +8,7 @@ use super::{Effect, Machine, ONLY, show};
 use crate::config::{HostTool, Requests as Handler, SessionOptions};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Body, RawJson, RequestKind, Resolution, ResolvedBy, unix_now};
-use crate::host_tools::ToolCall;
+use crate::host_tools::{self, ToolCall};
 use crate::ids::{RequestId, TurnId};
 use crate::provider::{AgentRequest, Asked, Request, TurnRef};
 use crate::request::{Action, Answer, Decision, Rule, Subject, Verdict, decide};
@@ -54,10 +54,17 @@ impl Approvals {
             | RequestKind::PermissionEscalation => {
                 decide(&self.rules, self.read_only, &self.cwd, &asked.subject)
             }
-            RequestKind::PlanApproval
-            | RequestKind::UserQuestion
-            | RequestKind::Elicitation
-            | RequestKind::HostTool => None,
+            // Only the host can give its tools' results, so it judges them too; but no means no.
+            RequestKind::HostTool => {
+                let subject = Subject {
+                    mcp_server: Some(host_tools::SERVER.to_owned()),
+                    ..asked.subject.clone()
+                };
+                decide(&self.rules, false, &self.cwd, &subject)
+            }
+            RequestKind::PlanApproval | RequestKind::UserQuestion | RequestKind::Elicitation => {
+                None
+            }
         };
         match by_rule {
             Some(Verdict {

@@ -68,10 +68,12 @@ impl Machine {
         });
     }
 
-    /// The process is gone, and whatever it had not said it never will.
+    /// The session lets go of the process, and whatever it had not said it never will. It may have
+    /// read the messages and acted on them: only the codec knows which of them it never wrote, and
+    /// those it has refused by now.
     pub(super) fn drop_steers(&mut self, out: &mut Vec<Effect>) {
         for steer in std::mem::take(&mut self.steers).into_keys() {
-            out.push(not_steered(steer, "the process ended first"));
+            out.push(Effect::SteerLost { steer });
         }
     }
 }

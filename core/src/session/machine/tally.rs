@@ -5,7 +5,11 @@ use std::time::Instant;
 
 use crate::event::{Body, Cost, TurnResult, Usage};
 use crate::ids::TurnId;
-use crate::provider::TurnEnd;
+use crate::provider::{Outcome, TurnEnd};
+
+/// When there is so much of a message that is not whole, in bytes, no more of it is kept. It is told
+/// only of a turn that ends before the message does.
+const PIECES: usize = 1 << 20;
 
 /// The record of one turn.
 #[derive(Debug)]
@@ -14,6 +18,8 @@ pub(super) struct Tally {
     accepted: Instant,
     first_output: Option<Instant>,
     text: String,
+    /// The pieces of the message that is not whole yet, up to [`PIECES`].
+    pieces: String,
     usage: Option<Usage>,
     /// How often the agent told its own usage: once for each time it went to the model itself.
     pub(super) model_calls: u32,
@@ -32,6 +38,7 @@ impl Tally {
             accepted,
             first_output: None,
             text: String::new(),
+            pieces: String::new(),
             usage: None,
             model_calls: 0,
             calls: HashSet::new(),
@@ -73,10 +80,16 @@ impl Tally {
         self.shown = true;
         // The hot path: deltas need nothing else.
         match body {
-            Body::TextDelta { .. } | Body::ReasoningDelta { .. } => {}
+            Body::TextDelta { text, parent } => {
+                if parent.is_none() && self.pieces.len() < PIECES {
+                    self.pieces.push_str(text);
+                }
+            }
+            Body::ReasoningDelta { .. } => {}
             Body::Message { text, parent } => {
                 if parent.is_none() {
                     self.text.clone_from(text);
+                    self.pieces.clear();
                 }
             }
             Body::ToolUse { id, .. } => {
@@ -106,6 +119,17 @@ impl Tally {
         true
     }
 
+    /// The last whole message, in the agent's own words where it repeats it. Of a turn that did not end
+    /// well, the message that was not whole then.
+    fn take_text(&mut self, end: Option<&mut TurnEnd>) -> String {
+        let well = |end: &&mut TurnEnd| end.outcome == Outcome::Completed;
+        if !self.pieces.is_empty() && !end.as_ref().is_some_and(well) {
+            return std::mem::take(&mut self.pieces);
+        }
+        let repeated = end.and_then(|end| end.text.take());
+        repeated.unwrap_or_else(|| std::mem::take(&mut self.text))
+    }
+
     /// What the turn gave, with what the agent says at its end. The session's cost grows by it.
     pub(super) fn result(
         &mut self,
@@ -113,6 +137,8 @@ impl Tally {
         end: Option<TurnEnd>,
         session_cost: &mut f64,
     ) -> Box<TurnResult> {
+        let mut end = end;
+        let text = self.take_text(end.as_mut());
         let end = end.unwrap_or_default();
         let cost = end.cost_usd.map(|delta_usd| {
             *session_cost += delta_usd;
@@ -122,7 +148,7 @@ impl Tally {
             }
         });
         Box::new(TurnResult {
-            text: end.text.unwrap_or_else(|| std::mem::take(&mut self.text)),
+            text,
             stop_reason: end.stop_reason,
             usage: end.usage.or(self.usage),
             structured: end.structured,

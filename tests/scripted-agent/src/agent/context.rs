@@ -123,7 +123,7 @@ impl Agent {
     /// Writes the end of a turn: a message that instructions may cut short.
     pub(crate) fn end_line(&self, message: &Value) {
         if self.out.end_is_bare() {
-            self.block(message.to_string().as_bytes(), 1);
+            self.block(written(message).as_bytes(), 1);
             std::process::exit(0);
         }
         self.line(message);
@@ -167,7 +167,7 @@ impl Agent {
 
     /// Writes one message.
     pub(crate) fn line(&self, message: &Value) {
-        self.bytes_line(message.to_string().into_bytes());
+        self.bytes_line(written(message).into_bytes());
     }
 
     /// Writes one line of any content.
@@ -244,4 +244,21 @@ impl Agent {
         }
         std::thread::sleep(settings.eof_delay);
     }
+}
+
+/// A message as the real agents write it: what tells its kind comes first.
+fn written(message: &Value) -> String {
+    const FIRST: [&str; 3] = ["type", "subtype", "is_error"];
+    let Some(members) = message.as_object() else {
+        return message.to_string();
+    };
+    let first = FIRST.iter().filter_map(|name| members.get_key_value(*name));
+    let rest = members
+        .iter()
+        .filter(|(name, _)| !FIRST.contains(&name.as_str()));
+    let members: Vec<_> = first
+        .chain(rest)
+        .map(|(name, value)| format!("{}:{value}", Value::from(name.as_str())))
+        .collect();
+    format!("{{{}}}", members.join(","))
 }

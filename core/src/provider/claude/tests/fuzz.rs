@@ -153,6 +153,8 @@ struct Seen {
     ended: HashSet<String>,
     busy: bool,
     steered: HashSet<u64>,
+    /// How often a message for a running turn was written.
+    written: u64,
     operated: HashSet<u64>,
     changed: usize,
 }
@@ -181,7 +183,8 @@ impl Seen {
         }
         let written = std::str::from_utf8(&out.bytes).expect("text");
         for line in written.lines() {
-            serde_json::from_str::<serde_json::Value>(line).expect("whole JSON lines");
+            let line: serde_json::Value = serde_json::from_str(line).expect("whole JSON lines");
+            self.written += u64::from(line["message"]["content"] == "more");
         }
     }
 }
@@ -249,7 +252,8 @@ proptest! {
         }
         codec.end_of_output(&mut out);
         seen.take(&out);
-        prop_assert_eq!(seen.steered.len(), usize::try_from(steers).expect("few"));
+        // Only what was written may be left open: whether the agent has read it nobody knows.
+        prop_assert!(steers - seen.steered.len() as u64 <= seen.written);
         prop_assert_eq!(seen.operated.len(), usize::try_from(operations).expect("few"));
         prop_assert_eq!(seen.changed, changes);
     }

@@ -19,6 +19,7 @@ mod operations;
 mod page;
 mod questions;
 mod requests;
+mod skipped;
 mod speed;
 mod steers;
 mod stored;

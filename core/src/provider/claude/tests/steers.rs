@@ -208,12 +208,17 @@ fn a_steer_waits_for_its_turn_to_begin_and_is_refused_for_one_that_is_over() {
 }
 
 #[test]
-fn the_end_of_the_output_refuses_what_is_under_way() {
-    let mut codec = written();
+fn the_end_of_the_output_refuses_what_was_never_written_and_nothing_else() {
+    let mut codec = running();
+    ask(&mut codec, steer(1, 7, "more"));
     let mut out = crate::provider::Output::default();
     codec.end_of_output(&mut out);
     assert_eq!(
         said(&out),
         "host 1 | Steered { steer: 7, refused: Some(\"the agent ended first\") }\n"
     );
+
+    let mut out = crate::provider::Output::default();
+    written().end_of_output(&mut out);
+    assert_eq!(said(&out), "", "the agent may have read it");
 }

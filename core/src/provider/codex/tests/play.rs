@@ -180,6 +180,13 @@ impl Player {
         self.take(out, id.as_deref());
     }
 
+    /// Says that a line was too long, and how it begins.
+    pub(super) fn skipped(&mut self, head: &str) {
+        let mut out = Output::default();
+        self.codec.skipped(head.as_bytes(), 70_000, &mut out);
+        self.take(out, None);
+    }
+
     pub(super) fn end_of_output(&mut self) {
         let mut out = Output::default();
         self.codec.end_of_output(&mut out);

@@ -77,7 +77,10 @@ fn options_stand_before_resume_and_the_prompt_comes_over_stdin() {
         r#"mcp_servers={"a.b"={"args"=["x y"],"command"="run","env"={"K"="v"}},"#,
         r#""h"={"env_http_headers"={"X-A"="REMUDA_MCP_TOKEN_0"},"url"="http://localhost/"}}"#
     );
-    expected.extend(["-c", servers, "--enable", "plugins", "resume", "R", "-"]);
+    expected.extend(["-c", servers, "--enable", "plugins"]);
+    // The commands that the agent runs do not see the header.
+    let hidden = r#"shell_environment_policy.set.REMUDA_MCP_TOKEN_0="""#;
+    expected.extend(["-c", hidden, "resume", "R", "-"]);
     assert_eq!(args(Mode::OneShot, &full(), Some("R")), expected);
 }
 
@@ -133,7 +136,7 @@ fn host_tools_are_told_to_a_new_thread_and_kept_by_one_that_is_resumed() {
     options.tools = vec![HostTool {
         name: "look".into(),
         description: "looks".into(),
-        input_schema: RawJson::from_text(r#"{"type":"object"}"#),
+        input_schema: RawJson::from_text("{}"),
     }];
     assert_eq!(
         open_params(&options, None)["dynamicTools"],

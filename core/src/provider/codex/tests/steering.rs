@@ -115,11 +115,17 @@ fn a_message_for_no_turn_or_no_conversation_is_refused_at_once() {
 }
 
 #[test]
-fn what_did_not_join_when_the_process_ends_is_refused() {
-    let mut player = running();
+fn the_end_of_the_process_refuses_what_was_never_sent_and_nothing_else() {
+    let mut player = opened();
+    player.turn(FIRST, "go");
     player.steer(FIRST, "more");
     player.end_of_output();
     assert_eq!(steered(&player), [(1, Some("the process ended first"))]);
+
+    let mut player = running();
+    player.steer(FIRST, "more");
+    player.end_of_output();
+    assert_eq!(steered(&player), [], "the agent may have read it");
 }
 
 #[test]

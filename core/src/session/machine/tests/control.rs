@@ -80,12 +80,31 @@ fn a_message_that_cannot_join_learns_why() {
     assert_eq!(bench.steers(), ["not steered: no turn runs"]);
     let (turn, _) = bench.send();
     bench.steers();
-    bench.says(TurnRef::Host(turn), SignalBody::Taken);
-    let names = bench.dies();
-    assert!(
-        names.contains(&"not steered: the process ended first".to_owned()),
-        "{names:?}"
+    let refused = Some("the turn is over".to_owned());
+    let steered = SignalBody::Steered { steer: 1, refused };
+    assert_eq!(
+        bench.says(TurnRef::Host(turn), steered),
+        ["not steered: the turn is over"]
     );
+}
+
+#[test]
+fn a_message_that_a_process_took_with_it_is_lost_and_not_sent_again() {
+    let (mut bench, _) = Bench::running(POLICY);
+    bench.steers();
+    let names = bench.dies();
+    assert!(names.contains(&"steer lost".to_owned()), "{names:?}");
+
+    let (mut bench, turn) = Bench::running(POLICY);
+    bench.steers();
+    let keep_commands = false;
+    bench.step(Input::Interrupt {
+        turn,
+        keep_commands,
+    });
+    bench.now += POLICY.timeouts.interrupt_grace;
+    let names = bench.step(Input::Tick);
+    assert!(names.contains(&"steer lost".to_owned()), "{names:?}");
 }
 
 #[test]

@@ -194,3 +194,57 @@ fn an_agent_that_cannot_be_interrupted_is_not_asked_to_end_a_turn_for_the_close(
     };
     assert_eq!(bench.step(close), ["stop", "free slot"]);
 }
+
+fn text_of(body: &Body) -> &str {
+    match body {
+        Body::TurnCompleted { result }
+        | Body::TurnInterrupted { result }
+        | Body::TurnFailed { result, .. } => &result.text,
+        other => panic!("not an end: {other:?}"),
+    }
+}
+
+#[test]
+fn a_turn_that_ends_in_the_middle_of_a_message_tells_what_was_there_of_it() {
+    let whole = Body::Message {
+        text: "whole".into(),
+        parent: None,
+    };
+    let (mut bench, turn) = Bench::running(POLICY);
+    for body in [delta("wh"), delta("ole"), whole.clone()] {
+        bench.shows(turn, body);
+    }
+    bench.shows(turn, delta("in the "));
+    bench.shows(turn, delta("middle"));
+    bench.ends(turn, Outcome::Interrupted);
+    assert_eq!(text_of(bench.last()), "in the middle");
+
+    let (turn, _) = bench.send();
+    bench.shows(turn, delta("until it "));
+    bench.shows(turn, delta("died"));
+    bench.dies();
+    assert_eq!(text_of(bench.last_end()), "until it died");
+
+    let (mut bench, turn) = Bench::running(POLICY);
+    bench.shows(turn, whole);
+    bench.shows(turn, delta("beside"));
+    bench.ends(turn, Outcome::Completed);
+    assert_eq!(
+        text_of(bench.last()),
+        "whole",
+        "of a good end the last whole one"
+    );
+}
+
+#[test]
+fn a_turn_is_being_interrupted_until_it_ends() {
+    let (mut bench, turn) = Bench::running(POLICY);
+    assert!(!bench.machine.is_interrupting());
+    bench.step(Input::Interrupt {
+        turn,
+        keep_commands: false,
+    });
+    assert!(bench.machine.is_interrupting());
+    bench.ends(turn, Outcome::Interrupted);
+    assert!(!bench.machine.is_interrupting());
+}

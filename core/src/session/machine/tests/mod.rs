@@ -238,6 +238,12 @@ impl Bench {
         self.shown.iter().map(|(_, body)| body.kind()).collect()
     }
 
+    fn last_end(&self) -> &Body {
+        let mut shown = self.shown.iter().rev();
+        let end = shown.find(|(_, body)| body.kind().is_turn_end());
+        &end.expect("a turn has ended").1
+    }
+
     fn last(&self) -> &Body {
         &self.shown.last().expect("something was shown").1
     }

@@ -287,6 +287,40 @@ fn with_tool() -> SessionOptions {
 }
 
 #[test]
+fn a_rule_can_deny_a_tool_of_the_host_and_nothing_else_of_them_is_decided_here() {
+    let rule = |action, tool: Option<&str>, server: Option<&str>| Rule {
+        name: "mine".into(),
+        action,
+        tool: tool.map(str::to_owned),
+        command: None,
+        path: None,
+        mcp_server: server.map(str::to_owned),
+    };
+    for (rule, denied) in [
+        (rule(Action::Deny, Some("add"), None), true),
+        (rule(Action::Deny, None, Some("host")), true),
+        (rule(Action::Deny, Some("sub"), None), false),
+        (rule(Action::Deny, None, Some("other")), false),
+        (rule(Action::Allow, None, None), false),
+        (rule(Action::Ask, None, None), false),
+    ] {
+        let options = SessionOptions {
+            rules: vec![rule.clone()],
+            read_only: true,
+            ..with_tool()
+        };
+        let (mut bench, _) = Bench::asking(&options).run();
+        let process = bench.current();
+        let told = bench.step(tool_call(process));
+        assert_eq!(!told.is_empty(), denied, "{rule:?}: {told:?}");
+        if denied {
+            let by_rule = (Resolution::Denied, ResolvedBy::Rule, Some("mine"));
+            assert_eq!(bench.resolved(), by_rule);
+        }
+    }
+}
+
+#[test]
 fn a_call_over_our_own_server_is_answered_there_and_not_to_the_agent() {
     let (mut bench, turn) = Bench::asking(&with_tool()).run();
     let process = bench.current();

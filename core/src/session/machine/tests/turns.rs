@@ -1,6 +1,7 @@
 //! What belongs to a turn, and what does not.
 
 use super::*;
+use crate::event::RawJson;
 
 #[test]
 fn a_turn_in_which_a_tool_has_started_is_never_sent_twice() {
@@ -84,4 +85,54 @@ fn background_work_keeps_the_session_busy() {
         ["refuse"]
     );
     assert_eq!(bench.says(TurnRef::None, background(0)), ["idle"]);
+}
+
+/// What the turn gives, and what is warned of, if the message asks for this schema and the agent gives this.
+fn structured(schema: Option<&str>, answer: Option<&str>) -> (Option<String>, Vec<WarningCode>) {
+    let mut bench = Bench::new(POLICY);
+    let turn = TurnId::next();
+    let message = Message {
+        output_schema: schema.map(RawJson::from_text),
+        ..Message::from("hello")
+    };
+    bench.step(Input::Send {
+        turn,
+        tag: None,
+        message: Arc::new(message),
+        budget: crate::budget::Budget::default(),
+    });
+    bench.step(Input::Granted(Given::Slot));
+    bench.ready();
+    let end = TurnEnd {
+        structured: answer.map(RawJson::from_text),
+        ..TurnEnd::default()
+    };
+    bench.says(TurnRef::Host(turn), SignalBody::Ended(Box::new(end)));
+    let mut given = None;
+    let mut warned = Vec::new();
+    for (of, body) in &bench.shown {
+        match body {
+            Body::TurnCompleted { result } => {
+                given = result.structured.as_ref().map(|raw| raw.get().to_owned());
+            }
+            Body::Warning { code, .. } => {
+                assert_eq!(*of, Some(turn), "it is about the turn");
+                warned.push(*code);
+            }
+            _ => {}
+        }
+    }
+    (given, warned)
+}
+
+#[test]
+fn only_an_answer_that_fits_the_schema_is_given_as_structured() {
+    let schema = Some(r#"{"type":"object","required":["a"]}"#);
+    let good = Some(r#"{"a":1}"#);
+    assert_eq!(structured(schema, good), (good.map(str::to_owned), vec![]));
+    let warned = (None, vec![WarningCode::OutputSchema]);
+    assert_eq!(structured(schema, Some(r#"{"b":1}"#)), warned);
+    assert_eq!(structured(schema, Some("\"text\"")), warned);
+    assert_eq!(structured(schema, None), warned);
+    assert_eq!(structured(None, None), (None, vec![]));
 }
