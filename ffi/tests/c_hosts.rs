@@ -4,8 +4,10 @@
 
 mod hosts;
 
-use hosts::{Build, c_tests, play, quick, reap, run};
-use remuda_tests::{isolated, root, scripted_agent};
+use std::process::Command;
+
+use hosts::{Build, Program, c_tests, play, quick, reap, run, text};
+use remuda_tests::{Real, isolated, root, scripted_agent};
 use tempfile::TempDir;
 
 #[test]
@@ -61,32 +63,82 @@ fn a_panic_becomes_a_status_and_the_pool_can_be_freed() {
     play(|| build().provoked(), &[], &[]);
 }
 
-/// Only what the tests themselves do is judged: helgrind does not see how the library's locks, which are not those of
-/// the C library, order things.
 #[test]
-fn t1_eight_threads_and_a_hundred_sessions_under_helgrind_race_nowhere_in_c() {
+fn the_real_claude_calls_a_tool_of_a_host_in_c_and_asks_it_for_permission() {
     if quick() {
         return;
     }
+    isolated(|| {
+        let folder = root().join("ffi/tests");
+        let sources = ["real/claude.c", "c/check.c"].map(|source| folder.join(source));
+        let program = Build::with("gcc", "c11").args(sources).shared();
+        let real = Real::claude();
+        let options = real.asking();
+        run(program
+            .command(&[])
+            .env_clear()
+            .envs(options.environment.set)
+            .env("REMUDA_TEST_AGENT", options.program.expect("a program"))
+            .env("REMUDA_TEST_FOLDER", options.cwd));
+        reap();
+    });
+}
+
+/// A program under helgrind. What the library does itself is not judged: helgrind does not see how its locks, which are
+/// not those of the C library, order things.
+fn under_helgrind(program: &Program) -> Command {
     let ours = root().join("ffi/tests/helgrind.supp");
     let suppressions = format!("--suppressions={}", ours.display());
-    let helgrind = [
+    program.command(&[
         "valgrind",
         "--tool=helgrind",
         "--quiet",
         "--error-exitcode=9",
         &suppressions,
-    ];
-    play(
-        || {
-            Build::with("gcc", "c11")
-                .args(["-gdwarf-4"])
-                .args(c_tests())
-                .shared()
-        },
-        &helgrind,
-        &[("REMUDA_TEST_SESSIONS", "100"), ("REMUDA_TEST_ONLY", "t1_")],
-    );
+    ])
+}
+
+#[test]
+fn t1_eight_threads_and_a_hundred_sessions_under_helgrind_race_nowhere_in_c() {
+    if quick() {
+        return;
+    }
+    isolated(|| {
+        let folder = TempDir::new().expect("a temporary folder");
+        let build = Build::with("gcc", "c11").args(["-gdwarf-4"]);
+        run(under_helgrind(&build.args(c_tests()).shared())
+            .env("REMUDA_TEST_SESSIONS", "100")
+            // In each of the two modes.
+            .env("REMUDA_TEST_SECONDS", "30")
+            .env("REMUDA_TEST_ONLY", "t1_")
+            .env("REMUDA_TEST_AGENT", scripted_agent())
+            .env("REMUDA_TEST_FOLDER", folder.path()));
+        reap();
+    });
+}
+
+#[test]
+fn helgrind_finds_a_race_in_a_callback_of_the_host() {
+    if quick() {
+        return;
+    }
+    isolated(|| {
+        let folder = TempDir::new().expect("a temporary folder");
+        let sources = ["race/race.c", "c/check.c"].map(|file| root().join("ffi/tests").join(file));
+        let build = Build::with("gcc", "c11").args(["-gdwarf-4"]);
+        let output = under_helgrind(&build.args(sources).shared())
+            .env("REMUDA_TEST_AGENT", scripted_agent())
+            .env("REMUDA_TEST_FOLDER", folder.path())
+            .output()
+            .expect("valgrind is there");
+        reap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(9), "{said}");
+        assert!(
+            said.contains("data race") && said.contains("race.c"),
+            "{said}"
+        );
+    });
 }
 
 /// A short run from the kept corpus; `cargo xtask fuzz-ffi` is the long one.

@@ -24,20 +24,25 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if dev {
         return Ok(());
     }
+    let archive = archive(&folder)?;
+    println!("{}", archive.display());
+    Ok(())
+}
+
+/// Packs a folder, beside it.
+fn archive(folder: &Path) -> Result<PathBuf, String> {
     let (parent, name) = (folder.parent(), folder.file_name());
     let (Some(parent), Some(name)) = (parent, name) else {
         return Err("the archive has no name".to_owned());
     };
-    let mut archive = name.to_owned();
-    archive.push(".tar.gz");
-    step(
-        "archive",
-        Command::new("tar")
-            .arg("-czf")
-            .arg(parent.join(archive))
-            .arg(name)
-            .current_dir(parent),
-    )
+    let mut file = name.to_owned();
+    file.push(".tar.gz");
+    let archive = parent.join(file);
+    let mut tar = Command::new("tar");
+    // Whoever unpacks it as root must not be given files of a user of this machine.
+    tar.args(["--owner=0", "--group=0", "--numeric-owner", "-czf"]);
+    step("archive", tar.arg(&archive).arg(name).current_dir(parent))?;
+    Ok(archive)
 }
 
 /// Builds the library and lays it out as it is installed.
@@ -121,18 +126,23 @@ fn libraries(built: &Path, lib: &Path, version: &str) -> Result<(), String> {
 /// The licences of all crates that are in the library, each text once.
 fn third_party() -> Result<String, String> {
     let mut tree = cargo();
-    tree.args(["tree", "--package", "remuda-ffi", "--edges", "normal"]);
+    tree.args([
+        "tree",
+        "--package",
+        "remuda-ffi",
+        "--edges",
+        "normal,no-proc-macro",
+    ]);
     tree.args(["--prefix", "none", "--format", "{p}|{l}"]);
     let output = tree.output().map_err(|e| format!("cargo tree: {e}"))?;
     if !output.status.success() {
         return Err(format!("cargo tree: {}", output.status));
     }
     let listing = String::from_utf8_lossy(&output.stdout);
-    let crates: BTreeSet<&str> = listing.lines().filter(|l| !l.contains('(')).collect();
+    let crates: BTreeSet<(&str, &str)> = listing.lines().filter_map(foreign).collect();
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut summary = String::from("Crates that are part of this library, and their licences:\n\n");
-    for line in crates {
-        let (package, licence) = line.split_once('|').unwrap_or((line, ""));
+    for (package, licence) in crates {
         let (name, version) = package.split_once(" v").unwrap_or((package, ""));
         let _ = writeln!(summary, "{name} {version}: {licence}");
         for text in licence_texts(name, version)? {
@@ -147,6 +157,14 @@ fn third_party() -> Result<String, String> {
         let _ = write!(summary, "\n{:=<80}\n{}\n\n{text}\n", "", of.join(", "));
     }
     Ok(summary)
+}
+
+/// A crate from a registry, and its licence. Those of this project have their folder behind them.
+fn foreign(line: &str) -> Option<(&str, &str)> {
+    let (package, licence) = line.split_once('|')?;
+    // Marks what was shown with its dependencies before.
+    let licence = licence.strip_suffix(" (*)").unwrap_or(licence);
+    (!package.contains('(')).then_some((package, licence))
 }
 
 /// The licence files of a crate's sources, which Cargo has fetched.
@@ -196,4 +214,102 @@ fn make_parent(of: &Path) -> Result<(), String> {
 
 fn at(path: &Path, why: &std::io::Error) -> String {
     format!("{}: {why}", path.display())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// What `tar` prints about an archive.
+    fn listed(archive: &Path, how: &str) -> Vec<String> {
+        let output = Command::new("tar").arg(how).arg(archive).output();
+        let output = output.expect("tar lists");
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).expect("text");
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_archive_has_these_files_and_no_others() {
+        let folder = folder(true).expect("a folder");
+        let archive = archive(&folder).expect("an archive");
+        let version = env!("CARGO_PKG_VERSION");
+        let name = folder.file_name().expect("a name").to_string_lossy();
+        let prefix = format!("{name}/");
+        let mut files: Vec<String> = listed(&archive, "-tzf")
+            .iter()
+            .map(|file| file.strip_prefix(&prefix).expect("one folder").to_owned())
+            .filter(|file| !file.is_empty() && !file.ends_with('/'))
+            .collect();
+        files.sort();
+        let whole = format!("lib/libremuda.so.{version}");
+        let soname = format!("lib/libremuda.so.{ABI}");
+        let mut wanted = [
+            "include/remuda-options.schema.json",
+            "include/remuda.h",
+            "include/remuda.hpp",
+            "lib/cmake/remuda/remuda-config-version.cmake",
+            "lib/cmake/remuda/remuda-config.cmake",
+            "lib/libremuda.a",
+            "lib/libremuda.so",
+            &soname,
+            &whole,
+            "lib/pkgconfig/remuda.pc",
+            "share/doc/remuda/CHANGELOG.md",
+            "share/doc/remuda/abi.md",
+            "share/doc/remuda/events.md",
+            "share/doc/remuda/examples/c/event_loop.c",
+            "share/doc/remuda/examples/c/quickstart.c",
+            "share/doc/remuda/examples/cpp/quickstart.cpp",
+            "share/doc/remuda/examples/lua/quickstart.lua",
+            "share/licenses/remuda/LICENSE-APACHE",
+            "share/licenses/remuda/LICENSE-MIT",
+            "share/licenses/remuda/THIRD-PARTY",
+        ];
+        wanted.sort_unstable();
+        assert_eq!(files, wanted);
+        let long = listed(&archive, "-tvzf");
+        for link in [soname.as_str(), "lib/libremuda.so"] {
+            let target = format!("{link} -> libremuda.so.{version}");
+            assert!(long.iter().any(|line| line.ends_with(&target)), "{long:?}");
+        }
+        fs::remove_file(archive).expect("it is there");
+    }
+
+    #[test]
+    fn a_licence_may_have_parentheses() {
+        let line = "unicode v1.0.24|(MIT OR Apache-2.0) AND Unicode-3.0 (*)";
+        let licence = "(MIT OR Apache-2.0) AND Unicode-3.0";
+        assert_eq!(foreign(line), Some(("unicode v1.0.24", licence)));
+        assert_eq!(foreign("remuda v0.1.0 (/somewhere/core)|MIT"), None);
+    }
+
+    #[test]
+    fn what_is_packed_names_no_placeholder_and_every_crate_with_its_licence() {
+        let folder = TempDir::new().expect("a folder");
+        let built = folder.path().join("built");
+        for file in ["libremuda.so", "libremuda.a"] {
+            write(&built.join(file), "").expect("a file");
+        }
+        let lib = folder.path().join("lib");
+        libraries(&built, &lib, "1.2.3").expect("a layout");
+        for file in [
+            "pkgconfig/remuda.pc",
+            "cmake/remuda/remuda-config.cmake",
+            "cmake/remuda/remuda-config-version.cmake",
+        ] {
+            let text = fs::read_to_string(lib.join(file)).expect("a file");
+            assert!(!text.contains('@'), "{file}: {text}");
+        }
+        let licences = third_party().expect("the licences");
+        for line in licences.lines().skip(2).take_while(|line| !line.is_empty()) {
+            let (_, licence) = line.split_once(": ").expect("a crate and its licence");
+            assert!(!licence.is_empty(), "{line}");
+        }
+        for part in ["tokio", "serde_json", "parking_lot"] {
+            assert!(licences.contains(&format!("\n{part} ")), "{part}");
+        }
+    }
 }

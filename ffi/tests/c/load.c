@@ -1,9 +1,11 @@
-/* Eight threads at once. The number of sessions is REMUDA_TEST_SESSIONS, 24 if it is not set. */
+/* Eight threads at once. The number of sessions is REMUDA_TEST_SESSIONS, 24 if it is not set. Pool after pool is played
+ * with until REMUDA_TEST_SECONDS are over; one, if it is not set. */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define THREADS 8
 
@@ -50,10 +52,10 @@ static void *play(void *argument)
     return NULL;
 }
 
-static size_t sessions(void)
+static size_t number(const char *variable, size_t otherwise)
 {
-    const char *number = getenv("REMUDA_TEST_SESSIONS");
-    return number == NULL ? 24 : strtoul(number, NULL, 10);
+    const char *value = getenv(variable);
+    return value == NULL ? otherwise : strtoul(value, NULL, 10);
 }
 
 static void with_eight_threads(struct host *host)
@@ -64,7 +66,7 @@ static void with_eight_threads(struct host *host)
     for (i = 0; i < THREADS; i++) {
         parts[i].host = host;
         parts[i].number = i;
-        parts[i].sessions = (sessions() + THREADS - 1) / THREADS;
+        parts[i].sessions = (number("REMUDA_TEST_SESSIONS", 24) + THREADS - 1) / THREADS;
         CHECK(pthread_create(&threads[i], NULL, play, &parts[i]) == 0);
     }
     for (i = 0; i < THREADS; i++) {
@@ -73,14 +75,26 @@ static void with_eight_threads(struct host *host)
     host_end(host);
 }
 
+static void again_and_again(struct host *(*host)(const char *options))
+{
+    size_t seconds = number("REMUDA_TEST_SECONDS", 0);
+    struct timespec start;
+    struct timespec now;
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &start) == 0);
+    do {
+        with_eight_threads(host("{\"max_warm\": 4, \"max_processes\": 4}"));
+        CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    } while ((size_t)(now.tv_sec - start.tv_sec) < seconds);
+}
+
 static void t1_eight_threads_call_at_once_in_push_mode(void)
 {
-    with_eight_threads(host_push("{\"max_warm\": 4, \"max_processes\": 4}"));
+    again_and_again(host_push);
 }
 
 static void t1_eight_threads_call_at_once_in_pull_mode(void)
 {
-    with_eight_threads(host_pull("{\"max_warm\": 4, \"max_processes\": 4}"));
+    again_and_again(host_pull);
 }
 
 const struct test load_tests[] = {
