@@ -89,7 +89,8 @@ fn background_work_keeps_the_session_busy() {
 
 /// What the turn gives, and what is warned of, if the message asks for this schema and the agent gives this.
 fn structured(schema: Option<&str>, answer: Option<&str>) -> (Option<String>, Vec<WarningCode>) {
-    let mut bench = Bench::new(POLICY);
+    let features = &[(Feature::OutputSchema, Support::BOTH)];
+    let mut bench = Bench::new(Policy { features, ..POLICY });
     let turn = TurnId::next();
     let message = Message {
         output_schema: schema.map(RawJson::from_text),
