@@ -182,6 +182,10 @@
 // The question is not open in this session, or the turn does not wait, or no more.
 #define REMUDA_STATUS_STALE 106
 
+// So many events wait for a reader that does not read them, or so many calls for their answers, that no more may be
+// caused.
+#define REMUDA_STATUS_BACKLOG 107
+
 // The call would wait for the callback that it is made in.
 #define REMUDA_STATUS_WOULD_DEADLOCK 150
 
