@@ -69,6 +69,8 @@ pub struct remuda_pool_stats {
     /// 1: the pool lost count, by a fault of this library: `warm`, `idle`, `processes`, `starting` and `waiting` are as they
     /// were before, and no process is started any more. Close the sessions and make another pool. Else 0.
     pub lost: u64,
+    /// Sessions of which a reader is so far behind that their agents are not listened to. They keep their slots.
+    pub held_back: u64,
 }
 
 /// Makes a pool. `config` may be NULL: all defaults, and events are pulled. No process is started.
@@ -223,6 +225,7 @@ pub unsafe extern "C" fn remuda_pool_get_stats(
             turns_failed: now.turns_failed,
             turns_interrupted: now.turns_interrupted,
             lost: now.lost.into(),
+            held_back: now.held_back as u64,
         };
         // SAFETY: the contract of this function.
         unsafe { give_sized(stats, &now, "stats") }
