@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{bounded, millis};
+use crate::error::Error;
 
 /// Limits of one turn. When one is reached the agent is interrupted, and the turn ends as failed
 /// with `budget_exceeded`; its process stays.
@@ -29,9 +30,41 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidArgument`], naming the limit.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let sum = |cost: f64| cost.is_finite() && cost >= 0.0;
+        if !self.max_cost_usd.is_none_or(sum) {
+            return Err(Error::invalid("max_cost_usd", "it is no sum of money"));
+        }
+        Ok(())
+    }
+
     /// The same, with a time that can be added to any instant.
     pub(crate) fn bounded(mut self) -> Self {
         self.max_duration = self.max_duration.map(bounded);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cost_that_is_no_sum_of_money_is_refused() {
+        let budget = |cost| Budget {
+            max_cost_usd: Some(cost),
+            ..Budget::default()
+        };
+        for bad in [f64::NAN, f64::INFINITY, -0.01] {
+            assert!(budget(bad).check().is_err(), "{bad}");
+        }
+        for good in [0.0, 0.5] {
+            assert!(budget(good).check().is_ok(), "{good}");
+        }
     }
 }

@@ -35,7 +35,7 @@ pub use operation::{Operation, OperationKind};
 pub use pool::{Pool, PoolBuilder, Shutdown};
 pub use process::Containment;
 pub use session::{
-    AskError, Hold, InterruptOptions, OnBusy, OpenRequest, QueuedTurn, Receipt, SendOptions, Sent,
-    Session, SessionSnapshot, Turn,
+    AskError, CurrentProcess, CurrentSettings, Hold, InterruptOptions, OnBusy, OpenRequest,
+    QueuedTurn, Receipt, SendOptions, Sent, Session, SessionSnapshot, Turn,
 };
 pub use settings::{Change, Setting};

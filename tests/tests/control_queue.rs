@@ -350,6 +350,28 @@ async fn does_not_join(session: &Session, text: &str) -> (Turn, String) {
 }
 
 #[test]
+fn a_message_with_a_budget_of_its_own_does_not_join() {
+    each_protocol(async |protocol| {
+        let scene = Scene::new(protocol, Pool::builder());
+        let session = scene.open();
+        let tape = Tape::of(&session);
+        let running = session.send("[[sleep-ms 60000]]").expect("a turn");
+        let mut options = on_busy(OnBusy::Steer);
+        options.budget.max_tokens = Some(1 << 40);
+        let sent = session.send_with("later", options);
+        let sent = bounded("the receipt", sent).await.expect("it is taken");
+        let Sent::Queued { turn, why, .. } = sent else {
+            panic!("{sent:?}")
+        };
+        assert!(why.is_some_and(|why| why.contains("budget")));
+        running.interrupt().await.expect("a receipt");
+        is_interrupted(running).await;
+        says(turn, "You said: later").await;
+        finish(scene, session, tape).await;
+    });
+}
+
+#[test]
 fn a_message_that_cannot_join_waits_and_it_is_said_why() {
     each_protocol(async |protocol| {
         let table = capabilities_of(protocol).expect("a provider");

@@ -1,6 +1,8 @@
 //! Questions of agents: shown, answered once, and never left open.
 
 use std::slice::from_ref;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use remuda::config::Requests;
@@ -48,21 +50,81 @@ async fn opened(tape: &mut Tape) -> OpenRequest {
     let Body::RequestOpened {
         request,
         kind,
+        tool,
         title,
         decisions,
+        questions,
+        input,
         deadline_unix_ms,
-        ..
+        raw,
     } = &event.body
     else {
         panic!("{event:?}")
     };
     OpenRequest {
         request: *request,
+        turn: event.turn,
         kind: *kind,
+        tool: tool.clone(),
         title: title.clone(),
         decisions: decisions.clone(),
+        questions: questions.clone(),
+        input: input.clone(),
         deadline_unix_ms: deadline_unix_ms.expect("it waits for the host"),
+        raw: raw.clone(),
     }
+}
+
+/// Looks at a session again and again until `over`, and fails when a question that events before
+/// `next_seq` opened is not there while none is answered. `answered` grows before each answer.
+fn watch(session: &Session, opened: &Mutex<Vec<u64>>, answered: &AtomicUsize, over: &AtomicBool) {
+    let mut seen = Vec::new();
+    while !over.load(SeqCst) {
+        let before = answered.load(SeqCst);
+        let snapshot = session.snapshot();
+        if answered.load(SeqCst) == before {
+            seen.push((before, snapshot.next_seq, snapshot.requests.len()));
+        }
+    }
+    let opened = opened.lock().expect("nobody panicked");
+    for (answered, next_seq, open) in seen {
+        let told = opened.iter().filter(|seq| **seq < next_seq).count();
+        assert!(told <= answered + open, "event {next_seq} comes next");
+    }
+}
+
+#[test]
+fn what_events_told_before_the_next_one_stands_in_the_snapshot() {
+    each_asker(async |protocol| {
+        let (scene, session, mut tape) = asking(protocol);
+        let shared = Arc::new((
+            Mutex::default(),
+            AtomicUsize::new(0),
+            AtomicBool::new(false),
+        ));
+        let watcher = std::thread::spawn({
+            let (session, shared) = (session.clone(), Arc::clone(&shared));
+            move || watch(&session, &shared.0, &shared.1, &shared.2)
+        });
+        for _ in 0..40 {
+            let turn = session.send("[[ask Bash ls]]").expect("a turn");
+            let event = tape.until_kind(EventKind::RequestOpened).await;
+            let Body::RequestOpened { request, .. } = event.body else {
+                panic!("{event:?}")
+            };
+            shared.0.lock().expect("nobody panicked").push(event.seq);
+            shared.1.fetch_add(1, SeqCst);
+            let answer = session.answer(request, yes(Scope::Once)).await;
+            answer.expect("it is open");
+            turn.result().await.expect("an answer");
+        }
+        shared.2.store(true, SeqCst);
+        watcher.join().expect("every snapshot was whole");
+        session.closed().await;
+        drop(tape);
+        drop(session);
+        scene.end().await;
+    });
 }
 
 /// How the next question that is settled was.

@@ -241,8 +241,10 @@ fn a_change_to_what_cannot_be_is_refused_and_changes_nothing() {
         let tape = Tape::of(&session);
         session.ask("hello").await.expect("an answer");
         let before = session.snapshot();
-        let refused = session.change(model("")).await.expect_err("it is empty");
-        assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+        for nothing in [model(""), Change::default()] {
+            let refused = session.change(nothing).await.expect_err("it is empty");
+            assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+        }
         assert_eq!(session.snapshot(), before);
         session.close();
         let closed = session.change(model("x")).await.expect_err("it is closed");

@@ -122,7 +122,9 @@ impl PoolOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum WhenFull {
-    /// It runs in a process of its own, which ends with the turn.
+    /// It runs in a process of its own, which ends with the turn. What the agent can do only in a warm
+    /// process waits for a slot: operations, what a message has attached, questions that the host or
+    /// its rules answer.
     Spill,
     /// It waits for a slot, and fails with `pool_full` if none comes in time.
     Wait {

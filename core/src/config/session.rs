@@ -152,6 +152,9 @@ impl SessionOptions {
             );
             return Err(Error::invalid("mcp_servers", why));
         }
+        for rule in &self.rules {
+            rule.check()?;
+        }
         let mut names = std::collections::BTreeSet::new();
         for tool in &self.tools {
             tool.check()?;
@@ -421,8 +424,8 @@ pub struct Timeouts {
     #[serde(rename = "first_sign_ms", with = "millis")]
     #[schemars(with = "u64")]
     pub first_sign: Duration,
-    /// From the sending of a turn until its first output, and of an operation until its answer.
-    /// Default 90 s.
+    /// From the sending of a turn until its first output, and of an operation until its answer; of one
+    /// that waits for the running turn, from the end of that. Default 90 s.
     #[serde(rename = "first_output_ms", with = "millis")]
     #[schemars(with = "u64")]
     pub first_output: Duration,

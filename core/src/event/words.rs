@@ -125,6 +125,9 @@ words! {
         Containment,
         /// The agent could not resume, and goes on as a new conversation.
         NotResumed,
+        /// The turn runs in a process of its own, in which the agent asks nothing: no rule and no answer
+        /// of the host decides what it does.
+        Unasked,
         /// Processes could not be ended.
         Stuck,
         /// A descendant held the agent's output open after its end.

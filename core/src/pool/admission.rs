@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::queue::{Kinds, Queue, Waiter};
-use super::{Effect, Given, Holder, Slots, TakenOut, Want};
+use super::{Effect, Given, Holder, Slots, Spill, TakenOut, Want};
 use crate::config::WhenFull;
 use crate::event::EvictionReason;
 use crate::ids::{ProcessId, SessionId};
@@ -148,9 +148,9 @@ impl Slots {
         let may_start = process_free && self.starting < self.bounds.max_starting;
         match want {
             Want::OneShot if may_start => return Verdict::Give(Given::OneShot),
-            Want::Warm if slot_free && may_start => return Verdict::Give(Given::Slot),
-            Want::OneShot | Want::Warm => {}
-            Want::Shared(key, fresh) => {
+            Want::Warm(_) if slot_free && may_start => return Verdict::Give(Given::Slot),
+            Want::OneShot | Want::Warm(_) => {}
+            Want::Shared(key, fresh, _) => {
                 if let Some(process) = self.herd.with_room(key) {
                     return Verdict::Seat(process);
                 }
@@ -166,17 +166,17 @@ impl Slots {
             }
         }
         match want {
-            Want::Warm | Want::Shared(..) if !slot_free => {
+            Want::Warm(spill) | Want::Shared(_, _, spill) if !slot_free => {
                 if coming.claim_slot() {
                     Verdict::Wait
                 } else if self.idle.is_empty() {
-                    self.overflow(may_start)
+                    self.overflow(may_start, *spill)
                 } else {
                     Verdict::TakeOut
                 }
             }
             // All processes are in use: an idle one makes way.
-            Want::OneShot | Want::Warm | Want::Shared(..) if !process_free => {
+            Want::OneShot | Want::Warm(_) | Want::Shared(..) if !process_free => {
                 if coming.claim_process() || self.idle.is_empty() {
                     Verdict::Wait
                 } else {
@@ -184,16 +184,16 @@ impl Slots {
                 }
             }
             // Only the limit on starts is in the way.
-            Want::OneShot | Want::Warm | Want::Shared(..) => Verdict::Wait,
+            Want::OneShot | Want::Warm(_) | Want::Shared(..) => Verdict::Wait,
         }
     }
 
     /// All slots are busy.
-    fn overflow(&self, may_start: bool) -> Verdict {
-        match self.bounds.when_full {
-            WhenFull::Fail => Verdict::Refuse,
-            WhenFull::Spill if may_start => Verdict::Give(Given::Spill),
-            WhenFull::Spill | WhenFull::Wait { .. } => Verdict::Wait,
+    fn overflow(&self, may_start: bool, spill: Spill) -> Verdict {
+        match (self.bounds.when_full, spill) {
+            (WhenFull::Fail, _) => Verdict::Refuse,
+            (WhenFull::Spill, Spill::Allowed) if may_start => Verdict::Give(Given::Spill),
+            (WhenFull::Spill | WhenFull::Wait { .. }, _) => Verdict::Wait,
         }
     }
 }

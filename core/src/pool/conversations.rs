@@ -126,9 +126,8 @@ mod tests {
         Arc::new(Shared::new(Opening {
             id: SessionId::next(),
             log_bytes: 1 << 16,
-            queue_limit: 1,
-            resume: None,
             mode: Mode::Warm,
+            options: Arc::default(),
         }))
     }
 

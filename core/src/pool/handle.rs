@@ -26,7 +26,7 @@ use crate::process::Containment;
 use crate::provider::{self, Provider};
 use crate::session::{
     Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Places, Policy, Session,
-    SessionInner, Shared, find, run,
+    SessionInner, Shared, asks_only_warm, find, run,
 };
 
 /// A bounded herd of warm agent processes, and the sessions that use them.
@@ -170,12 +170,12 @@ impl Pool {
         let policy = policy(provider, &options, &inner.options);
         let approvals = Approvals::new(&options)?;
         let machine = Machine::new(policy, approvals, options.resume.clone(), Instant::now());
+        let options = Arc::new(options);
         let shared = Arc::new(Shared::new(Opening {
             id,
             log_bytes: inner.options.log_bytes,
-            queue_limit: options.queue_limit,
-            resume: options.resume.clone(),
             mode: machine.mode(),
+            options: Arc::clone(&options),
         }));
         let mut claim = Claim::new(&inner.conversations, provider.name(), &shared);
         if let Some(id) = &options.resume {
@@ -188,7 +188,6 @@ impl Pool {
         shared.log.append([(None, opened)]);
         // Bounded by those who send: see `Call`.
         let (inbox, messages) = mpsc::unbounded_channel();
-        let options = Arc::new(options);
         let opened = PoolMessage::Opened {
             session: id,
             inbox: inbox.clone(),
@@ -326,6 +325,8 @@ fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions)
         rewinds_with_process: capabilities.rewinds_with_process,
         first_sign: capabilities.first_sign,
         one_shot_deltas: capabilities.one_shot_deltas,
+        features: capabilities.features,
+        asks_only_warm: asks_only_warm(options, &capabilities),
         steer: capabilities.support(Feature::Steer),
         interrupt: capabilities.support(Feature::Interrupt),
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
+use crate::pool::slots::Spill;
 
 const IDLE: Duration = Duration::from_mins(5);
 
@@ -189,7 +190,7 @@ impl World {
         session.waiting = true;
         session.ticket += 1;
         let want = if shared {
-            Want::Shared(ShareKey::of(session.key), ProcessId::next())
+            Want::Shared(ShareKey::of(session.key), ProcessId::next(), Spill::Allowed)
         } else {
             Want::OneShot
         };

@@ -1,6 +1,7 @@
 //! Sessions that share processes: what follows from what.
 
 use super::*;
+use crate::pool::slots::Spill;
 
 const IDLE: Duration = Duration::from_mins(5);
 const GENTLY: Stop = Stop::Gently { by: None };
@@ -37,7 +38,7 @@ impl Bench {
     }
 
     fn ask(&mut self, session: SessionId, key: u8) -> Vec<Effect> {
-        let want = Want::Shared(ShareKey::of(key), ProcessId::next());
+        let want = Want::Shared(ShareKey::of(key), ProcessId::next(), Spill::Allowed);
         self.step(Input::Request(session, want))
     }
 

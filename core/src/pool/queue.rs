@@ -27,7 +27,7 @@ pub(super) struct Kinds {
 impl Kinds {
     pub(super) fn of(&mut self, want: &Want) -> &mut usize {
         match want {
-            Want::Warm => &mut self.warm,
+            Want::Warm(_) => &mut self.warm,
             Want::Shared(..) => &mut self.shared,
             Want::OneShot => &mut self.one_shot,
         }

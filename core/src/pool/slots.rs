@@ -43,11 +43,20 @@ pub(crate) struct Bounds {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
     /// A slot and a process in it.
-    Warm,
+    Warm(Spill),
     /// A seat in a process of that key. If there is none, one is started under that id.
-    Shared(ShareKey, ProcessId),
+    Shared(ShareKey, ProcessId, Spill),
     /// A process for one turn.
     OneShot,
+}
+
+/// Whether a process for one turn will do as well, if all slots are busy and the pool spills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spill {
+    /// It will.
+    Allowed,
+    /// It cannot do what is wanted: then the session waits for a slot.
+    Never,
 }
 
 /// What a session is given.
@@ -195,10 +204,10 @@ impl Slots {
         match input {
             Input::Request(session, want) => {
                 let until = match (&want, self.bounds.when_full) {
-                    (Want::Warm | Want::Shared(..), WhenFull::Wait { timeout }) => {
+                    (Want::Warm(_) | Want::Shared(..), WhenFull::Wait { timeout }) => {
                         Some(now + timeout)
                     }
-                    (Want::Warm | Want::Shared(..), WhenFull::Spill | WhenFull::Fail)
+                    (Want::Warm(_) | Want::Shared(..), WhenFull::Spill | WhenFull::Fail)
                     | (Want::OneShot, _) => None,
                 };
                 self.waiting.push(session, Waiter { want, until });

@@ -40,7 +40,7 @@ impl Bench {
     /// A session that holds a slot and is idle.
     fn idle_session(&mut self) -> SessionId {
         let session = SessionId::next();
-        let granted = self.step(Input::Request(session, Want::Warm));
+        let granted = self.step(Input::Request(session, Want::Warm(Spill::Allowed)));
         assert_eq!(granted, [Effect::Grant(session, Given::Slot)]);
         self.step(Input::StartDone);
         self.step(Input::Idle(session));
@@ -56,7 +56,7 @@ fn eviction_takes_the_longest_idle_session_and_gives_its_slot_to_who_asked() {
     bench.step(Input::Idle(first));
     let third = SessionId::next();
     assert_eq!(
-        bench.step(Input::Request(third, Want::Warm)),
+        bench.step(Input::Request(third, Want::Warm(Spill::Allowed))),
         [Effect::Evict(second, EvictionReason::LeastRecentlyUsed)]
     );
     assert_eq!(
@@ -72,10 +72,20 @@ fn one_request_takes_out_one_session() {
         bench.idle_session();
     }
     let one = SessionId::next();
-    assert_eq!(bench.step(Input::Request(one, Want::Warm)).len(), 1);
+    assert_eq!(
+        bench
+            .step(Input::Request(one, Want::Warm(Spill::Allowed)))
+            .len(),
+        1
+    );
     assert_eq!(bench.step(Input::Tick), []);
     let two = SessionId::next();
-    assert_eq!(bench.step(Input::Request(two, Want::Warm)).len(), 1);
+    assert_eq!(
+        bench
+            .step(Input::Request(two, Want::Warm(Spill::Allowed)))
+            .len(),
+        1
+    );
     assert_eq!(bench.slots.idle(), 1);
 }
 
@@ -87,7 +97,7 @@ fn a_process_that_is_still_ending_does_not_take_out_a_second_session() {
     });
     let (first, _second) = (bench.idle_session(), bench.idle_session());
     let third = SessionId::next();
-    bench.step(Input::Request(third, Want::Warm));
+    bench.step(Input::Request(third, Want::Warm(Spill::Allowed)));
     assert_eq!(
         bench.step(Input::SlotFreed(first)),
         [],
@@ -105,7 +115,7 @@ fn a_session_that_refuses_eviction_makes_way_for_the_next() {
     let mut bench = Bench::new(bounds(2));
     let (first, second) = (bench.idle_session(), bench.idle_session());
     let third = SessionId::next();
-    bench.step(Input::Request(third, Want::Warm));
+    bench.step(Input::Request(third, Want::Warm(Spill::Allowed)));
     bench.step(Input::Busy(first));
     assert_eq!(
         bench.step(Input::Refused(first)),
@@ -128,7 +138,7 @@ fn when_all_are_busy_a_turn_spills_waits_or_fails_as_told() {
         let first = bench.idle_session();
         bench.step(Input::Busy(first));
         let second = SessionId::next();
-        let effects = bench.step(Input::Request(second, Want::Warm));
+        let effects = bench.step(Input::Request(second, Want::Warm(Spill::Allowed)));
         match (when_full, expected) {
             (_, Some(given)) => assert_eq!(effects, [Effect::Grant(second, given)]),
             (WhenFull::Fail, _) => assert_eq!(effects, [Effect::Refuse(second)]),
@@ -175,7 +185,7 @@ fn starts_are_limited_and_served_in_order() {
     let sessions: Vec<_> = (0..3).map(|_| SessionId::next()).collect();
     let mut granted = Vec::new();
     for session in &sessions {
-        granted.extend(bench.step(Input::Request(*session, Want::Warm)));
+        granted.extend(bench.step(Input::Request(*session, Want::Warm(Spill::Allowed))));
     }
     assert_eq!(granted, [Effect::Grant(sessions[0], Given::Slot)]);
     for session in &sessions[1..] {
@@ -195,8 +205,8 @@ fn who_only_waits_for_its_turn_to_start_does_not_lose_patience() {
         ..bounds(2)
     });
     let (first, second, third) = (SessionId::next(), SessionId::next(), SessionId::next());
-    bench.step(Input::Request(first, Want::Warm));
-    bench.step(Input::Request(second, Want::Warm));
+    bench.step(Input::Request(first, Want::Warm(Spill::Allowed)));
+    bench.step(Input::Request(second, Want::Warm(Spill::Allowed)));
     bench.now += timeout;
     assert_eq!(bench.step(Input::Tick), [], "a slot is free");
     assert_eq!(bench.slots.deadline(), Some(bench.now + timeout));
@@ -204,7 +214,7 @@ fn who_only_waits_for_its_turn_to_start_does_not_lose_patience() {
         bench.step(Input::StartDone),
         [Effect::Grant(second, Given::Slot)]
     );
-    bench.step(Input::Request(third, Want::Warm));
+    bench.step(Input::Request(third, Want::Warm(Spill::Allowed)));
     bench.now += timeout;
     assert_eq!(bench.step(Input::Tick), [Effect::Refuse(third)]);
     assert_eq!(bench.slots.deadline(), None);
@@ -219,7 +229,10 @@ fn a_message_looks_at_no_waiter_for_whom_there_can_be_nothing() {
     let first = bench.idle_session();
     bench.step(Input::Busy(first));
     for _ in 0..100 {
-        bench.step(Input::Request(SessionId::next(), Want::Warm));
+        bench.step(Input::Request(
+            SessionId::next(),
+            Want::Warm(Spill::Allowed),
+        ));
     }
     let left = bench.slots.waiting.kinds();
     assert_eq!((left.warm, bench.slots.waiting()), (100, 100));
@@ -243,7 +256,10 @@ fn a_turn_that_waits_for_a_slot_does_not_hold_up_one_that_needs_none() {
     });
     let first = bench.idle_session();
     bench.step(Input::Busy(first));
-    bench.step(Input::Request(SessionId::next(), Want::Warm));
+    bench.step(Input::Request(
+        SessionId::next(),
+        Want::Warm(Spill::Allowed),
+    ));
     let third = SessionId::next();
     assert_eq!(
         bench.step(Input::Request(third, Want::OneShot)),
@@ -299,7 +315,11 @@ impl World {
         match *choice {
             Choice::Request(warm) => {
                 let session = SessionId::next();
-                let want = if warm { Want::Warm } else { Want::OneShot };
+                let want = if warm {
+                    Want::Warm(Spill::Allowed)
+                } else {
+                    Want::OneShot
+                };
                 self.waiting.push_back((session, want.clone()));
                 Some(Input::Request(session, want))
             }
@@ -453,4 +473,21 @@ proptest! {
         }
         prop_assert!(world.waiting.is_empty(), "somebody starves");
     }
+}
+
+#[test]
+fn what_only_a_slot_will_do_for_waits_where_others_are_spilled() {
+    let mut bench = Bench::new(bounds(1));
+    let busy = bench.idle_session();
+    bench.step(Input::Busy(busy));
+    let (picky, other) = (SessionId::next(), SessionId::next());
+    let want = Want::Warm(Spill::Never);
+    assert_eq!(bench.step(Input::Request(picky, want)), []);
+    let want = Want::Warm(Spill::Allowed);
+    let spilled = [Effect::Grant(other, Given::Spill)];
+    assert_eq!(bench.step(Input::Request(other, want)), spilled);
+    bench.step(Input::SlotFreed(busy));
+    bench.step(Input::StartDone);
+    let freed = bench.step(Input::ProcessGone(Given::Slot));
+    assert_eq!(freed, [Effect::Grant(picky, Given::Slot)]);
 }

@@ -10,7 +10,7 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::process::Stop;
 use crate::process::rig::{Done, MAX_LINE, PATIENCE, Rig, exit, settle, words};
-use crate::provider::{AgentSignal, Conversation};
+use crate::provider::{AgentSignal, Conversation, TurnRef};
 
 const EXITED: &str = r#"exited Some(0) """#;
 const GONE: &str = "gone, left []";
@@ -175,6 +175,7 @@ async fn a_full_session_delays_neither_commands_nor_the_stop() {
     }
     rig.command(Command::Request(Request::Interrupt {
         conversation: Conversation(0),
+        turn: TurnRef::None,
         keep_commands: false,
     }));
     let mut request = [0; 8];

@@ -134,11 +134,13 @@ pub(crate) enum Request {
         number: u64,
         operation: Arc<Operation>,
     },
-    /// End the running turn, which may be the agent's own. Held by the codec until the agent can
-    /// take it. Nothing running: nothing is written. Commands that the agent would leave running are
-    /// ended too, unless `keep_commands`. Sent only to agents that can.
+    /// End this turn, the host's or the agent's own, and no other. Held by the codec until the agent
+    /// can take it. The host's turn that waits behind one of the agent's own is taken back, and that
+    /// one runs on. The turn is over: nothing is written. Commands that the agent would leave running
+    /// are ended too, unless `keep_commands`. Sent only to agents that can.
     Interrupt {
         conversation: Conversation,
+        turn: TurnRef,
         keep_commands: bool,
     },
     /// Answer a question. Unknown or settled ones are ignored.

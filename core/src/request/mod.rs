@@ -5,11 +5,13 @@
 //! time is denied.
 
 mod answer;
+mod fit;
 mod question;
 mod rule;
 mod shell;
 
 pub use answer::{Answer, Decision, Scope};
+pub(crate) use fit::check_fit;
 pub use question::{Choice, Question};
 pub use rule::{Action, Place, Rule};
 pub(crate) use rule::{Subject, Verdict, decide};

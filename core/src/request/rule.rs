@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::shell::{is_simple, programs};
+use crate::error::Error;
 
 /// A rule. Every member that is set must match; a rule without any matches everything.
 ///
@@ -43,6 +44,27 @@ pub struct Rule {
     /// The MCP server whose tool it is; `*` stands for any run of characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mcp_server: Option<String>,
+}
+
+impl Rule {
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidArgument`] for a name that would not tell which rule it was.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let name = &self.name;
+        let why = if name.trim().is_empty() {
+            "a rule has no name".to_owned()
+        } else if name.contains(char::is_control) {
+            format!("{name:?} is not one line")
+        } else if name == READ_ONLY {
+            format!("{name:?} is the name of a rule of its own")
+        } else {
+            return Ok(());
+        };
+        Err(Error::invalid("rules", why))
+    }
 }
 
 /// What a rule does.
@@ -299,6 +321,22 @@ mod tests {
             ..Subject::default()
         };
         decide(&[rule], false, Path::new("/w"), &subject).is_some()
+    }
+
+    #[test]
+    fn a_rule_has_a_name_of_its_own_on_one_line() {
+        let named = |name: &str| Rule {
+            name: name.into(),
+            action: Action::Ask,
+            tool: None,
+            command: None,
+            path: None,
+            mcp_server: None,
+        };
+        for bad in ["", "  ", "two\nlines", READ_ONLY] {
+            assert!(named(bad).check().is_err(), "{bad:?}");
+        }
+        assert!(named("no shell").check().is_ok());
     }
 
     #[test]

@@ -80,6 +80,17 @@ pub struct QueuedTurn {
     pub text: String,
 }
 
+/// What stands at the door and behind it.
+#[derive(Debug)]
+pub(crate) struct Sight {
+    /// The host's turn that runs.
+    pub running: Option<TurnId>,
+    /// What waits for it to end, in order.
+    pub queued: Vec<QueuedTurn>,
+    /// Whether no turn comes in any more.
+    pub closed: bool,
+}
+
 /// The state of the door.
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -294,15 +305,19 @@ impl Gate {
         self.state.lock().queue.drain(..).collect()
     }
 
-    /// What waits, in order.
-    pub(crate) fn queued(&self) -> Vec<QueuedTurn> {
+    /// What runs and what waits, at one moment.
+    pub(crate) fn look(&self) -> Sight {
         let state = self.state.lock();
         let queued = state.waiting().map(|w| QueuedTurn {
             turn: w.turn,
             tag: w.entry.tag,
             text: w.entry.message.text.clone(),
         });
-        queued.collect()
+        Sight {
+            running: state.running.as_ref().map(|r| r.turn),
+            queued: queued.collect(),
+            closed: state.closed,
+        }
     }
 
     /// No turn comes in any more. `false`: it was closed before.
@@ -437,7 +452,7 @@ mod tests {
         };
         gate.edit(second, Arc::new("changed".into()))
             .expect("it waits");
-        assert_eq!(gate.queued()[0].text, "changed");
+        assert_eq!(gate.look().queued[0].text, "changed");
         gate.cancel(second, drop).expect("it waits");
         let late = gate.cancel(second, drop).expect_err("it does not");
         assert_eq!(late.kind(), ErrorKind::Stale);
@@ -493,7 +508,7 @@ mod tests {
                 panic!("nothing waits");
             };
             gate.cancel(turn, |turn| told.push(turn)).expect("it waits");
-            assert_eq!(gate.queued(), []);
+            assert_eq!(gate.look().queued, []);
         }
         let refused = queue(&gate, "three").expect_err("the actor has told of nothing");
         assert_eq!(refused.kind(), ErrorKind::TurnInProgress);

@@ -21,7 +21,7 @@ use crate::session::call::Call;
 use crate::session::gate::QueuedTurn;
 use crate::session::replies::{Places, Reply};
 use crate::session::send::{MessageLimits, OnBusy, SendOptions, Sent};
-use crate::session::shared::OpenRequest;
+use crate::session::shared::{CurrentProcess, CurrentSettings, OpenRequest};
 use crate::session::turn::{AskError, Turn};
 use crate::session::{Receipt, Shared};
 use crate::settings::Change;
@@ -56,8 +56,9 @@ pub struct InterruptOptions {
     pub drop_queue: bool,
 }
 
-/// A session at one moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A session at one moment: all that events before `next_seq` told is in it. It may hold what an event
+/// from there on tells again, but nothing is in neither.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SessionSnapshot {
     /// The session.
     pub id: SessionId,
@@ -67,8 +68,16 @@ pub struct SessionSnapshot {
     pub provider_session_id: Option<String>,
     /// Whether turns run in a warm process, or each in its own.
     pub mode: Mode,
+    /// The process that it uses.
+    pub process: Option<CurrentProcess>,
+    /// The settings as they were last set; which of them wait for a new process stands in the events.
+    pub settings: CurrentSettings,
     /// The host's turn that runs.
     pub running: Option<TurnId>,
+    /// The agent's own turn that runs.
+    pub agent_turn: Option<TurnId>,
+    /// How many tasks the agent has in the background.
+    pub background: u32,
     /// What waits for it to end, in order.
     pub queued: Vec<QueuedTurn>,
     /// Questions that wait for the host.
@@ -99,17 +108,25 @@ impl Session {
     #[must_use]
     pub fn snapshot(&self) -> SessionSnapshot {
         let shared = &self.inner.shared;
+        // Comes first: what was told before it was noted before it was told.
+        let next_seq = shared.log.next_seq();
+        let sight = shared.gate.look();
+        let face = shared.face();
         SessionSnapshot {
             id: shared.id,
             provider: self.inner.options.provider.clone(),
-            provider_session_id: shared.conversation(),
-            mode: shared.mode(),
-            running: shared.gate.running(),
-            queued: shared.gate.queued(),
-            requests: shared.requests(),
-            closed: shared.gate.is_closed(),
+            provider_session_id: face.conversation,
+            mode: face.standing.mode,
+            process: face.standing.process,
+            settings: CurrentSettings::from(&*face.options),
+            running: sight.running,
+            agent_turn: face.agent_turn,
+            background: face.standing.background,
+            queued: sight.queued,
+            requests: face.requests.into_values().collect(),
+            closed: sight.closed,
             held_back: !shared.log.has_room(),
-            next_seq: shared.log.next_seq(),
+            next_seq,
         }
     }
 
@@ -231,6 +248,9 @@ impl Session {
     /// is when the running turn is over. [`ErrorKind::Backlog`] when a reader of the events is too far
     /// behind, or too many calls wait for their answers. [`ErrorKind::Closed`].
     pub async fn change(&self, change: Change) -> Result<Changed, Error> {
+        if change.settings().is_empty() {
+            return Err(Error::invalid("change", "it names no setting"));
+        }
         self.inner.check_backlog()?;
         let change = |reply| Call::Change { change, reply };
         self.inner.call(change).await?

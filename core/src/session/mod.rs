@@ -21,9 +21,9 @@ pub use handle::{Hold, InterruptOptions, Session, SessionSnapshot};
 pub(crate) use launch::find;
 pub(crate) use machine::{Approvals, Machine, Policy};
 pub(crate) use replies::Places;
-pub(crate) use send::MessageLimits;
+pub(crate) use send::{MessageLimits, asks_only_warm};
 pub use send::{OnBusy, SendOptions, Sent};
-pub use shared::OpenRequest;
+pub use shared::{CurrentProcess, CurrentSettings, OpenRequest};
 pub(crate) use shared::{Opening, Shared};
 pub use turn::{AskError, Turn};
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::Budget;
 use crate::capabilities::Feature;
-use crate::config::Mode;
+use crate::config::{Mode, Requests, SessionOptions};
 use crate::delivery::Mark;
 use crate::error::{Error, ErrorKind};
 use crate::ids::TurnId;
@@ -17,6 +17,7 @@ use crate::provider::Capabilities;
 use crate::session::call::Call;
 use crate::session::gate::{Entered, Entry};
 use crate::session::handle::SessionInner;
+use crate::session::machine::Need;
 use crate::session::turn::Turn;
 
 /// How a message is sent.
@@ -98,8 +99,9 @@ impl MessageLimits {
         self.check_features(message, mode)
     }
 
-    /// Whether the agent tells all that the budget bounds.
+    /// Whether the budget is one, and the agent tells all that it bounds.
     fn check_budget(&self, budget: &Budget, mode: Mode) -> Result<(), Error> {
+        budget.check()?;
         if budget.max_cost_usd.is_some() && !self.capabilities.can(Feature::Cost, mode) {
             let message = "the agent does not tell what a turn costs (max_cost_usd)";
             return Err(Error::new(ErrorKind::Unsupported, message));
@@ -108,17 +110,7 @@ impl MessageLimits {
     }
 
     fn check_features(&self, message: &Message, mode: Mode) -> Result<(), Error> {
-        let needs = message.attachments.iter().map(|attachment| {
-            let kind = attachment.media_type.as_deref().unwrap_or("files");
-            match Media::of(kind) {
-                Some(Media::Image) => (Feature::Images, kind),
-                Some(Media::Document) => (Feature::Documents, kind),
-                Some(Media::Text) | None => (Feature::TextFiles, kind),
-            }
-        });
-        let schema = message.output_schema.is_some();
-        let schema = schema.then_some((Feature::OutputSchema, "an output schema"));
-        for (feature, what) in needs.chain(schema) {
+        for Need { feature, what } in needs(message) {
             if !self.capabilities.can(feature, mode) {
                 let message = format!("the agent does not take {what} here");
                 return Err(Error::new(ErrorKind::Unsupported, message));
@@ -126,6 +118,54 @@ impl MessageLimits {
         }
         Ok(())
     }
+}
+
+/// What the agent has to be able to do for a message.
+pub(super) fn needs(message: &Message) -> Vec<Need> {
+    let attached = message.attachments.iter();
+    let attached = attached.map(|attachment| {
+        let kind = attachment.media_type.as_deref().unwrap_or("files");
+        match Media::of(kind) {
+            Some(Media::Image) => (Feature::Images, kind),
+            Some(Media::Document) => (Feature::Documents, kind),
+            Some(Media::Text) | None => (Feature::TextFiles, kind),
+        }
+    });
+    let schema = message.output_schema.is_some();
+    let schema = schema.then_some((Feature::OutputSchema, "an output schema"));
+    let all = attached.chain(schema);
+    all.map(|(feature, what)| Need {
+        feature,
+        what: what.to_owned(),
+    })
+    .collect()
+}
+
+/// Whether the host wants to be asked things that the agent asks only in a warm process.
+pub(crate) fn asks_only_warm(options: &SessionOptions, capabilities: &Capabilities) -> bool {
+    let asks = options.requests == Requests::Host || !options.rules.is_empty();
+    let asked: &[Feature] = if asks {
+        &[
+            Feature::CommandApproval,
+            Feature::FileChangeApproval,
+            Feature::PermissionEscalation,
+            Feature::PlanApproval,
+            Feature::UserQuestion,
+            Feature::Elicitation,
+        ]
+    } else {
+        &[]
+    };
+    let called: &[Feature] = if options.tools.is_empty() {
+        &[]
+    } else {
+        &[Feature::HostTools]
+    };
+    let only_warm = |feature: &Feature| {
+        let support = capabilities.support(*feature);
+        support.warm && !support.one_shot
+    };
+    asked.iter().chain(called).any(only_warm)
 }
 
 impl SessionInner {
@@ -191,6 +231,16 @@ impl SessionInner {
     ) -> Result<Sent, Error> {
         if self.shared.gate.running().is_none() {
             return self.enter(message, options, true, None);
+        }
+        // The running turn has its own.
+        let own = match (options.budget == Budget::default(), &message.output_schema) {
+            (true, None) => None,
+            (false, _) => Some("a budget"),
+            (true, Some(_)) => Some("an output schema"),
+        };
+        if let Some(own) = own {
+            let why = format!("a message with {own} needs a turn of its own");
+            return self.enter(message, options, true, Some(why));
         }
         self.check_backlog()?;
         let (reply, outcome) = self.places.reply()?;

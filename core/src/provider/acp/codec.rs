@@ -115,8 +115,14 @@ impl Codec for Acp {
             } => self.turn(conversation, turn, &message, out),
             Request::Interrupt {
                 conversation,
+                turn,
                 keep_commands: _,
-            } => self.interrupt(conversation, out),
+            } => {
+                let runs = |s: &Session| s.place().turn == turn;
+                if self.sessions.get(&conversation).is_some_and(runs) {
+                    self.interrupt(conversation, out);
+                }
+            }
             Request::Steer {
                 conversation,
                 turn,

@@ -329,10 +329,11 @@ impl Codec for ClaudeCodec {
                 cost_usd,
             } => self.open(conversation, resume.as_deref(), cost_usd, out),
             Request::Turn { turn, message, .. } => self.send(turn, &message, out),
-            Request::Interrupt { keep_commands, .. } => {
-                self.turns.want_interrupt(keep_commands);
-                self.write_interrupt(out);
-            }
+            Request::Interrupt {
+                turn,
+                keep_commands,
+                ..
+            } => self.interrupt(turn, keep_commands, out),
             Request::Answer {
                 request, answer, ..
             } => self.answer(request, &answer, out),

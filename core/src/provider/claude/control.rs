@@ -9,10 +9,11 @@ use crate::error::ErrorKind;
 use crate::event::{RawJson, WarningCode};
 use crate::provider::claude::ask::Updates;
 use crate::provider::claude::codec::{ClaudeCodec, Handshake, one_line, write_line};
+use crate::provider::claude::steer::Cancel;
 use crate::provider::claude::tool;
 use crate::provider::claude::wire::{
-    Ask, ControlAnswer, ControlCancel, ControlRequest, ControlResponse, Hello, HookInput, parse,
-    text,
+    Ask, ControlAnswer, ControlCancel, ControlRequest, ControlResponse, Hello, HookInput,
+    Withdrawal, parse, text,
 };
 use crate::provider::cut::{Cut, unread};
 use crate::provider::{AgentRequest, Asked, Output, SignalBody, TurnRef};
@@ -79,13 +80,15 @@ impl Questions {
 }
 
 /// What an own request was for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Purpose {
     /// `initialize` of a process that nothing waits for.
     Hello,
     Interrupt,
     /// The steer of this number is taken back.
     Withdraw(u64),
+    /// The host's message of that name is taken back.
+    WithdrawTurn(String),
     /// The step of a change.
     Change,
     /// The operation of this number.
@@ -152,6 +155,29 @@ impl ClaudeCodec {
         let id = self.fresh_id();
         write_request(&id, subtype, fields, out);
         self.pending.insert(id, purpose);
+    }
+
+    /// The host wants that turn to end.
+    pub(super) fn interrupt(&mut self, turn: TurnRef, keep_commands: bool, out: &mut Output) {
+        if let Some(uuid) = self.turns.want_interrupt(turn, keep_commands) {
+            let purpose = Purpose::WithdrawTurn(uuid.clone());
+            let cancel = Cancel {
+                message_uuid: &uuid,
+            };
+            self.ask_agent("cancel_async_message", cancel, purpose, out);
+        }
+        self.write_interrupt(out);
+    }
+
+    /// The agent was asked for the host's message that waits behind its own turn. One that it does
+    /// not give back it has begun, or will.
+    fn turn_withdrawn(&mut self, uuid: &str, answer: &ControlAnswer<'_>, out: &mut Output) {
+        let told = answer
+            .response
+            .and_then(|raw| parse::<Withdrawal<'_>>(raw.get()));
+        if told.unwrap_or_default().cancelled == Some(true) {
+            self.turns.cancelled(uuid, out);
+        }
     }
 
     /// Writes the interrupt that the running turn waits for, if the agent can take it.
@@ -309,6 +335,7 @@ impl ClaudeCodec {
                     self.warn(self.turns.running(), WarningCode::Agent, &message, out);
                 }
             }
+            Purpose::WithdrawTurn(uuid) => self.turn_withdrawn(&uuid, answer, out),
             Purpose::Withdraw(steer) => self.withdrawal_answered(steer, answer, out),
             Purpose::Change => self.step_answered(answer, refusal, out),
             Purpose::Operation(number) => self.operation_answered(number, answer, refusal, out),

@@ -54,8 +54,8 @@ enum Stage {
 }
 
 #[derive(Serialize)]
-struct Cancel<'a> {
-    message_uuid: &'a str,
+pub(super) struct Cancel<'a> {
+    pub(super) message_uuid: &'a str,
 }
 
 impl Steers {

@@ -288,16 +288,25 @@ impl Turns {
         Some(self.last)
     }
 
-    /// The host wants the running turn to end, and its own waiting one.
-    pub(super) fn want_interrupt(&mut self, keep_commands: bool) {
+    /// The host wants that turn to end, and no other. Gives back the message that is to be taken out of
+    /// the agent's queue, where it stands behind a turn of the agent's own; one that the agent takes
+    /// up all the same is interrupted then.
+    pub(super) fn want_interrupt(&mut self, turn: TurnRef, keep_commands: bool) -> Option<String> {
+        let running = self.running.as_mut().filter(|r| r.turn() == turn);
+        let waiting = self.waiting.as_mut();
+        let waiting = waiting.filter(|host| TurnRef::Host(host.id) == turn);
+        let uuid = waiting.as_ref().map(|host| host.uuid.clone());
+        let interrupt = match (running, waiting) {
+            (Some(running), _) => &mut running.interrupt,
+            (None, Some(host)) => &mut host.interrupt,
+            (None, None) => return None,
+        };
         self.keep_commands = keep_commands;
-        let running = self.running.as_mut().map(|running| &mut running.interrupt);
-        let waiting = self.waiting.as_mut().map(|host| &mut host.interrupt);
-        for interrupt in [running, waiting].into_iter().flatten() {
-            if *interrupt == Interrupt::No {
-                *interrupt = Interrupt::Wanted;
-            }
+        if *interrupt != Interrupt::No {
+            return None;
         }
+        *interrupt = Interrupt::Wanted;
+        uuid.filter(|_| self.running.is_some())
     }
 
     /// Whether the host's turn is sent and not over.

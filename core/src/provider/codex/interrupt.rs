@@ -27,6 +27,16 @@ enum Stand {
 }
 
 impl Interrupt {
+    /// That of a turn which begins now, if the host wanted its end before. `Some`: whether its commands
+    /// go on.
+    pub(super) fn wanted(keep_commands: Option<bool>) -> Self {
+        keep_commands.map_or_else(Self::default, |keep_commands| Self {
+            stage: Stand::Wanted,
+            tries: 0,
+            keep_commands,
+        })
+    }
+
     /// Whether the commands of a turn that ended so are to end with it. One that was to be
     /// interrupted and ended by itself all the same leaves none either.
     pub(super) fn stops_commands(&self, outcome: &Outcome) -> bool {
@@ -36,22 +46,49 @@ impl Interrupt {
 }
 
 impl Thread {
-    /// The host wants the turn to end. A turn that waits for one of the agent's own was never sent
-    /// and is over at once; the agent's own is interrupted too.
-    pub(super) fn interrupt(&mut self, keep_commands: bool, calls: &mut Calls, out: &mut Output) {
-        let held = |host: &mut HostTurn| matches!(host.stage, Stage::Held);
-        if let Some(host) = self.host.take_if(held) {
-            self.end(TurnRef::Host(host.turn), Outcome::Interrupted, out);
+    /// The host wants that turn to end, and no other. One that waits for a turn of the agent's own was
+    /// never sent and is over at once; one that is on its way is interrupted when it has started.
+    pub(super) fn interrupt(
+        &mut self,
+        turn: TurnRef,
+        keep_commands: bool,
+        calls: &mut Calls,
+        out: &mut Output,
+    ) {
+        let of_host = |host: &mut HostTurn| TurnRef::Host(host.turn) == turn;
+        if let Some(host) = self.host.as_mut()
+            && of_host(host)
+        {
+            let before = host.interrupt.unwrap_or(true);
+            host.interrupt = Some(before && keep_commands);
+            self.end_if_held(out);
+            return;
         }
-        if !self.is_busy() {
+        if turn == TurnRef::None || self.current() != turn {
             return;
         }
         if self.interrupt.stage == Stand::None {
-            self.interrupt.stage = Stand::Wanted;
-            self.interrupt.keep_commands = keep_commands;
+            self.interrupt = Interrupt::wanted(Some(keep_commands));
             self.resend_interrupt(calls, out);
         }
         self.interrupt.keep_commands &= keep_commands;
+    }
+
+    /// The session leaves: nothing is to run for it any more.
+    pub(super) fn interrupt_all(&mut self, calls: &mut Calls, out: &mut Output) {
+        let host = self.host.as_ref().map(|host| TurnRef::Host(host.turn));
+        for turn in host.into_iter().chain([self.current()]) {
+            self.interrupt(turn, false, calls, out);
+        }
+    }
+
+    /// Ends the host's turn that was interrupted before it was sent.
+    pub(super) fn end_if_held(&mut self, out: &mut Output) {
+        let over =
+            |host: &mut HostTurn| host.interrupt.is_some() && matches!(host.stage, Stage::Held);
+        if let Some(host) = self.host.take_if(over) {
+            self.end(TurnRef::Host(host.turn), Outcome::Interrupted, out);
+        }
     }
 
     /// Sends an interrupt that waits, if a turn runs that can take it.
@@ -60,8 +97,7 @@ impl Thread {
             return;
         }
         let Some(running) = &self.running else { return };
-        // While the host's turn is on its way, it is the one that is meant.
-        if self.host.is_some() || self.interrupt.tries >= TRIES {
+        if self.interrupt.tries >= TRIES {
             return;
         }
         let id = running.inner.as_ref().unwrap_or(&running.id);

@@ -205,7 +205,7 @@ impl AppServer {
             out.left.push(conversation);
             return;
         };
-        thread.interrupt(false, &mut self.calls, out);
+        thread.interrupt_all(&mut self.calls, out);
         if thread.is_busy() && thread.running.is_none() {
             thread.leaving = true;
             return;

@@ -113,10 +113,11 @@ impl Codec for AppServer {
             }
             Request::Interrupt {
                 conversation,
+                turn,
                 keep_commands,
             } => {
                 if let Some(thread) = self.threads.get_mut(&conversation) {
-                    thread.interrupt(keep_commands, &mut self.calls, out);
+                    thread.interrupt(turn, keep_commands, &mut self.calls, out);
                 }
             }
             Request::Steer {

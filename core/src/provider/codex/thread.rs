@@ -110,6 +110,7 @@ impl Thread {
             turn,
             message,
             stage,
+            interrupt: None,
         });
         self.send_held(calls, out);
     }
@@ -163,6 +164,7 @@ impl Thread {
             return;
         }
         let structured = host.message.output_schema.is_some();
+        let interrupt = host.interrupt;
         host.stage = Stage::Taken(id.map(Box::from));
         let joined = self
             .running
@@ -174,6 +176,7 @@ impl Thread {
             let own = std::mem::replace(&mut running.turn, TurnRef::Host(turn));
             running.structured = structured;
             self.host = None;
+            self.interrupt = Interrupt::wanted(interrupt);
             self.end(own, Outcome::Completed, out);
         }
         self.say(TurnRef::Host(turn), SignalBody::Taken, out);
@@ -197,10 +200,10 @@ impl Thread {
         // A review or a compaction runs, or is just about to: this turn goes when that is over.
         if error.message.contains("ActiveTurnNotSteerable") {
             host.stage = Stage::Held;
+            self.end_if_held(out);
             return;
         }
         self.host = None;
-        self.interrupt = Interrupt::default();
         let code = start_kind(error.code);
         let message = one_line(&error.message);
         self.end(TurnRef::Host(turn), Outcome::Failed { code, message }, out);
@@ -253,6 +256,7 @@ impl Thread {
         let mut running = Running::new(id, turn);
         running.structured = host.message.output_schema.is_some();
         self.running = Some(running);
+        self.interrupt = Interrupt::wanted(host.interrupt);
     }
 
     /// A turn is over, as the server says. Gives back which, so that its questions can be closed
@@ -266,6 +270,7 @@ impl Thread {
             Stage::Taken(None) | Stage::Held | Stage::Sent => false,
         };
         let host = self.host.take_if(is_it)?;
+        self.interrupt = Interrupt::wanted(host.interrupt);
         let mut running = Running::new(id, TurnRef::Host(host.turn));
         running.structured = host.message.output_schema.is_some();
         Some(running)

@@ -187,6 +187,8 @@ pub(super) struct HostTurn {
     pub turn: TurnId,
     pub message: Arc<Message>,
     pub stage: Stage,
+    /// Set when the host wants its end: whether its commands go on.
+    pub interrupt: Option<bool>,
 }
 
 #[derive(Debug)]

@@ -58,8 +58,8 @@ impl Codec for OneTurn {
                 self.turn = Some(turn);
                 self.send(&message.text, out);
             }
-            Request::Interrupt { .. } => {
-                if self.turn.is_some() && !self.done {
+            Request::Interrupt { turn, .. } => {
+                if self.turn.map(TurnRef::Host) == Some(turn) && !self.done {
                     self.interrupted = true;
                     out.kill = Some(AgentSignal::Interrupt);
                 }

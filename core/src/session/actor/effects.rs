@@ -11,7 +11,7 @@ use crate::host_tools::{self, ToolServer};
 use crate::ids::{ProcessId, TurnId};
 use crate::pool::Recipe;
 use crate::pool::lease::{Grant, SeatLease};
-use crate::pool::slots::Want;
+use crate::pool::slots::{Spill, Want};
 use crate::process::{Command, Report, Stop};
 use crate::provider::Request;
 use crate::session::launch::{self, Common, Launching, Prepared};
@@ -106,7 +106,10 @@ impl Actor {
     fn acquire(&self, want: Want) -> bool {
         let (pool, ticket) = (&self.parts.pool, self.ticket);
         let common = self.parts.common.as_ref();
-        let common = common.filter(|_| want == Want::Warm);
+        let (common, spill) = match want {
+            Want::Warm(spill) | Want::Shared(_, _, spill) => (common, spill),
+            Want::OneShot => (None, Spill::Allowed),
+        };
         let options = self.parts.options.current();
         let prepared = common.map(|common| self.prepare(Mode::Warm, None, options, Some(common)));
         // What cannot be prepared fails when it is granted, as any other start.
@@ -114,7 +117,7 @@ impl Actor {
             return pool.request(want, ticket, None);
         };
         let want = match &prepared.key {
-            Some(key) => Want::Shared(key.clone(), ProcessId::next()),
+            Some(key) => Want::Shared(key.clone(), ProcessId::next(), spill),
             None => want,
         };
         let recipe = Recipe::new(move |id, lease| prepared.start(id, lease));

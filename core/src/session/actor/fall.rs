@@ -30,9 +30,9 @@ impl Actor {
         let missing = abandoned.iter().filter(|a| !ends.contains_key(&a.turn));
         let missing = missing.map(|a| (a.turn, a.tag));
         shown.extend(self.unfinished.end(missing, &failure));
-        for (_, body) in &shown {
+        for (turn, body) in &shown {
             self.parts.counters.count(body);
-            shared.note(body);
+            shared.note(*turn, body);
         }
         shared.log.append(shown);
         self.farewells.drain(..).for_each(Farewell::tell);

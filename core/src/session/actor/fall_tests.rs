@@ -216,9 +216,8 @@ fn shared() -> Arc<Shared> {
     Arc::new(Shared::new(Opening {
         id: SessionId::next(),
         log_bytes: 1 << 20,
-        queue_limit: 1,
-        resume: None,
         mode: Mode::Warm,
+        options: Arc::new(SessionOptions::new("claude", "/")),
     }))
 }
 
@@ -237,6 +236,8 @@ fn parts(shared: &Arc<Shared>) -> Parts {
         one_shot_deltas: true,
         steer: capabilities.support(Feature::Steer),
         interrupt: capabilities.support(Feature::Interrupt),
+        features: capabilities.features,
+        asks_only_warm: false,
     };
     let options = SessionOptions::new("claude", "/");
     let approvals = Approvals::new(&options).expect("the options are good");

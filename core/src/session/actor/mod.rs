@@ -324,15 +324,16 @@ impl Actor {
 
     /// One lock and one wake-up for all that was shown. `false`: the session is over.
     fn tell_hosts(&mut self, next: &mut Vec<Waiting>) -> bool {
+        let shared = &self.parts.shared;
+        shared.set_standing(self.parts.machine.standing(), self.parts.options.current());
         if self.shown.is_empty() {
             self.replies.tell();
             return true;
         }
-        let shared = &self.parts.shared;
         let mut closed = false;
         for (turn, body) in &self.shown {
             self.parts.counters.count(body);
-            shared.note(body);
+            shared.note(*turn, body);
             self.unfinished.note(*turn, body);
             closed |= matches!(body, Body::SessionClosed { .. });
             // The gate opens before the end is seen, so that a host may answer it with the next
@@ -345,7 +346,6 @@ impl Actor {
                 next.extend(waiting);
             }
         }
-        shared.set_mode(self.parts.machine.mode());
         shared.log.append(self.shown.drain(..));
         if closed {
             shared.log.close();

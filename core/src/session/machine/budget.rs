@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{Effect, Machine, Stage};
 use crate::event::Body;
+use crate::provider::TurnRef;
 
 impl Machine {
     /// Looks at the host's turn after the agent told what it used.
@@ -43,7 +44,8 @@ impl Machine {
         match host.stage {
             Stage::Sent { .. } => {
                 host.interrupted = Some(now);
-                self.end_by_interrupt(now, false, out);
+                let turn = TurnRef::Host(host.tally.id);
+                self.end_by_interrupt(now, turn, false, out);
             }
             Stage::Acquiring | Stage::Starting => self.hold_back(now, out),
         }

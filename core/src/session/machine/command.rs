@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Effect, HostTurn, Machine, ONLY, Process, Stage, Tally, closed_failure, show};
+use super::{Effect, HostTurn, Machine, Need, ONLY, Process, Stage, Tally, closed_failure, show};
 use crate::budget::Budget;
-use crate::error::Error;
-use crate::event::{Body, CloseReason, EvictionReason, StopReason, TurnOrigin};
+use crate::error::{Error, ErrorKind};
+use crate::event::{Body, CloseReason, EvictionReason, Failure, StopReason, TurnOrigin};
 use crate::ids::TurnId;
 use crate::message::Message;
 use crate::process::Stop;
-use crate::provider::Request;
+use crate::provider::{Request, TurnRef};
 use crate::session::Receipt;
 
 impl Machine {
@@ -33,6 +33,7 @@ impl Machine {
         );
         self.host = Some(HostTurn {
             tally: Tally::new(turn, now),
+            needs: Need::all(&message, &budget),
             message,
             stage: Stage::Starting,
             retried: false,
@@ -49,12 +50,23 @@ impl Machine {
         match &self.process {
             Some(process) if process.ready => self.ask(now, out),
             Some(_) => {}
-            None => self.acquire(self.mode, out),
+            None => self.acquire(now, self.mode, out),
         }
     }
 
-    /// Gives the turn to the process, which is ready.
+    /// Gives the turn to the process, which is ready. One that cannot serve it makes way for another.
     pub(super) fn ask(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let Some(mode) = self.process.as_ref().map(|p| p.mode) else {
+            return;
+        };
+        if self.unmet(mode).is_some() {
+            if mode != self.mode {
+                let failure = Failure::new(ErrorKind::ProcessExit, "the process was replaced");
+                self.end_agent_failed(now, failure, out);
+                self.release(StopReason::TurnDone, Stop::Gently { by: None }, out);
+            }
+            return self.acquire(now, self.mode, out);
+        }
         let (Some(process), Some(host)) = (&self.process, &mut self.host) else {
             return;
         };
@@ -82,15 +94,18 @@ impl Machine {
     ) {
         let of_host = self.host.as_mut().filter(|h| h.tally.id == turn);
         let of_agent = self.agent.as_mut().filter(|a| a.tally.id == turn);
-        let interrupted = match (of_host, of_agent) {
+        let (named, interrupted) = match (of_host, of_agent) {
             (Some(host), _) => match host.stage {
                 Stage::Acquiring | Stage::Starting => {
                     out.push(Effect::Receipt(Receipt::Held));
                     return self.hold_back(now, out);
                 }
-                Stage::Sent { .. } => &mut host.interrupted,
+                Stage::Sent { .. } => (TurnRef::Host(turn), &mut host.interrupted),
             },
-            (None, Some(agent)) => &mut agent.tally.interrupted,
+            (None, Some(agent)) => {
+                let named = TurnRef::Agent(agent.number);
+                (named, &mut agent.tally.interrupted)
+            }
             (None, None) => return out.push(Effect::Receipt(Receipt::TooLate)),
         };
         let first = interrupted.replace(interrupted.unwrap_or(now)).is_none();
@@ -100,7 +115,7 @@ impl Machine {
             Receipt::Unsupported
         }));
         if first {
-            self.end_by_interrupt(now, keep_commands, out);
+            self.end_by_interrupt(now, named, keep_commands, out);
         }
     }
 
@@ -121,11 +136,12 @@ impl Machine {
     pub(super) fn end_by_interrupt(
         &mut self,
         now: Instant,
+        turn: TurnRef,
         keep_commands: bool,
         out: &mut Vec<Effect>,
     ) {
         if self.can_interrupt() {
-            self.ask_interrupt(keep_commands, out);
+            self.ask_interrupt(turn, keep_commands, out);
         } else {
             self.end_without_agent(now, out);
         }
@@ -137,12 +153,13 @@ impl Machine {
         self.process.as_ref().is_some_and(can)
     }
 
-    fn ask_interrupt(&self, keep_commands: bool, out: &mut Vec<Effect>) {
+    fn ask_interrupt(&self, turn: TurnRef, keep_commands: bool, out: &mut Vec<Effect>) {
         if let Some(process) = self.process.as_ref().filter(|_| self.can_interrupt()) {
             out.push(Effect::Ask(
                 process.id,
                 Request::Interrupt {
                     conversation: ONLY,
+                    turn,
                     keep_commands,
                 },
             ));
@@ -172,16 +189,15 @@ impl Machine {
             return;
         }
         self.closing = Some(reason);
-        if let Some(host) = &self.host {
-            match host.stage {
-                Stage::Acquiring | Stage::Starting => {}
-                // Agents that ignore the end of their input while a tool runs listen to this.
-                Stage::Sent { .. } => self.ask_interrupt(false, out),
-            }
-            self.end_host_failed(now, closed_failure(), out);
-        } else if self.agent.is_some() {
-            self.ask_interrupt(false, out);
+        // Agents that ignore the end of their input while a tool runs listen to this.
+        let sent = |h: &&HostTurn| matches!(h.stage, Stage::Sent { .. });
+        let of_host = self.host.as_ref().filter(sent).map(|h| h.tally.id);
+        let of_agent = self.agent.as_ref().map(|a| a.number);
+        let turns = [of_host.map(TurnRef::Host), of_agent.map(TurnRef::Agent)];
+        for turn in turns.into_iter().flatten() {
+            self.ask_interrupt(turn, false, out);
         }
+        self.end_host_failed(now, closed_failure(), out);
         self.end_agent_failed(now, closed_failure(), out);
         self.fail_errands(&Error::closed("session"), out);
         self.take_back(out);

@@ -181,16 +181,21 @@ impl Machine {
         if meant {
             self.end_host_interrupted(now, out);
         }
-        self.end_agent_interrupted(now, out);
+        let replaced = || Failure::new(ErrorKind::ProcessExit, "the process was replaced");
+        let own = self.agent.as_ref();
+        if own.is_some_and(|a| a.tally.interrupted.is_some()) {
+            self.end_agent_interrupted(now, out);
+        } else {
+            self.end_agent_failed(now, replaced(), out);
+        }
         self.release(StopReason::Interrupted, Stop::Kill, out);
         // The host's turn stood behind the agent's own, which did not end.
         if self.may_retry() {
             if let Some(host) = &mut self.host {
                 host.retried = true;
             }
-            return self.acquire(self.mode, out);
+            return self.acquire(now, self.mode, out);
         }
-        let failure = Failure::new(ErrorKind::ProcessExit, "the process was replaced");
-        self.end_host_failed(now, failure, out);
+        self.end_host_failed(now, replaced(), out);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Effect, HostTurn, Input, Machine, Probation, Process, show};
+use super::{Effect, Errand, HostTurn, Input, Machine, Probation, Process, show};
 use crate::config::Mode;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Body, CloseReason, Exit, Failure, RawJson, StopReason, WarningCode};
@@ -225,15 +225,18 @@ impl Machine {
         }
     }
 
-    /// A one-shot process with nothing to do goes.
-    pub(super) fn drop_unwanted(&mut self, out: &mut Vec<Effect>) {
+    /// A one-shot process with nothing to do goes. Operations that it cannot do get another one.
+    pub(super) fn drop_unwanted(&mut self, now: Instant, out: &mut Vec<Effect>) {
         let unwanted = |p: &Process| p.mode == Mode::OneShot && p.ready;
         if self.host.is_none()
             && self.agent.is_none()
-            && self.errands.is_empty()
+            && self.errands.iter().all(Errand::waits_for_process)
             && self.process.as_ref().is_some_and(unwanted)
         {
+            let waiting = std::mem::take(&mut self.errands);
             self.release(StopReason::TurnDone, Stop::Gently { by: None }, out);
+            self.errands = waiting;
+            self.acquire(now, self.mode, out);
         }
     }
 

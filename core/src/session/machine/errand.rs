@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Effect, Machine, ONLY};
+use crate::capabilities::Feature;
 use crate::error::{Error, ErrorKind};
 use crate::event::RawJson;
-use crate::operation::Operation;
+use crate::operation::{Operation, OperationKind};
 use crate::provider::Request;
 
 /// An operation that is not done.
@@ -14,11 +15,22 @@ use crate::provider::Request;
 pub(super) struct Errand {
     pub(super) number: u64,
     operation: Arc<Operation>,
-    /// When the process was asked.
+    /// When the process was asked, or could begin.
     asked: Option<Instant>,
+    /// The agent does it only when the turn that runs is over.
+    after_turn: bool,
 }
 
 impl Errand {
+    pub(super) fn kind(&self) -> OperationKind {
+        self.operation.kind()
+    }
+
+    /// Whether no process was asked yet.
+    pub(super) fn waits_for_process(&self) -> bool {
+        self.asked.is_none()
+    }
+
     /// The place that the conversation is to go back to.
     pub(super) fn back_to(&self) -> Option<&str> {
         if let Operation::Rewind { before } = &*self.operation {
@@ -46,6 +58,7 @@ impl Machine {
             number,
             operation,
             asked: None,
+            after_turn: false,
         };
         if self.policy.rewinds_with_process
             && errand.back_to().is_some()
@@ -57,11 +70,12 @@ impl Machine {
         self.errands.push(errand);
         self.run_errands(now, out);
         if self.process.is_none() && self.host.is_none() && !self.acquiring {
-            self.acquire(self.mode, out);
+            self.acquire(now, self.mode, out);
         }
     }
 
-    /// Gives the process what it has not been asked, once it is ready.
+    /// Gives the process what it has not been asked, once it is ready. What it cannot do waits for
+    /// another one.
     pub(super) fn run_errands(&mut self, now: Instant, out: &mut Vec<Effect>) {
         if self.process.as_ref().is_none_or(|p| !p.ready) {
             return;
@@ -70,8 +84,17 @@ impl Machine {
         let Some(process) = &self.process else {
             return;
         };
-        for errand in self.errands.iter_mut().filter(|e| e.asked.is_none()) {
+        let features = self.policy.features;
+        let can = |errand: &&mut Errand| {
+            let feature = Feature::from(errand.kind());
+            let mut all = features.iter();
+            all.any(|(f, support)| *f == feature && support.in_mode(process.mode))
+        };
+        let turn = self.host.is_some() || self.agent.is_some();
+        let waiting = self.errands.iter_mut().filter(|e| e.asked.is_none());
+        for errand in waiting.filter(can) {
             errand.asked = Some(now);
+            errand.after_turn = turn && errand.kind() == OperationKind::Compact;
             out.push(Effect::Ask(
                 process.id,
                 Request::Operate {
@@ -98,14 +121,26 @@ impl Machine {
         out.push(Effect::Operated { number, outcome });
     }
 
-    /// When the oldest of them was asked.
+    /// No turn runs: the agent can do now what it did not do in one.
+    pub(super) fn begin_waiting_errands(&mut self, now: Instant) {
+        if self.host.is_some() || self.agent.is_some() {
+            return;
+        }
+        for errand in self.errands.iter_mut().filter(|e| e.after_turn) {
+            errand.after_turn = false;
+            errand.asked = Some(now);
+        }
+    }
+
+    /// When the oldest of them was asked that the agent can do now.
     pub(super) fn errand_asked(&self) -> Option<Instant> {
-        self.errands.iter().filter_map(|e| e.asked).min()
+        let can_be_done = self.errands.iter().filter(|e| !e.after_turn);
+        can_be_done.filter_map(|e| e.asked).min()
     }
 
     /// The agent does not answer those that were asked by then.
     pub(super) fn expire_errands(&mut self, asked_by: Instant, out: &mut Vec<Effect>) {
-        let late = |e: &Errand| e.asked.is_some_and(|at| at <= asked_by);
+        let late = |e: &Errand| !e.after_turn && e.asked.is_some_and(|at| at <= asked_by);
         for errand in self.errands.extract_if(.., |e| late(e)) {
             let message = "the agent did not answer";
             out.push(Effect::Operated {

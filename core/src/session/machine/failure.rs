@@ -157,22 +157,24 @@ impl Machine {
             if let Some(host) = &mut self.host {
                 host.retried = true;
             }
-            return self.acquire(self.mode, out);
+            return self.acquire(now, self.mode, out);
         }
         // One that others had started, and that ended before the session was in it, has not failed this
         // session. It was sent nothing.
         if came_late && let Some(host) = self.host.as_mut().filter(|h| !h.rejoined) {
             host.rejoined = true;
-            return self.acquire(self.mode, out);
+            return self.acquire(now, self.mode, out);
         }
         if mode == Mode::Warm && failure.code.is_runtime() {
             self.downgrade(&failure, out);
         }
-        if mode == Mode::Warm && failure.code.is_runtime() && self.may_retry() {
+        // What a process of one turn cannot do fails as it did.
+        let serves = self.unmet(Mode::OneShot).is_none();
+        if mode == Mode::Warm && failure.code.is_runtime() && serves && self.may_retry() {
             if let Some(host) = &mut self.host {
                 host.retried = true;
             }
-            return self.acquire(Mode::OneShot, out);
+            return self.acquire(now, Mode::OneShot, out);
         }
         self.end_host_failed(now, failure, out);
     }
@@ -222,15 +224,20 @@ impl Machine {
         let Some(process) = &self.process else {
             return;
         };
-        let mode = process.mode;
-        if self.not_gone_back(&message, out) {
+        let (mode, back) = (process.mode, process.back);
+        if self.not_gone_back(now, &message, out) {
             return;
         }
+        self.forget_place(code, out);
         self.release(StopReason::Failed, Stop::Gently { by: None }, out);
         self.end_agent_failed(now, Failure::new(code, message.clone()), out);
         // A conversation that never ended a turn may not have been kept by the agent; there is
         // nothing in it to lose.
-        if code == ErrorKind::ResumeFailed && !self.kept && self.conversation.take().is_some() {
+        if code == ErrorKind::ResumeFailed
+            && !back
+            && !self.kept
+            && self.conversation.take().is_some()
+        {
             self.warn(
                 out,
                 WarningCode::NotResumed,
@@ -241,7 +248,7 @@ impl Machine {
                 .as_ref()
                 .is_some_and(|h| !h.tally.has_used_tools())
             {
-                return self.acquire(mode, out);
+                return self.acquire(now, mode, out);
             }
         }
         self.end_host_failed(now, Failure::new(code, message), out);

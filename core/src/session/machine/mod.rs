@@ -21,6 +21,7 @@ mod deadline;
 mod ending;
 mod errand;
 mod failure;
+mod needs;
 mod requests;
 mod rewind;
 mod signal;
@@ -33,7 +34,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::budget::Budget;
-use crate::capabilities::Support;
+use crate::capabilities::{Feature, Support};
 use crate::config::{Downgrade, Mode, Timeouts};
 use crate::error::{Error, ErrorKind};
 use crate::event::{
@@ -48,10 +49,12 @@ use crate::process::{Containment, Report, Stop};
 use crate::provider::{Conversation, Request, Signal};
 use crate::request::Answer;
 use crate::session::Receipt;
+use crate::session::shared::{CurrentProcess, Standing};
 use crate::settings::Change;
 use change::Pending;
 use ending::Ending;
 use errand::Errand;
+pub(crate) use needs::Need;
 pub(crate) use requests::Approvals;
 use requests::{Asker, Questions};
 use rewind::Rewinds;
@@ -79,6 +82,11 @@ pub(crate) struct Policy {
     pub first_sign: bool,
     /// A one-shot process shows its output as it comes.
     pub one_shot_deltas: bool,
+    /// What the agent can do.
+    pub features: &'static [(Feature, Support)],
+    /// The host wants to be asked, by requests, rules or tools, and the agent asks only in a warm
+    /// process.
+    pub asks_only_warm: bool,
     /// It takes messages into a running turn.
     pub steer: Support,
     /// It ends a running turn when it is told to.
@@ -227,6 +235,8 @@ struct Process {
     held: bool,
     containment: Containment,
     background: u32,
+    /// It was started at an earlier place of the conversation.
+    back: bool,
     /// It has ended a turn.
     served: bool,
     output_closed: bool,
@@ -238,6 +248,8 @@ struct Process {
 struct HostTurn {
     tally: Tally,
     message: Arc<Message>,
+    /// What the agent has to be able to do for it.
+    needs: Vec<Need>,
     stage: Stage,
     retried: bool,
     /// It was to begin in a shared process that ended first.
@@ -311,6 +323,8 @@ pub(crate) struct Machine {
     errands: Vec<Errand>,
     /// Why the process is to be replaced between two turns.
     recycle: Option<String>,
+    /// Whether the host knows that nobody is asked in a process of one turn.
+    told_unasked: bool,
     paused: bool,
     holds: usize,
     /// When the process last said anything.
@@ -356,6 +370,7 @@ impl Machine {
             changes: VecDeque::new(),
             errands: Vec::new(),
             recycle: None,
+            told_unasked: false,
             paused: false,
             holds: 0,
             active: now,
@@ -423,7 +438,7 @@ impl Machine {
             Input::Close { reason, by } => self.close(now, reason, by, out),
             Input::Tick => self.tick(now, out),
         }
-        self.settle(out);
+        self.settle(now, out);
     }
 
     /// Whether nothing that processes say matters any more, so that it may be dropped unread.
@@ -435,6 +450,22 @@ impl Machine {
     /// waited for by a clock that nobody's slowness stops.
     pub(crate) fn is_interrupting(&self) -> bool {
         self.interrupted_at().is_some()
+    }
+
+    /// How the session is served at this moment.
+    pub(crate) fn standing(&self) -> Standing {
+        let process = self.process.as_ref();
+        Standing {
+            mode: self.mode,
+            process: process.map(|p| CurrentProcess {
+                process: p.id,
+                pid: (p.pid != 0).then_some(p.pid),
+                mode: p.mode,
+                ready: p.ready,
+                shared: p.shared,
+            }),
+            background: process.map_or(0, |p| p.background),
+        }
     }
 
     /// How the next process, or the current one, serves the session.
@@ -463,8 +494,9 @@ impl Machine {
 
     /// What follows from every input: the pool knows whether the session is idle, a session that
     /// has nothing left is closed.
-    fn settle(&mut self, out: &mut Vec<Effect>) {
-        self.drop_unwanted(out);
+    fn settle(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        self.begin_waiting_errands(now);
+        self.drop_unwanted(now, out);
         self.recycle_between_turns(out);
         let idle = self.slot && self.closing.is_none() && self.is_idle();
         if idle != self.told_idle {

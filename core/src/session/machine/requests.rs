@@ -11,7 +11,9 @@ use crate::event::{Body, RawJson, RequestKind, Resolution, ResolvedBy, unix_now}
 use crate::host_tools::{self, ToolCall};
 use crate::ids::{RequestId, TurnId};
 use crate::provider::{AgentRequest, Asked, Request, TurnRef};
-use crate::request::{Action, Answer, Decision, Rule, Subject, Verdict, decide};
+use crate::request::{
+    Action, Answer, Decision, Question, Rule, Subject, Verdict, check_fit, decide,
+};
 
 /// How many settled questions are remembered, to tell a late answer who was faster.
 const REMEMBERED: usize = 256;
@@ -158,6 +160,9 @@ struct Pending {
     turn: Option<TurnId>,
     kind: RequestKind,
     decisions: Vec<Decision>,
+    questions: Vec<Question>,
+    /// What the content has to fit, of an elicitation.
+    schema: Option<RawJson>,
     until: Instant,
 }
 
@@ -262,11 +267,14 @@ impl Machine {
         let request = RequestId::next();
         let settled = self.approvals.settle(&asked);
         let wait = self.policy.timeouts.request;
+        let elicits = asked.kind == RequestKind::Elicitation;
         let pending = Pending {
             asker: from,
             turn,
             kind: asked.kind,
             decisions: asked.decisions.clone(),
+            questions: asked.questions.clone(),
+            schema: asked.input.clone().filter(|_| elicits),
             until: now + wait,
         };
         let waits = settled.is_none();
@@ -383,6 +391,7 @@ impl Machine {
             let message = format!("request {request} takes one of {takes}");
             return Err(Error::invalid("answer", message));
         }
+        check_fit(&answer, &pending.questions, pending.schema.as_ref())?;
         if let Some(pending) = self.questions.open.remove(&request) {
             // Whatever the agent does next, it had a reason to be silent until now.
             self.restart_clocks(now);

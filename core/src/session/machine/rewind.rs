@@ -7,8 +7,10 @@
 use std::time::Instant;
 
 use super::{Effect, Machine, show};
+use crate::config::Mode;
 use crate::error::{Error, ErrorKind};
-use crate::event::{Body, RawJson, StopReason};
+use crate::event::{Body, RawJson, StopReason, WarningCode};
+use crate::operation::OperationKind;
 use crate::process::Stop;
 
 /// Where the conversation stands.
@@ -50,20 +52,24 @@ impl Machine {
     }
 
     /// The place at which the next process begins.
-    pub(super) fn place(&self) -> Option<String> {
-        self.wanted_place().or_else(|| self.rewinds.back_to.clone())
+    pub(super) fn place(&self, mode: Mode) -> Option<String> {
+        let wanted = self.wanted_place(mode);
+        wanted.or_else(|| self.rewinds.back_to.clone())
     }
 
-    /// The place that a process is to be started at for the host.
-    fn wanted_place(&self) -> Option<String> {
-        let rewinds = self.policy.rewinds_with_process;
+    /// The place that a process of that kind is to be started at for the host. Only one that says
+    /// whether it is there is started for that.
+    fn wanted_place(&self, mode: Mode) -> Option<String> {
+        let tells = self.can_operate(OperationKind::Rewind, mode);
+        let rewinds = self.policy.rewinds_with_process && tells;
         let mut wanted = self.errands.iter();
         wanted.find_map(|errand| errand.back_to().filter(|_| rewinds).map(str::to_owned))
     }
 
     /// The process is ready: it is where it was to go back to.
     pub(super) fn went_back(&mut self, out: &mut Vec<Effect>) {
-        let Some(place) = self.wanted_place() else {
+        let mode = self.process.as_ref().map(|p| p.mode);
+        let Some(place) = mode.and_then(|mode| self.wanted_place(mode)) else {
             return;
         };
         self.rewinds.point = Some(place.clone());
@@ -77,15 +83,32 @@ impl Machine {
     }
 
     /// The process would not begin at that place. The conversation is where it was.
-    pub(super) fn not_gone_back(&mut self, message: &str, out: &mut Vec<Effect>) -> bool {
-        if self.wanted_place().is_none() {
+    pub(super) fn not_gone_back(
+        &mut self,
+        now: Instant,
+        message: &str,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let mode = self.process.as_ref().map_or(self.mode, |p| p.mode);
+        if self.wanted_place(mode).is_none() {
             return false;
         }
-        let mode = self.process.as_ref().map_or(self.mode, |p| p.mode);
         self.fail_errands(&Error::new(ErrorKind::InvalidArgument, message), out);
         self.release(StopReason::Failed, Stop::Gently { by: None }, out);
-        self.acquire(mode, out);
+        self.acquire(now, mode, out);
         true
+    }
+
+    /// A process that began at an earlier place failed before it said anything: the agent may not know
+    /// that place any more. The next one begins at the end of the conversation.
+    pub(super) fn forget_place(&mut self, code: ErrorKind, out: &mut Vec<Effect>) {
+        let refused = matches!(code, ErrorKind::AgentError | ErrorKind::ResumeFailed);
+        let back = self.process.as_ref().is_some_and(|p| p.back);
+        if refused && back && self.rewinds.back_to.take().is_some() {
+            let message = "the place that the conversation was taken back to was refused: the \
+                           conversation goes on at its end";
+            self.warn(out, WarningCode::NotResumed, message);
+        }
     }
 
     /// The agent said something.

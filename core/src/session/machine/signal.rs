@@ -209,7 +209,13 @@ impl Machine {
                 Outcome::Failed { code, message } if code == ErrorKind::ResumeFailed => {
                     self.refused(now, code, message, out);
                 }
-                Outcome::Failed { .. } | Outcome::Completed | Outcome::Interrupted => {
+                Outcome::Failed { code, .. } => {
+                    if self.host.as_ref().is_some_and(|h| !h.tally.shown) {
+                        self.forget_place(code, out);
+                    }
+                    self.end_host(now, end, out);
+                }
+                Outcome::Completed | Outcome::Interrupted => {
                     self.end_host(now, end, out);
                 }
             },

@@ -15,7 +15,12 @@ use crate::provider::Conversation;
 const FIRST: Conversation = Conversation(0);
 
 impl Machine {
-    pub(super) fn acquire(&mut self, mode: Mode, out: &mut Vec<Effect>) {
+    /// Asks the pool for a process of that kind, for what can be done in it. The rest fails.
+    pub(super) fn acquire(&mut self, now: Instant, mode: Mode, out: &mut Vec<Effect>) {
+        self.fail_unmet(now, mode, out);
+        if self.process.is_some() {
+            return;
+        }
         match &mut self.host {
             Some(host) => host.stage = Stage::Acquiring,
             None if self.errands.is_empty() => return,
@@ -23,7 +28,7 @@ impl Machine {
         }
         if !std::mem::replace(&mut self.acquiring, true) {
             out.push(Effect::Acquire(match mode {
-                Mode::Warm => Want::Warm,
+                Mode::Warm => Want::Warm(self.may_spill()),
                 Mode::OneShot => Want::OneShot,
             }));
         }
@@ -61,6 +66,7 @@ impl Machine {
         if given == Given::Spill {
             show(out, turn, Body::Spilled {});
         }
+        self.tell_unasked(mode, out);
         let resume = self.conversation.clone().filter(|_| self.policy.resume);
         if resume.is_none() && self.conversation.is_some() {
             self.warn(
@@ -69,6 +75,7 @@ impl Machine {
                 "the agent cannot resume: the conversation begins anew",
             );
         }
+        let back_to = self.place(mode).filter(|_| resume.is_some());
         self.slot = given == Given::Slot || shared;
         self.process = Some(Process {
             id,
@@ -82,12 +89,12 @@ impl Machine {
             held: false,
             containment: Containment::ProcessGroup,
             background: 0,
+            back: back_to.is_some(),
             served: false,
             output_closed: false,
             exit: None,
         });
         self.active = now;
-        let back_to = self.place();
         let resume = resume.map(|conversation| Resume {
             conversation,
             back_to,

@@ -141,6 +141,8 @@ impl Tally {
         let text = self.take_text(end.as_mut());
         let end = end.unwrap_or_default();
         let cost = end.cost_usd.map(|delta_usd| {
+            // There is a zero below zero, and nobody wants to read it.
+            let delta_usd = delta_usd + 0.0;
             *session_cost += delta_usd;
             Cost {
                 delta_usd,
@@ -161,5 +163,22 @@ impl Tally {
                 .map(|first| first.saturating_duration_since(self.accepted)),
             agent_duration: end.duration,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_that_cost_nothing_has_a_cost_that_reads_as_zero() {
+        let now = Instant::now();
+        let end = TurnEnd {
+            cost_usd: Some(-0.0),
+            ..TurnEnd::default()
+        };
+        let result = Tally::new(TurnId::next(), now).result(now, Some(end), &mut 0.0);
+        let cost = result.cost.expect("the agent told it");
+        assert!(cost.delta_usd.is_sign_positive());
     }
 }

@@ -98,8 +98,8 @@ impl Codec for Printed {
                 self.turn = Some(turn);
                 self.send(&message, out);
             }
-            Request::Interrupt { .. } => {
-                if self.turn.is_some() {
+            Request::Interrupt { turn, .. } => {
+                if self.turn.map(TurnRef::Host) == Some(turn) {
                     self.interrupted = true;
                     out.kill = Some(AgentSignal::Interrupt);
                 }

@@ -111,6 +111,7 @@ fn feed(agent: &AcpAgent, mode: Mode, lines: &[Vec<u8>]) {
             codec.request(
                 Request::Interrupt {
                     conversation,
+                    turn: TurnRef::Host(turn),
                     keep_commands: false,
                 },
                 &mut out,

@@ -187,8 +187,12 @@ impl Player {
     }
 
     pub(super) fn interrupt(&mut self, conversation: Conversation) {
+        let of_it = self.host_turns.iter().rev();
+        let turn = of_it.clone().find(|(c, _)| *c == conversation);
+        let turn = turn.map_or(TurnRef::None, |(_, turn)| TurnRef::Host(*turn));
         self.request(Request::Interrupt {
             conversation,
+            turn,
             keep_commands: false,
         });
     }

@@ -7,11 +7,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::harness::{
-    HERE, agent_lines, answer, capture, codec_of, interrupt, lines as lines_of, open, operate,
+    HERE, agent_lines, answer, capture, codec_of, interrupt_of, lines as lines_of, open, operate,
     options, steer, tools, turn,
 };
 use crate::config::Mode;
 use crate::event::RawJson;
+use crate::ids::TurnId;
 use crate::operation::Operation;
 use crate::provider::{Codec, Output, Request, SignalBody, TurnRef};
 use crate::request::{Answer, Scope};
@@ -221,7 +222,11 @@ proptest! {
                     codec.next_ids.clear();
                 }
                 Step::Turn => {}
-                Step::Interrupt => codec.request(interrupt(false), &mut out),
+                Step::Interrupt => {
+                    let sent = TurnRef::Host(TurnId::from_raw(turns));
+                    let running = Some(codec.turns.running()).filter(|_| yes);
+                    codec.request(interrupt_of(running.unwrap_or(sent), false), &mut out);
+                }
                 Step::Answer(number, said) => codec.request(answer(number, said), &mut out),
                 Step::Steer => {
                     steers += 1;

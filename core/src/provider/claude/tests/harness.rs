@@ -118,9 +118,15 @@ pub(super) fn result() -> Value {
     json!({"type": "result", "subtype": "success", "is_error": false, "total_cost_usd": 0.5})
 }
 
+/// Of the host's first turn.
 pub(super) fn interrupt(keep_commands: bool) -> Request {
+    interrupt_of(TurnRef::Host(TurnId::from_raw(1)), keep_commands)
+}
+
+pub(super) fn interrupt_of(turn: TurnRef, keep_commands: bool) -> Request {
     Request::Interrupt {
         conversation: HERE,
+        turn,
         keep_commands,
     }
 }
@@ -323,15 +329,13 @@ impl Player {
             self.prompt(&line);
         } else if line["request"]["subtype"] == "interrupt" {
             self.force_id(&line["request_id"]);
-            let conversation = HERE;
+            let sent = TurnRef::Host(TurnId::from_raw(self.turns));
             self.call(|codec, out| {
-                codec.request(
-                    Request::Interrupt {
-                        conversation,
-                        keep_commands: false,
-                    },
-                    out,
-                );
+                let turn = match codec.turns.running() {
+                    TurnRef::None => sent,
+                    running => running,
+                };
+                codec.request(interrupt_of(turn, false), out);
             });
             self.codec.next_ids.clear();
         } else if response["response"]["behavior"] == "deny" {

@@ -3,10 +3,12 @@
 use serde_json::json;
 
 use super::harness::{
-    ask, deny, hear, init, interrupt, lines, one_shot, open, result, said, sent, turn,
+    ask, deny, hear, init, interrupt, interrupt_of, lines, one_shot, open, result, said, sent,
+    success, turn,
 };
 use crate::config::Mode;
-use crate::provider::{AgentRequest, Codec, Output};
+use crate::provider::claude::codec::ClaudeCodec;
+use crate::provider::{AgentRequest, Codec, Output, TurnRef};
 
 #[test]
 fn a_warm_process_is_ready_once_it_is_open_and_answered_in_either_order() {
@@ -130,19 +132,68 @@ fn an_interrupt_waits_for_the_turn_and_is_written_once() {
     assert_eq!(ask(&mut codec, interrupt(false)).bytes, b"", "nothing runs");
 }
 
-#[test]
-fn an_interrupt_ends_the_agents_own_turn_and_the_hosts_that_waits_behind_it() {
+/// The agent's own first turn runs, and the host's first waits behind it.
+fn behind() -> ClaudeCodec {
     let mut codec = one_shot();
     hear(&mut codec, &init("s"));
     codec.next_ids.push_back("u1".to_owned());
     ask(&mut codec, turn(1, "hi"));
-    assert_eq!(lines(&ask(&mut codec, interrupt(false))).len(), 1);
+    codec.next_ids.push_back("i1".to_owned());
+    codec
+}
+
+#[test]
+fn an_interrupt_of_the_agents_own_turn_leaves_the_hosts_that_waits_behind_it() {
+    let mut codec = behind();
+    let out = lines(&ask(&mut codec, interrupt_of(TurnRef::Agent(1), false)));
+    let request = json!({"type": "control_request", "request_id": "i1",
+        "request": {"subtype": "interrupt"}});
+    assert_eq!(out, [request]);
     hear(&mut codec, &result());
-    assert_eq!(
-        lines(&hear(&mut codec, &init("s"))).len(),
-        1,
-        "the host's own turn too"
+    assert_eq!(lines(&hear(&mut codec, &init("s"))), [json!(null); 0]);
+    let end = said(&hear(&mut codec, &result()));
+    assert!(
+        end.contains("host 1 |") && end.contains("Completed"),
+        "{end}"
     );
+}
+
+#[test]
+fn an_interrupt_of_a_waiting_turn_takes_its_message_back_and_leaves_the_agents_own() {
+    let mut codec = behind();
+    let request = json!({"type": "control_request", "request_id": "i1",
+        "request": {"subtype": "cancel_async_message", "message_uuid": "u1"}});
+    assert_eq!(lines(&ask(&mut codec, interrupt(false))), [request]);
+    let end = said(&hear(
+        &mut codec,
+        &success("i1", json!({"cancelled": true})),
+    ));
+    assert!(
+        end.contains("host 1 |") && end.contains("Interrupted"),
+        "{end}"
+    );
+    let end = said(&hear(&mut codec, &result()));
+    assert!(
+        end.contains("agent 1 |") && end.contains("Completed"),
+        "{end}"
+    );
+}
+
+#[test]
+fn a_waiting_turn_that_the_agent_does_not_give_back_is_interrupted_when_it_begins() {
+    let mut codec = behind();
+    ask(&mut codec, interrupt(false));
+    assert_eq!(
+        said(&hear(
+            &mut codec,
+            &success("i1", json!({"cancelled": false}))
+        )),
+        ""
+    );
+    hear(&mut codec, &result());
+    let out = lines(&hear(&mut codec, &init("s")));
+    assert_eq!(out[0]["request"], json!({"subtype": "interrupt"}));
+    assert_eq!(out.len(), 1);
 }
 
 #[test]

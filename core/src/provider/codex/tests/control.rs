@@ -22,6 +22,7 @@ const LIST: &str = "thread/backgroundTerminals/list";
 fn interrupt(player: &mut Player, keep_commands: bool) {
     player.request(Request::Interrupt {
         conversation: FIRST,
+        turn: player.runs(FIRST),
         keep_commands,
     });
 }

@@ -96,6 +96,7 @@ fn feed(mode: Mode, lines: &[Vec<u8>]) {
             codec.request(
                 Request::Interrupt {
                     conversation,
+                    turn: TurnRef::Host(turn),
                     keep_commands: false,
                 },
                 &mut out,

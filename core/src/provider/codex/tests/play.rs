@@ -146,6 +146,22 @@ impl Player {
         self.take(out, None);
     }
 
+    /// The turn of a conversation that is not over: the agent's own, else the host's.
+    pub(super) fn runs(&self, conversation: Conversation) -> TurnRef {
+        let here = |s: &&Signal| s.conversation == conversation;
+        let over = |turn: &TurnRef| {
+            let mut signals = self.signals.iter().filter(here);
+            signals.any(|s| s.turn == *turn && matches!(s.body, SignalBody::Ended(_)))
+        };
+        let own = self.signals.iter().filter(here);
+        let own = own.filter(|s| matches!(s.body, SignalBody::AgentTurn));
+        let hosts = self.host_turns.iter().rev();
+        let hosts = hosts.filter(|(c, _)| *c == conversation);
+        let hosts = hosts.map(|(_, turn)| TurnRef::Host(*turn));
+        let mut turns = own.map(|s| s.turn).chain(hosts);
+        turns.find(|turn| !over(turn)).unwrap_or(TurnRef::None)
+    }
+
     /// Opens the next conversation.
     pub(super) fn open(&mut self, options: SessionOptions, resume: Option<&str>) -> Conversation {
         let conversation = Conversation(self.conversations);
@@ -280,6 +296,7 @@ impl Player {
                 ours(self);
                 self.request(Request::Interrupt {
                     conversation,
+                    turn: self.runs(conversation),
                     keep_commands: false,
                 });
             }
@@ -476,6 +493,7 @@ pub(super) fn play_exec(name: &str) -> Player {
     if name.ends_with("sigint") {
         player.request(Request::Interrupt {
             conversation,
+            turn: player.runs(conversation),
             keep_commands: false,
         });
     }

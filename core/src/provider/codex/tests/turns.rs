@@ -15,6 +15,7 @@ fn an_interrupt_waits_until_the_turn_has_started() {
     player.turn(FIRST, "go");
     player.request(Request::Interrupt {
         conversation: FIRST,
+        turn: player.runs(FIRST),
         keep_commands: false,
     });
     player.line(&answer(3, "U"));
@@ -35,6 +36,7 @@ fn an_interrupt_that_came_too_early_all_the_same_is_sent_again() {
     player.line(&started("U"));
     player.request(Request::Interrupt {
         conversation: FIRST,
+        turn: player.runs(FIRST),
         keep_commands: false,
     });
     player.line(r#"{"id":4,"error":{"code":-32600,"message":"no active turn to interrupt"}}"#);
@@ -46,6 +48,7 @@ fn an_interrupt_that_came_too_early_all_the_same_is_sent_again() {
     );
     player.request(Request::Interrupt {
         conversation: FIRST,
+        turn: player.runs(FIRST),
         keep_commands: false,
     });
     assert_eq!(methods(&player).len(), 3, "a second one adds nothing");
@@ -57,6 +60,7 @@ fn an_interrupt_names_the_id_that_the_server_wants() {
     player.line(&started("U"));
     player.request(Request::Interrupt {
         conversation: FIRST,
+        turn: player.runs(FIRST),
         keep_commands: false,
     });
     let text = "expected active turn id U but found V";
@@ -69,10 +73,12 @@ fn an_interrupt_of_nothing_writes_nothing() {
     let mut player = opened();
     player.request(Request::Interrupt {
         conversation: FIRST,
+        turn: player.runs(FIRST),
         keep_commands: false,
     });
     player.request(Request::Interrupt {
         conversation: Conversation(7),
+        turn: TurnRef::Agent(1),
         keep_commands: false,
     });
     assert_eq!(methods(&player), [""; 0]);
@@ -98,29 +104,65 @@ fn a_host_turn_waits_for_the_agents_own() {
     );
 }
 
-#[test]
-fn an_interrupt_ends_a_waiting_turn_at_once_and_the_agents_own_too() {
-    let mut player = opened();
-    player.line(&started("A"));
-    let turn = player.turn(FIRST, "go");
+fn interrupt(player: &mut Player, turn: TurnRef) {
     player.request(Request::Interrupt {
         conversation: FIRST,
+        turn,
         keep_commands: false,
     });
+}
+
+#[test]
+fn an_interrupt_of_a_waiting_turn_ends_it_at_once_and_leaves_the_agents_own() {
+    let mut player = opened();
+    player.line(&started("A"));
+    let turn = TurnRef::Host(player.turn(FIRST, "go"));
+    interrupt(&mut player, turn);
+    assert_eq!(ends(&player), [(turn, Outcome::Interrupted)]);
+    player.line(&completed("A", "completed"));
+    let agent = (TurnRef::Agent(1), Outcome::Completed);
+    assert_eq!(ends(&player), [(turn, Outcome::Interrupted), agent]);
+    assert_eq!(methods(&player), [""; 0], "nothing is sent");
+}
+
+#[test]
+fn an_interrupt_of_the_agents_own_turn_lets_the_waiting_one_go() {
+    let mut player = opened();
+    player.line(&started("A"));
+    let turn = TurnRef::Host(player.turn(FIRST, "go"));
+    interrupt(&mut player, TurnRef::Agent(1));
     assert_eq!(methods(&player), ["turn/interrupt"]);
     player.line(&completed("A", "interrupted"));
-    assert_eq!(
-        ends(&player),
-        [
-            (TurnRef::Host(turn), Outcome::Interrupted),
-            (TurnRef::Agent(1), Outcome::Interrupted)
-        ]
-    );
+    player.line(&answer(5, "U"));
+    player.line(&started("U"));
+    player.line(&completed("U", "completed"));
+    let agent = (TurnRef::Agent(1), Outcome::Interrupted);
+    assert_eq!(ends(&player), [agent, (turn, Outcome::Completed)]);
+    let interrupts = methods(&player);
+    let interrupts = interrupts.iter().filter(|m| ***m == *"turn/interrupt");
+    assert_eq!(interrupts.count(), 1);
+}
+
+#[test]
+fn an_interrupt_of_a_turn_on_its_way_waits_for_the_agents_own_to_end() {
+    let mut player = opened();
+    let turn = TurnRef::Host(player.turn(FIRST, "go"));
+    player.line(&started("A"));
+    interrupt(&mut player, turn);
     assert_eq!(
         methods(&player),
-        ["turn/interrupt", "thread/backgroundTerminals/clean"],
-        "the waiting turn is never sent"
+        ["turn/start"],
+        "the agent's own is not meant"
     );
+    let error = json!({"code": -32600, "message": "ActiveTurnNotSteerable"});
+    player.line(&json!({"id": 3, "error": error}).to_string());
+    assert_eq!(
+        ends(&player),
+        [(turn, Outcome::Interrupted)],
+        "it is not sent again"
+    );
+    player.line(&completed("A", "completed"));
+    assert_eq!(methods(&player), ["turn/start"]);
 }
 
 #[test]
@@ -159,6 +201,7 @@ fn a_one_shot_turn_is_interrupted_by_a_signal_and_ends_with_its_output() {
     let conversation = player.open(options(), None);
     player.request(Request::Interrupt {
         conversation,
+        turn: player.runs(conversation),
         keep_commands: false,
     });
     assert_eq!(player.out.kill, None, "nothing runs");
@@ -169,6 +212,7 @@ fn a_one_shot_turn_is_interrupted_by_a_signal_and_ends_with_its_output() {
     );
     player.request(Request::Interrupt {
         conversation,
+        turn: player.runs(conversation),
         keep_commands: false,
     });
     assert_eq!(player.out.kill, Some(AgentSignal::Interrupt));

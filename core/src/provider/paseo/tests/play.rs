@@ -59,6 +59,7 @@ impl Player {
     pub(super) fn interrupt(&mut self) {
         self.request(Request::Interrupt {
             conversation: CONVERSATION,
+            turn: TurnRef::Host(TurnId::from_raw(1)),
             keep_commands: false,
         });
     }

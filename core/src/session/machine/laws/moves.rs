@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::Policy;
-use crate::capabilities::Support;
+use crate::capabilities::{Feature, Support};
 use crate::config::{Downgrade, Timeouts};
 
 /// What may come, with small numbers that stand for turns and processes of the past or the present.
@@ -116,6 +116,11 @@ pub(super) fn policies() -> impl Strategy<Value = Policy> {
             rewinds_with_process,
             first_sign,
             one_shot_deltas: true,
+            features: &[
+                (Feature::Compact, Support::WARM),
+                (Feature::Rewind, Support::WARM),
+            ],
+            asks_only_warm: first_sign,
             steer: Support::WARM,
             interrupt,
         },

@@ -248,3 +248,51 @@ fn a_turn_is_being_interrupted_until_it_ends() {
     bench.ends(turn, Outcome::Interrupted);
     assert!(!bench.machine.is_interrupting());
 }
+
+/// The agent's own turn runs, and the host's waits behind it.
+fn behind(policy: Policy) -> (Bench, TurnId, TurnId) {
+    let mut bench = Bench::idle(policy);
+    bench.says(TurnRef::Agent(1), SignalBody::AgentTurn);
+    let agent = bench.shown.last().and_then(|(turn, _)| *turn);
+    let (turn, _) = bench.send();
+    (bench, agent.expect("the agent's turn has an id"), turn)
+}
+
+#[test]
+fn an_interrupt_names_the_turn_that_is_meant_and_no_other() {
+    for named in [0, 1] {
+        let (mut bench, agent, host) = behind(POLICY);
+        let mut out = Vec::new();
+        let turn = [agent, host][named];
+        let keep_commands = false;
+        let input = Input::Interrupt {
+            turn,
+            keep_commands,
+        };
+        bench.machine.step(bench.now, input, &mut out);
+        let asked = out.iter().find_map(|effect| match effect {
+            Effect::Ask(_, Request::Interrupt { turn, .. }) => Some(*turn),
+            _ => None,
+        });
+        let meant = [TurnRef::Agent(1), TurnRef::Host(host)][named];
+        assert_eq!(asked, Some(meant));
+    }
+}
+
+#[test]
+fn a_waiting_turn_that_cannot_be_taken_back_does_not_end_the_agents_own_as_interrupted() {
+    let (mut bench, agent, turn) = behind(POLICY);
+    bench.step(Input::Interrupt {
+        turn,
+        keep_commands: false,
+    });
+    bench.now += POLICY.timeouts.interrupt_grace;
+    assert_eq!(bench.step(Input::Tick), ["kill", "free slot"]);
+    let end = |turn| {
+        let mut ends = bench.shown.iter().rev();
+        let end = ends.find(|(of, body)| *of == Some(turn) && body.kind().is_turn_end());
+        end.map(|(_, body)| body.kind())
+    };
+    assert_eq!(end(turn), Some(EventKind::TurnInterrupted));
+    assert_eq!(end(agent), Some(EventKind::TurnFailed));
+}

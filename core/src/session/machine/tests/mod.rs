@@ -4,6 +4,7 @@ mod control;
 mod failures;
 mod handover;
 mod interrupts;
+mod needs;
 mod processes;
 mod requests;
 mod rewinds;
@@ -13,9 +14,11 @@ mod turns;
 use std::time::Duration;
 
 use super::*;
+use crate::capabilities::{Feature, Support};
 use crate::config::{Requests, SessionOptions};
 use crate::error::ErrorKind;
 use crate::event::{EventKind, Resolution, ResolvedBy, StopReason, ToolKind, TurnOrigin};
+use crate::pool::slots::Spill;
 use crate::process::Stop;
 use crate::provider::{AgentRequest, ChangeOutcome, Outcome, SignalBody, TurnEnd, TurnRef};
 
@@ -36,6 +39,15 @@ const POLICY: Policy = Policy {
     rewinds_with_process: false,
     first_sign: true,
     one_shot_deltas: true,
+    features: &[
+        (Feature::Images, Support::WARM),
+        (Feature::OutputSchema, Support::ONE_SHOT),
+        (Feature::Compact, Support::WARM),
+        (Feature::ListModels, Support::BOTH),
+        (Feature::Rewind, Support::WARM),
+        (Feature::Cost, Support::BOTH),
+    ],
+    asks_only_warm: false,
     steer: crate::capabilities::Support::WARM,
     interrupt: crate::capabilities::Support::BOTH,
 };
@@ -95,6 +107,8 @@ impl Bench {
                     self.resume = resume.map(|r| r.conversation);
                     format!("start {mode:?}")
                 }
+                Effect::Acquire(Want::Warm(Spill::Allowed)) => "acquire Warm".into(),
+                Effect::Acquire(Want::Warm(Spill::Never)) => "acquire only Warm".into(),
                 Effect::Acquire(want) => format!("acquire {want:?}"),
                 Effect::Ask(_, Request::Turn { .. }) => "ask turn".into(),
                 Effect::Ask(_, Request::Interrupt { .. }) => "ask interrupt".into(),

@@ -362,3 +362,43 @@ fn a_call_that_nobody_waits_for_any_more_is_withdrawn() {
     let resolved = bench.resolved();
     assert_eq!(resolved, (Resolution::Withdrawn, ResolvedBy::Agent, None));
 }
+
+#[test]
+fn an_answer_that_does_not_fit_leaves_its_question_open() {
+    let (mut bench, turn) = Bench::host();
+    let SignalBody::Asked(mut asked) = asked(RequestKind::UserQuestion, Subject::default()) else {
+        panic!("it is one");
+    };
+    asked.decisions = vec![Decision::Answers];
+    asked.questions = vec![crate::request::Question {
+        id: "db".into(),
+        free_text: true,
+        ..crate::request::Question::default()
+    }];
+    bench.says(TurnRef::Host(turn), SignalBody::Asked(asked));
+    let answers = |id: &str| Answer::Answers {
+        answers: BTreeMap::from([(id.to_owned(), vec!["one".to_owned()])]),
+    };
+    assert_eq!(
+        bench.answers(answers("other")),
+        ["refused invalid_argument"]
+    );
+    assert_eq!(bench.answers(answers("db")), ["answer", "answered"]);
+}
+
+#[test]
+fn a_rule_is_not_remembered_for_an_input_that_was_replaced() {
+    let (mut bench, turn) = Bench::host();
+    let SignalBody::Asked(mut asked) = command("touch a") else {
+        panic!("it is one");
+    };
+    asked.decisions = vec![Decision::AllowRemember, Decision::AllowChanged];
+    bench.says(TurnRef::Host(turn), SignalBody::Asked(asked));
+    let allow = |scope| Answer::Allow {
+        scope,
+        input: Some(RawJson::from_text("{}")),
+    };
+    let refused = bench.answers(allow(Scope::Remember));
+    assert_eq!(refused, ["refused invalid_argument"]);
+    assert_eq!(bench.answers(allow(Scope::Once)), ["answer", "answered"]);
+}

@@ -31,7 +31,7 @@ impl Bench {
 
     /// The process that is to go back is started.
     fn goes_back(&mut self, before: &str) {
-        let names = ["stop", "free slot", "acquire Warm"];
+        let names = ["stop", "free slot", "acquire only Warm"];
         assert_eq!(self.rewinds(before), names);
         self.gone();
         assert_eq!(self.step(Input::Granted(Given::Slot)), ["start Warm"]);
@@ -130,4 +130,43 @@ fn a_process_that_dies_on_its_way_back_leaves_the_conversation_as_it_was() {
     bench.send();
     bench.step(Input::Granted(Given::Slot));
     assert_eq!(bench.back_to, None);
+}
+
+#[test]
+fn going_back_waits_for_a_process_that_says_whether_it_is_there() {
+    let mut bench = Bench::talked("first");
+    bench.rewinds("nowhere");
+    bench.gone();
+    bench.step(Input::Granted(Given::OneShot));
+    assert_eq!(bench.back_to, None, "one of one turn does not say");
+    let done = ["start done", "stop", "acquire only Warm"];
+    assert_eq!(bench.ready(), done);
+}
+
+#[test]
+fn a_place_that_is_refused_later_is_tried_once_and_the_conversation_stays() {
+    for begun in [false, true] {
+        let mut bench = Bench::talked("first");
+        bench.goes_back("first");
+        bench.ready();
+        let turn = bench.next_process();
+        assert_eq!(bench.back_to.as_deref(), Some("first"));
+        let (code, message) = (ErrorKind::AgentError, "no such place".to_owned());
+        if begun {
+            bench.ready();
+            bench.ends(turn, Outcome::Failed { code, message });
+        } else {
+            bench.says(TurnRef::None, SignalBody::Refused { code, message });
+            bench.gone();
+        }
+        assert!(bench.kinds().contains(&EventKind::TurnFailed));
+        if begun {
+            bench.step(Input::Evict(EvictionReason::IdleTimeout));
+            bench.gone();
+        }
+        bench.send();
+        bench.step(Input::Granted(Given::Slot));
+        assert_eq!(bench.back_to, None);
+        assert_eq!(bench.resume.as_deref(), Some("conversation"));
+    }
 }
