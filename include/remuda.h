@@ -450,7 +450,7 @@ typedef struct remuda_pool_stats {
     // 1: the pool lost count, by a fault of this library: `warm`, `idle`, `processes`, `starting` and `waiting` are as they
     // were before, and no process is started any more. Close the sessions and make another pool. Else 0.
     uint64_t lost;
-    // Sessions whose agent is not read, because their log has no room: nobody reads it.
+    // Sessions of which a reader is so far behind that their agents are not listened to. They keep their slots.
     uint64_t held_back;
 } remuda_pool_stats;
 

@@ -71,7 +71,7 @@ pub struct remuda_pool_stats {
     /// 1: the pool lost count, by a fault of this library: `warm`, `idle`, `processes`, `starting` and `waiting` are as they
     /// were before, and no process is started any more. Close the sessions and make another pool. Else 0.
     pub lost: u64,
-    /// Sessions whose agent is not read, because their log has no room: nobody reads it.
+    /// Sessions of which a reader is so far behind that their agents are not listened to. They keep their slots.
     pub held_back: u64,
 }
 

@@ -335,16 +335,24 @@ impl State {
         self.surplus = self.surplus.min(self.bytes.saturating_sub(limit));
     }
 
-    /// Keeps what the ring drops for those who read a turn that is over: as much as the ring holds,
-    /// for all of them. The oldest goes first, and its reader will be told of the gap.
+    /// Keeps what the ring drops for those who read a turn that is over: of the last such turn all,
+    /// which the ring held before, so that whoever reads it slowly loses nothing; of the others as
+    /// much as the ring holds. The oldest goes first, and its reader will be told of the gap.
     fn keep(&mut self, event: &Arc<Event>, limit: usize) {
         for reader in self.readers.iter_mut().filter(|r| r.keeps(event.seq)) {
             reader.kept.push_back(Arc::clone(event));
             self.kept += weight(&event.body);
         }
+        if self.kept <= limit {
+            return;
+        }
+        let keeping = |reader: &&mut Reader| !reader.kept.is_empty();
+        let newest = self.readers.iter().filter(|r| !r.kept.is_empty());
+        let newest = newest.filter_map(|r| r.until).max();
         while self.kept > limit {
-            let front = |reader: &&mut Reader| reader.kept.front().map_or(u64::MAX, |e| e.seq);
-            let oldest = self.readers.iter_mut().min_by_key(front);
+            let others = self.readers.iter_mut().filter(keeping);
+            let others = others.filter(|r| r.until != newest);
+            let oldest = others.min_by_key(|r| r.kept.front().map(|e| e.seq));
             let Some(dropped) = oldest.and_then(|reader| reader.kept.pop_front()) else {
                 return;
             };

@@ -278,6 +278,21 @@ fn what_is_kept_for_turns_that_are_over_is_bounded_and_the_oldest_goes_first() {
 }
 
 #[test]
+fn who_reads_the_last_turn_slowly_loses_nothing_also_if_its_end_is_longer_than_the_log() {
+    let log = log(1024);
+    let turn = TurnId::next();
+    log.mark(turn);
+    let reader = log.attach_to(turn, 1);
+    log.append((0..5).map(|n| (Some(turn), long(n))));
+    let result = Box::new(crate::TurnResult {
+        text: "x".repeat(8 << 10),
+        ..crate::TurnResult::default()
+    });
+    log.append([(Some(turn), Body::TurnCompleted { result })]);
+    assert!(seqs(&drain(&log, reader)).into_iter().eq(1..=6));
+}
+
+#[test]
 fn a_log_is_backed_up_by_what_comes_while_it_is_full_and_not_by_what_filled_it() {
     let log = log(1024);
     let reader = log.attach(1);

@@ -21,8 +21,8 @@ use crate::session::handle::{InterruptOptions, SessionInner};
 /// It is a stream of its events, the end included. Nothing is lost by dropping it or by not reading
 /// it: the turn goes on, and the session's events hold it. It begins to hold the session back, as
 /// every reader does, when it is first polled, and stops when the turn is over. What was not read by
-/// then is kept for it, of all turns of a session at most `log_bytes` beside the log; the oldest goes
-/// first, and a [`Body::Gap`] stands for it.
+/// then is kept for it: of the last turn all, of earlier ones at most `log_bytes` beside the log; the
+/// oldest goes first, and a [`Body::Gap`] stands for it.
 pub struct Turn {
     session: Arc<SessionInner>,
     id: TurnId,

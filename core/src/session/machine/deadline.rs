@@ -87,8 +87,14 @@ impl Machine {
         grace.into_iter().chain(others).min()
     }
 
+    /// Whether the agent was told to end a turn and has not. What it says until then ends soon, and is
+    /// waited for by a clock that nobody's slowness stops.
+    pub(crate) fn is_interrupting(&self) -> bool {
+        self.interrupted_at().is_some()
+    }
+
     /// When the turn that is being interrupted was.
-    pub(super) fn interrupted_at(&self) -> Option<Instant> {
+    fn interrupted_at(&self) -> Option<Instant> {
         let of_host = self.host.as_ref().and_then(|h| h.interrupted);
         of_host.or(self.agent.as_ref().and_then(|a| a.tally.interrupted))
     }

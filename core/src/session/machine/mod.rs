@@ -459,12 +459,6 @@ impl Machine {
         self.process.is_none()
     }
 
-    /// Whether the agent was told to end a turn and has not. What it says until then ends soon, and is
-    /// waited for by a clock that nobody's slowness stops.
-    pub(crate) fn is_interrupting(&self) -> bool {
-        self.interrupted_at().is_some()
-    }
-
     /// How the session is served at this moment.
     pub(crate) fn standing(&self) -> Standing {
         let process = self.process.as_ref();
