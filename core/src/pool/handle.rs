@@ -286,18 +286,31 @@ fn runtime(threads: usize) -> Result<Runtime, Error> {
 
 /// Fails if the system does not give the workers and one thread more, all at the same time.
 ///
-/// Asked before, because a runtime that gets only some of its workers waits for ever for those to end.
+/// Asked before, because a runtime that gets only some of its workers waits for ever for those to end. Not a scope of
+/// threads: that would leave a handle of the standard library behind on the host's thread.
 fn spare_threads(workers: usize) -> std::io::Result<()> {
-    let gate = RwLock::new(());
-    std::thread::scope(|scope| {
-        // Opened also by an early return, so that those which were started end.
-        let _closed = gate.write();
-        for _ in 0..=workers {
-            let thread = std::thread::Builder::new().name("remuda".to_owned());
-            thread.spawn_scoped(scope, || drop(gate.read()))?;
+    let gate = Arc::new(RwLock::new(()));
+    let closed = gate.write();
+    let mut started = Vec::new();
+    let mut refused = None;
+    for _ in 0..=workers {
+        let gate = Arc::clone(&gate);
+        let thread = std::thread::Builder::new().name("remuda".to_owned());
+        match thread.spawn(move || drop(gate.read())) {
+            Ok(thread) => started.push(thread),
+            Err(why) => {
+                refused = Some(why);
+                break;
+            }
         }
-        Ok(())
-    })
+    }
+    // Also those that were started before one was refused end.
+    drop(closed);
+    for thread in started {
+        // It cannot panic: it reads a lock that cannot be poisoned.
+        let _ = thread.join();
+    }
+    refused.map_or(Ok(()), Err)
 }
 
 /// The directory is there, and its name means the same wherever the host goes.
