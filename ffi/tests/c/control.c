@@ -190,6 +190,7 @@ static void holds_are_counted(void)
 static void a_held_session_keeps_its_process(void)
 {
     struct host *host = host_push("{\"max_warm\": 1}");
+    remuda_pool_stats stats;
     remuda_session held = open_session(host, NULL, NULL);
     remuda_session other = open_session(host, NULL, NULL);
     GOOD(remuda_session_hold(host->pool, held, &err));
@@ -200,6 +201,12 @@ static void a_held_session_keeps_its_process(void)
     CHECK(count_of(host, held, REMUDA_EVENT_EVICTED) == 0);
     CHECK(count_of(host, other, REMUDA_EVENT_SPILLED) == 1);
     GOOD(remuda_session_unhold(host->pool, held, &err));
+    /* The pool hears of it a moment later; until then the next turn would be spilled too. */
+    do {
+        nap();
+        remuda_pool_stats_init(&stats, sizeof stats);
+        GOOD(remuda_pool_get_stats(host->pool, &stats, &err));
+    } while (stats.idle == 0);
     send_text(host, other, "three", 0);
     wait_for(host, held, REMUDA_EVENT_EVICTED, 1);
     host_end(host);
