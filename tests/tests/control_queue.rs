@@ -310,7 +310,7 @@ fn a_message_joins_the_running_turn_where_the_agent_can() {
             let scene = Scene::new(protocol, Pool::builder());
             let session = scene.open();
             let mut tape = Tape::of(&session);
-            let prompt = "[[tool Bash make 300]] [[say end]]";
+            let prompt = "[[tool Bash make 2000]] [[say end]]";
             let running = session.send(prompt).expect("a turn");
             tape.until_kind(EventKind::ToolUse).await;
             let options = SendOptions {
