@@ -163,13 +163,15 @@ fn a_thread_of_codex_has_one_writer() {
         let pool = Pool::new().expect("a pool");
         let first = pool.open(real.options()).expect("a session");
         answer(&first, "keep marker-red").await;
+        // One pool knows who has the conversation; what another does, only the agent can refuse.
+        let other = Pool::new().expect("a pool");
         for persistent in [Persistent::Auto, Persistent::Never] {
             let options = SessionOptions {
                 resume: first.snapshot().provider_session_id,
                 persistent,
                 ..real.options()
             };
-            let second = pool.open(options).expect("a session");
+            let second = other.open(options).expect("a session");
             fails(&second, "hello", ErrorKind::ResumeFailed).await;
             closed(&second).await;
         }
