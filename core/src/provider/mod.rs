@@ -9,6 +9,7 @@ mod codec;
 mod codex;
 mod cut;
 mod lines;
+mod one_turn;
 mod paseo;
 mod rpc;
 
