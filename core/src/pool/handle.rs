@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
@@ -52,7 +51,8 @@ pub(crate) struct PoolInner {
     gauges: Arc<Gauges>,
     counters: Arc<Counters>,
     conversations: Arc<Conversations>,
-    shut: AtomicBool,
+    /// Held while a session is told to the actor, so that a shutdown knows of each that was opened before it.
+    shut: Mutex<bool>,
 }
 
 impl PoolInner {
@@ -132,7 +132,7 @@ impl Pool {
                 gauges,
                 counters: Arc::default(),
                 conversations: Arc::default(),
-                shut: AtomicBool::new(false),
+                shut: Mutex::new(false),
             }),
         })
     }
@@ -192,7 +192,13 @@ impl Pool {
             session: id,
             inbox: inbox.clone(),
         };
-        inner.actor.send(opened).map_err(|_| lost())?;
+        {
+            let shut = inner.shut.lock();
+            if *shut {
+                return Err(Error::closed("pool"));
+            }
+            inner.actor.send(opened).map_err(|_| lost())?;
+        }
         runtime.spawn(run(Parts {
             shared: Arc::clone(&shared),
             machine,
@@ -234,7 +240,7 @@ impl Pool {
     /// session can be opened any more. Returns when nothing is left, or at the deadline; the answer
     /// names what is left. May be called again, also from elsewhere at the same time.
     pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
-        self.inner.shut.store(true, Ordering::SeqCst);
+        *self.inner.shut.lock() = true;
         let by = Instant::now() + bounded(deadline);
         // Asked again, because the actor may panic over the question, and closes even then.
         for _ in 0..2 {
@@ -254,7 +260,7 @@ impl Pool {
     }
 
     fn is_shut(&self) -> bool {
-        self.inner.shut.load(Ordering::SeqCst)
+        *self.inner.shut.lock()
     }
 }
 
