@@ -24,6 +24,8 @@ const USAGE: &str = "usage: cargo xtask <command>
     --agent claude|codex --offline   with the pinned agent and a model on loopback
   test [--quick]   installs what the tests need and runs them all;
                    --quick leaves out the real agents and the long runs
+  bench [NAME …]   what Remuda costs, beside the limit and the libraries of others: a to f, or
+                   one of them; writes bench/results, docs/performance.md and its charts
   dist [--dev]     the C library with headers, libraries and licences, as a folder and an
                    archive in target/dist; --dev: not optimised, and only the folder
   consumer         packs the C library and builds a project with it, by cmake and pkg-config
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "demo" => demo(rest),
         "test" => test::run(rest),
+        "bench" => bench(rest),
         "dist" => dist(rest),
         "consumer" => consumer(),
         "fuzz-ffi" => fuzz_ffi(rest),
@@ -59,6 +62,33 @@ fn main() -> ExitCode {
 /// Whether the usage is wanted, of whichever command.
 fn asks_for_help(arguments: &[String]) -> bool {
     arguments.iter().any(|a| a == "--help" || a == "-h")
+}
+
+#[cfg(target_os = "linux")]
+fn bench(arguments: &[String]) -> Result<(), String> {
+    // The comparisons with the real agents need them.
+    test::agents()?;
+    let mut bench = run::cargo();
+    bench.args([
+        "run",
+        "--quiet",
+        "--profile",
+        "measured",
+        "--package",
+        "remuda-bench",
+    ]);
+    bench.args(["--bin", "remuda-bench", "--"]).args(arguments);
+    let status = bench.env("CARGO_INCREMENTAL", "0").status();
+    let status = status.map_err(|why| why.to_string())?;
+    status
+        .success()
+        .then_some(())
+        .ok_or_else(|| status.to_string())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn bench(_: &[String]) -> Result<(), String> {
+    Err("bench runs on Linux only: it reads memory and CPU time from /proc".to_owned())
 }
 
 #[cfg(target_os = "linux")]

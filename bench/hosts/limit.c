@@ -1,0 +1,344 @@
+/* The limit: what it costs to have an agent's output at all. It reads in pieces of 64 KiB and counts line ends with
+ * memchr; nothing is parsed. It is the bare driver, too: no library between it and the agent.
+ *
+ *     limit warm|each PROVIDER AGENT FOLDER SESSIONS TURNS PROMPT
+ *
+ * Prints the line of JSON that every host prints: see bench/src/host.rs.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PIECE (64 << 10)
+/* As much of a line as says what it is. */
+#define HEAD 512
+
+static const char *provider, *agent, *folder, *prompt;
+static int is_codex;
+
+struct child {
+    pid_t pid;
+    int in, out;
+    /* The beginning of the line under way, and how much of it is here. */
+    char head[HEAD];
+    size_t len;
+};
+
+static uint64_t lines, bytes;
+static int64_t *stamps;
+static size_t stamped, room;
+
+static void fail(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int64_t cpu_us(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+           usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+static long peak_kb(void)
+{
+    char line[256];
+    long peak = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status != NULL && fgets(line, sizeof line, status) != NULL) {
+        if (sscanf(line, "VmHWM: %ld", &peak) == 1) {
+            break;
+        }
+    }
+    if (status != NULL) {
+        fclose(status);
+    }
+    return peak;
+}
+
+static void say(struct child *child, const char *text)
+{
+    size_t left = strlen(text);
+    while (left > 0) {
+        ssize_t written = write(child->in, text, left);
+        if (written < 0) {
+            fail("write");
+        }
+        text += written;
+        left -= (size_t)written;
+    }
+}
+
+static void start(struct child *child)
+{
+    static char *const claude[] = {"claude", "-p", "--input-format=stream-json",
+        "--output-format=stream-json", "--verbose", "--include-partial-messages",
+        "--replay-user-messages", "--permission-prompt-tool=stdio", NULL};
+    static char *const codex[] = {"codex", "app-server", NULL};
+    int in[2], out[2];
+    memset(child, 0, sizeof *child);
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) {
+        fail("pipe");
+    }
+    child->pid = vfork();
+    if (child->pid < 0) {
+        fail("vfork");
+    }
+    if (child->pid == 0) {
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        if (chdir(folder) == 0) {
+            execv(agent, is_codex ? codex : claude);
+        }
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    child->in = in[1];
+    child->out = out[0];
+}
+
+static void end(struct child *child)
+{
+    char rest[PIECE];
+    close(child->in);
+    while (read(child->out, rest, sizeof rest) > 0) {
+    }
+    close(child->out);
+    waitpid(child->pid, NULL, 0);
+}
+
+/* Text for a JSON string. */
+static const char *quoted(const char *text)
+{
+    static char made[8192];
+    size_t at = 0;
+    for (; *text != '\0' && at < sizeof made - 2; text++) {
+        if (*text == '"' || *text == '\\') {
+            made[at++] = '\\';
+        }
+        made[at++] = *text;
+    }
+    made[at] = '\0';
+    return made;
+}
+
+/* Notes when a delta that carries the clock was written, and when it came. */
+static void note_stamp(const char *head)
+{
+    const char *text = strstr(head, "\"text\":\"");
+    long long at = text == NULL ? 0 : atoll(text + 8);
+    if (at > 1000000000 && stamped < room) {
+        stamps[stamped++] = now_ns() - at;
+    }
+}
+
+static int is_end(const char *head)
+{
+    if (is_codex) {
+        return strstr(head, "\"method\":\"turn/completed\"") != NULL;
+    }
+    return strncmp(head, "{\"type\":\"result\"", 16) == 0 || strstr(head, "\"type\":\"result\"") != NULL;
+}
+
+/* Takes a piece of output; `wanted` stands in the line that is waited for. 1: it came, and `found` has its beginning. */
+static int take(struct child *child, const char *piece, size_t size, const char *wanted,
+    char *found, int64_t *first)
+{
+    const char *at = piece, *last = piece + size;
+    int over = 0;
+    bytes += size;
+    while (at < last) {
+        const char *line_end = memchr(at, '\n', (size_t)(last - at));
+        size_t len = (size_t)((line_end == NULL ? last : line_end) - at);
+        size_t fits = HEAD - 1 - child->len;
+        /* Only of the first line of a piece and of what ends it, so that nothing is done for the others but counting. */
+        int looks = room > 0 || *first == 0 || line_end == NULL || line_end + 1 == last || at == piece;
+        if (looks && fits > 0) {
+            memcpy(child->head + child->len, at, len < fits ? len : fits);
+            child->len += len < fits ? len : fits;
+            child->head[child->len] = '\0';
+        }
+        if (line_end == NULL) {
+            break;
+        }
+        lines++;
+        if (looks) {
+            if (room > 0) {
+                note_stamp(child->head);
+            }
+            if (*first == 0 && (strstr(child->head, "text_delta") != NULL ||
+                                   strstr(child->head, "agentMessage/delta") != NULL)) {
+                *first = now_ns();
+            }
+            if (wanted == NULL ? is_end(child->head) : strstr(child->head, wanted) != NULL) {
+                over = 1;
+                if (found != NULL) {
+                    strcpy(found, child->head);
+                }
+            }
+            child->len = 0;
+        }
+        at = line_end + 1;
+    }
+    return over;
+}
+
+static int64_t await_line(struct child *child, const char *wanted, char *found)
+{
+    static char piece[PIECE];
+    int64_t first = wanted == NULL ? 0 : 1;
+    for (;;) {
+        ssize_t size = read(child->out, piece, sizeof piece);
+        if (size < 0 && errno == EINTR) {
+            continue;
+        }
+        if (size <= 0) {
+            fprintf(stderr, "the agent's output ended\n");
+            exit(1);
+        }
+        if (take(child, piece, (size_t)size, wanted, found, &first)) {
+            return first;
+        }
+    }
+}
+
+static char thread[128];
+
+static void open_codex(struct child *child)
+{
+    char line[8192], found[HEAD];
+    const char *id;
+    size_t len;
+    say(child, "{\"id\":1,\"method\":\"initialize\",\"params\":{\"clientInfo\":{\"name\":\"limit\","
+               "\"version\":\"1\"}}}\n");
+    await_line(child, "\"id\":1,", NULL);
+    snprintf(line, sizeof line,
+        "{\"method\":\"initialized\"}\n{\"id\":2,\"method\":\"thread/start\",\"params\":{\"cwd\":\"%s\","
+        "\"approvalPolicy\":\"never\"}}\n",
+        folder);
+    say(child, line);
+    await_line(child, "\"thread\":{", found);
+    id = strstr(found, "\"thread\":{");
+    id = strstr(id, "\"id\":\"");
+    if (id == NULL) {
+        fprintf(stderr, "no thread: %s\n", found);
+        exit(1);
+    }
+    id += 6;
+    len = strcspn(id, "\"");
+    memcpy(thread, id, len);
+    thread[len] = '\0';
+}
+
+static int64_t turn(struct child *child, const char *text)
+{
+    static char line[16384];
+    if (is_codex) {
+        snprintf(line, sizeof line,
+            "{\"id\":3,\"method\":\"turn/start\",\"params\":{\"threadId\":\"%s\",\"input\":[{\"type\":"
+            "\"text\",\"text\":\"%s\"}]}}\n",
+            thread, quoted(text));
+    } else {
+        snprintf(line, sizeof line,
+            "{\"type\":\"user\",\"message\":{\"role\":\"user\",\"content\":\"%s\"},"
+            "\"parent_tool_use_id\":null,\"session_id\":\"\"}\n",
+            quoted(text));
+    }
+    say(child, line);
+    return await_line(child, NULL, NULL);
+}
+
+static int by_size(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+static int64_t at(const int64_t *sorted, size_t count, size_t percent)
+{
+    return count == 0 ? 0 : sorted[(count - 1) * percent / 100];
+}
+
+int main(int argc, char **argv)
+{
+    struct child child;
+    int64_t *firsts, *ends, wall, cpu;
+    int turns, i, warm;
+    if (argc != 8) {
+        fprintf(stderr, "limit warm|each PROVIDER AGENT FOLDER SESSIONS TURNS PROMPT\n");
+        return 2;
+    }
+    warm = strcmp(argv[1], "warm") == 0;
+    provider = argv[2];
+    agent = argv[3];
+    folder = argv[4];
+    turns = atoi(argv[6]);
+    prompt = argv[7];
+    is_codex = strcmp(provider, "codex") == 0;
+    firsts = calloc((size_t)turns, sizeof *firsts);
+    ends = calloc((size_t)turns, sizeof *ends);
+    if (strstr(prompt, "stamped") != NULL) {
+        room = 1 << 20;
+        stamps = calloc(room, sizeof *stamps);
+    }
+    if (warm) {
+        start(&child);
+        if (is_codex) {
+            open_codex(&child);
+        }
+        turn(&child, "hello");
+    }
+    lines = bytes = 0;
+    stamped = 0;
+    cpu = cpu_us();
+    wall = now_ns();
+    for (i = 0; i < turns; i++) {
+        int64_t begin = now_ns();
+        int64_t first;
+        if (!warm) {
+            start(&child);
+            if (is_codex) {
+                open_codex(&child);
+            }
+        }
+        first = turn(&child, prompt);
+        firsts[i] = first == 0 ? 0 : first - begin;
+        ends[i] = now_ns() - begin;
+        if (!warm) {
+            end(&child);
+        }
+    }
+    wall = now_ns() - wall;
+    cpu = cpu_us() - cpu;
+    qsort(firsts, (size_t)turns, sizeof *firsts, by_size);
+    qsort(ends, (size_t)turns, sizeof *ends, by_size);
+    qsort(stamps, stamped, sizeof *stamps, by_size);
+    printf("{\"cpu_us\":%lld,\"wall_us\":%lld,\"events\":%llu,\"bytes\":%llu,\"peak_kb\":%ld,"
+           "\"first_us\":%.1f,\"end_us\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n",
+        (long long)cpu, (long long)wall / 1000, (unsigned long long)lines,
+        (unsigned long long)bytes, peak_kb(), (double)at(firsts, (size_t)turns, 50) / 1e3,
+        (double)at(ends, (size_t)turns, 50) / 1e3, (double)at(stamps, stamped, 50) / 1e3,
+        (double)at(stamps, stamped, 99) / 1e3, (double)at(stamps, stamped, 100) / 1e3);
+    if (warm) {
+        end(&child);
+    }
+    return 0;
+}
