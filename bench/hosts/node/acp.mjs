@@ -9,38 +9,37 @@ const plan = read();
 let turn;
 let stamped = false;
 
-class Listener {
-    async sessionUpdate({ update }) {
+const app = acp
+    .client({ name: "bench" })
+    .onNotification(acp.methods.client.session.update, ({ params: { update } }) => {
         if (update.sessionUpdate === "agent_message_chunk") {
             turn?.piece(update.content.text, stamped);
         }
-    }
-
-    async requestPermission() {
-        return { outcome: { outcome: "cancelled" } };
-    }
-}
+    });
 
 async function play(turns, first) {
     const agent = spawn(plan.agent, ["acp"], { cwd: plan.folder, stdio: ["pipe", "pipe", "ignore"] });
     const stream = acp.ndJsonStream(Writable.toWeb(agent.stdin), Readable.toWeb(agent.stdout));
-    const connection = new acp.ClientSideConnection(() => new Listener(), stream);
-    await connection.initialize({ protocolVersion: 1, clientCapabilities: {} });
-    const { sessionId } = await connection.newSession({ cwd: plan.folder, mcpServers: [] });
-    const prompt = (text) => connection.prompt({ sessionId, prompt: [{ type: "text", text }] });
-    if (plan.warm) {
-        await prompt("hello");
-    }
-    const tally = first();
-    stamped = plan.stamped;
-    for (let n = 0; n < turns; n += 1) {
-        turn = tally.turnBegins();
-        await prompt(plan.prompt);
-        turn.ends();
-    }
-    if (plan.warm) {
-        tally.print();
-    }
+    await app.connectWith(stream, async (agent) => {
+        await agent.request(acp.methods.agent.initialize, { protocolVersion: 1, clientCapabilities: {} });
+        const opened = { cwd: plan.folder, mcpServers: [] };
+        const { sessionId } = await agent.request(acp.methods.agent.session.new, opened);
+        const prompt = (text) =>
+            agent.request(acp.methods.agent.session.prompt, { sessionId, prompt: [{ type: "text", text }] });
+        if (plan.warm) {
+            await prompt("hello");
+        }
+        const tally = first();
+        stamped = plan.stamped;
+        for (let n = 0; n < turns; n += 1) {
+            turn = tally.turnBegins();
+            await prompt(plan.prompt);
+            turn.ends();
+        }
+        if (plan.warm) {
+            tally.print();
+        }
+    });
     const ended = new Promise((resolve) => agent.on("exit", resolve));
     agent.stdin.end();
     await ended;

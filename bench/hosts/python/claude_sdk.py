@@ -3,7 +3,7 @@
 import asyncio
 
 from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, ResultMessage, StreamEvent, query
-from tally import Plan, Tally
+from tally import Plan, Tally, Turn
 
 
 def text_of(message) -> str | None:
@@ -13,8 +13,7 @@ def text_of(message) -> str | None:
     return delta.get("text") if delta else None
 
 
-async def read(messages, tally: Tally, stamped: bool) -> None:
-    turn = tally.turn_begins()
+async def read(messages, turn: Turn, stamped: bool) -> None:
     async for message in messages:
         text = text_of(message)
         if text is not None:
@@ -34,17 +33,18 @@ async def main() -> None:
     if not plan.warm:
         tally = Tally()
         for _ in range(plan.turns):
-            await read(query(prompt=plan.prompt, options=options), tally, plan.stamped)
+            turn = tally.turn_begins()
+            await read(query(prompt=plan.prompt, options=options), turn, plan.stamped)
         tally.print()
         return
     async with ClaudeSDKClient(options=options) as client:
         await client.query("hello")
-        await read(client.receive_response(), Tally(), False)
+        await read(client.receive_response(), Tally().turn_begins(), False)
         tally = Tally()
         for _ in range(plan.turns):
-            # Its time begins with the sending.
+            turn = tally.turn_begins()
             await client.query(plan.prompt)
-            await read(client.receive_response(), tally, plan.stamped)
+            await read(client.receive_response(), turn, plan.stamped)
         tally.print()
 
 

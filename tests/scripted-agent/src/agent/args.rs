@@ -225,7 +225,7 @@ fn exec(arguments: &[String]) -> ExecArgs {
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--json" => found.json = true,
+            "--json" | "--experimental-json" => found.json = true,
             "--ephemeral" => found.ephemeral = true,
             "resume" if !resuming && found.prompt.is_none() => resuming = true,
             flag if EXEC_VALUES.contains(&flag) => drop(words.next()),
