@@ -9,6 +9,8 @@
 mod demo;
 #[cfg(unix)]
 mod dist;
+#[cfg(target_os = "linux")]
+mod instructions;
 #[cfg(unix)]
 mod library;
 mod run;

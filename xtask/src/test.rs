@@ -41,6 +41,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     }
     step("tests", &mut tests)?;
     #[cfg(target_os = "linux")]
+    if is_known_toolchain() {
+        crate::instructions::check()?;
+    }
+    #[cfg(target_os = "linux")]
     crate::library::package()?;
     Ok(())
 }

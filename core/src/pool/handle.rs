@@ -334,7 +334,11 @@ fn check_place(mut options: SessionOptions) -> Result<SessionOptions, Error> {
     Ok(options)
 }
 
-fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions) -> Policy {
+pub(crate) fn policy(
+    provider: &dyn Provider,
+    options: &SessionOptions,
+    pool: &PoolOptions,
+) -> Policy {
     let capabilities = provider.capabilities();
     Policy {
         timeouts: options.timeouts.unwrap_or(pool.timeouts).bounded(),

@@ -23,6 +23,8 @@ pub use actor::Shutdown;
 pub(crate) use conversations::Claim;
 pub(crate) use founding::Recipe;
 pub(crate) use handle::PoolInner;
+#[cfg(test)]
+pub(crate) use handle::policy;
 pub use handle::{Pool, PoolBuilder};
 #[cfg(test)]
 pub(crate) use herd::Seat;

@@ -5,6 +5,8 @@ mod alarm;
 mod call;
 mod gate;
 mod handle;
+#[cfg(test)]
+mod hot_path_tests;
 mod launch;
 mod machine;
 mod replies;
