@@ -1,5 +1,7 @@
 //! Pictures of results: bars that lie one under the other, with the spread of all rounds as a line.
 
+#![expect(clippy::cast_precision_loss, reason = "a picture has few bars")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

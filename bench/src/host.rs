@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 /// How long one run may take. No measure: what hangs is ended and said.
-const LONGEST: Duration = Duration::from_secs(180);
+const LONGEST: Duration = Duration::from_mins(3);
 
 /// What a run printed: CPU time and wall time of the measured part in µs, pieces of text and their bytes, the largest and
 /// the added memory in KiB, medians per turn, and latencies in µs.

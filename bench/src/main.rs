@@ -71,7 +71,7 @@ fn run(arguments: &[String]) -> Result<bool, String> {
     let mut whole = true;
     if measures {
         for name in &names {
-            let comparison = measure(Plan::of(name, &setup)?, rounds)?;
+            let comparison = measure(&Plan::of(name, &setup)?, rounds)?;
             whole &= comparison
                 .entries
                 .iter()
@@ -87,7 +87,7 @@ fn run(arguments: &[String]) -> Result<bool, String> {
     let table = goal::table(&found);
     print!("\n{}", goal::shown(&table));
     goal::publish(&table, &found, &setup.docs())?;
-    let of_these = |line: &&goal::Line| names.iter().any(|name| line.of == *name);
+    let of_these = |line: &&goal::Line| names.contains(&line.of);
     Ok(whole
         && table
             .iter()
@@ -106,7 +106,7 @@ fn is_wanted(name: &str, wanted: &[&str]) -> bool {
 }
 
 /// Runs all hosts in turn.
-fn measure(plan: Plan, rounds: Option<usize>) -> Result<Comparison, String> {
+fn measure(plan: &Plan, rounds: Option<usize>) -> Result<Comparison, String> {
     let rounds = rounds.unwrap_or(plan.rounds);
     println!("\n=== {}: {}; {rounds} rounds", plan.name, plan.title);
     let machine = Machine::this();

@@ -71,7 +71,9 @@ impl Setup {
 
     /// The host in Rust.
     pub(crate) fn rust(&self) -> Made {
-        Ok(host("Remuda, Rust", self.built.join("bench-host"), &[]))
+        let program = self.built.join("bench-host");
+        present(&program)?;
+        Ok(host("Remuda, Rust", program, &[]))
     }
 
     /// The host in C, which pushes or pulls.
@@ -126,7 +128,7 @@ impl Setup {
     /// A host in Python, in an environment of its own with what `requirements.txt` names.
     pub(crate) fn python(&self, name: &'static str, script: &str) -> Made {
         let folder = self.root.join("bench/hosts/python");
-        let script = present(folder.join(script))?;
+        let script = present(&folder.join(script))?;
         let venv = self.made.join("venv");
         let python = venv.join("bin/python");
         if !venv.join("done").exists() {
@@ -142,7 +144,7 @@ impl Setup {
     /// A host in JavaScript, with what `package-lock.json` names.
     pub(crate) fn node(&self, name: &'static str, script: &str) -> Made {
         let folder = self.root.join("bench/hosts/node");
-        let script = present(folder.join(script))?;
+        let script = present(&folder.join(script))?;
         if !folder.join("node_modules/.package-lock.json").exists() {
             let mut install = Command::new("npm");
             install.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
@@ -154,7 +156,7 @@ impl Setup {
     /// Remuda's own module for Python, built as it is released.
     pub(crate) fn remuda_python(&self) -> Made {
         let module = self.root.join("bindings/python");
-        present(module.join("Cargo.toml"))?;
+        present(&module.join("Cargo.toml"))?;
         let mut host = self.python("Remuda, Python", "remuda_host.py")?;
         let wheels = self.made.join("wheels");
         let mut build = Command::new(&host.program);
@@ -175,7 +177,7 @@ impl Setup {
     /// Remuda's own module for Node.
     pub(crate) fn remuda_node(&self) -> Made {
         let module = self.root.join("bindings/node");
-        present(module.join("package.json"))?;
+        present(&module.join("package.json"))?;
         let mut host = self.node("Remuda, Node", "remuda.mjs")?;
         if !module.join("node_modules").exists() {
             must(
@@ -204,7 +206,7 @@ fn host(name: &'static str, program: PathBuf, words: &[&str]) -> Host {
     }
 }
 
-fn present(path: PathBuf) -> Result<String, String> {
+fn present(path: &Path) -> Result<String, String> {
     if path.exists() {
         Ok(path.display().to_string())
     } else {

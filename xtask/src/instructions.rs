@@ -54,20 +54,20 @@ fn program() -> Result<String, String> {
     let mut build = cargo();
     build.args(["test", "--workspace", "--lib", "--no-run", "--quiet"]);
     build.arg("--message-format=json");
-    let built = build.output().map_err(|why| format!("cargo: {why}"))?;
-    let told = String::from_utf8_lossy(&built.stdout);
+    let told = build.output().map_err(|why| format!("cargo: {why}"))?;
+    let told = String::from_utf8_lossy(&told.stdout);
     let own = |line: &&str| line.contains("/core#remuda@") && line.contains("\"test\":true");
-    let programs = told.lines().filter(own).filter_map(|line| {
+    let mut programs = told.lines().filter(own).filter_map(|line| {
         let (_, rest) = line.split_once("\"executable\":\"")?;
         rest.split_once('"').map(|(path, _)| path.to_owned())
     });
     programs
-        .last()
+        .next_back()
         .ok_or_else(|| "core's unit tests were not built".to_owned())
 }
 
 fn count(program: &str) -> Result<u64, String> {
-    let counted = Command::new("valgrind")
+    let run = Command::new("valgrind")
         .args([
             "--tool=callgrind",
             "--callgrind-out-file=/dev/null",
@@ -77,7 +77,7 @@ fn count(program: &str) -> Result<u64, String> {
         .current_dir(root().join("core"))
         .output()
         .map_err(|why| format!("valgrind: {why}"))?;
-    let said = String::from_utf8_lossy(&counted.stderr);
+    let said = String::from_utf8_lossy(&run.stderr);
     let number = said
         .lines()
         .find_map(|line| line.split_once("Collected : "));

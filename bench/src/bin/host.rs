@@ -1,5 +1,6 @@
 //! A host in Rust. What every host takes and prints: `src/host.rs`.
 #![expect(clippy::print_stdout, reason = "the driver reads it")]
+#![expect(clippy::cast_precision_loss, reason = "no measure has so many digits")]
 
 use std::error::Error;
 use std::path::PathBuf;
