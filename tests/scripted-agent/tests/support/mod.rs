@@ -279,6 +279,32 @@ impl Run {
         lines.last().unwrap().clone()
     }
 
+    /// Sends a request and reads up to its reply and to a line that is meant, whichever comes last.
+    /// Gives the reply, and all other lines.
+    pub(crate) fn call_until(
+        &mut self,
+        (id, method): (u64, &str),
+        params: &Value,
+        meant: impl Fn(&Value) -> bool,
+    ) -> (Value, Vec<Value>) {
+        self.send(&json!({"id": id, "method": method, "params": params}));
+        let is_reply = |line: &Value| line["id"] == id && line.get("method").is_none();
+        let (mut reply, mut seen) = (None, false);
+        let mut others = Vec::new();
+        loop {
+            let line = self.next();
+            if is_reply(&line) {
+                reply = Some(line);
+            } else {
+                seen |= meant(&line);
+                others.push(line);
+            }
+            if let Some(reply) = reply.take_if(|_| seen) {
+                return (reply, others);
+            }
+        }
+    }
+
     pub(crate) fn codex_start(&mut self, id: u64, thread: &str, text: &str) -> String {
         let input = json!([{"type": "text", "text": text}]);
         let reply = self.call(
