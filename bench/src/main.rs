@@ -32,8 +32,7 @@ use plan::{NAMES, Plan};
 use result::{Comparison, Entry, Machine};
 use setup::Setup;
 
-const USAGE: &str =
-    "bench [--rounds N] [--show] [NAME …]; a name stands for all that begin with it: c, f-claude";
+const USAGE: &str = "bench [--rounds N] [--built] [--show] [NAME …]; a name stands for all that begin with it: c, f-claude";
 
 fn main() -> ExitCode {
     match run(&std::env::args().skip(1).collect::<Vec<_>>()) {
@@ -48,7 +47,7 @@ fn main() -> ExitCode {
 
 /// Whether everything ran and every goal holds.
 fn run(arguments: &[String]) -> Result<bool, String> {
-    let (mut rounds, mut wanted, mut measures) = (None, Vec::new(), true);
+    let (mut rounds, mut wanted, mut measures, mut builds) = (None, Vec::new(), true, true);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -56,6 +55,8 @@ fn run(arguments: &[String]) -> Result<bool, String> {
                 let number = arguments.next().and_then(|number| number.parse().ok());
                 rounds = Some(number.ok_or(USAGE)?);
             }
+            // Measures what was built before.
+            "--built" => builds = false,
             // Only tells again what the files say.
             "--show" => measures = false,
             name if name.starts_with('-') => return Err(USAGE.to_owned()),
@@ -67,7 +68,7 @@ fn run(arguments: &[String]) -> Result<bool, String> {
     if names.is_empty() {
         return Err(format!("{wanted:?} is none of {}", NAMES.join(", ")));
     }
-    let setup = Setup::new(measures)?;
+    let setup = Setup::new(measures && builds)?;
     let mut whole = true;
     if measures {
         for name in &names {
