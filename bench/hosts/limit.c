@@ -158,6 +158,13 @@ static int is_end(const char *head)
     return strncmp(head, "{\"type\":\"result\"", 16) == 0 || strstr(head, "\"type\":\"result\"") != NULL;
 }
 
+/* Whether a whole line begins as the end of a turn does. */
+static int ends(const char *line, size_t len)
+{
+    const char *start = is_codex ? "{\"method\":\"turn/completed\"" : "{\"type\":\"result\"";
+    return len > 30 && memcmp(line, start, strlen(start)) == 0;
+}
+
 /* Takes a piece of output; `wanted` stands in the line that is waited for. 1: it came, and `found` has its beginning. */
 static int take(struct child *child, const char *piece, size_t size, const char *wanted,
     char *found, int64_t *first)
@@ -169,8 +176,8 @@ static int take(struct child *child, const char *piece, size_t size, const char 
         const char *line_end = memchr(at, '\n', (size_t)(last - at));
         size_t len = (size_t)((line_end == NULL ? last : line_end) - at);
         size_t fits = HEAD - 1 - child->len;
-        /* Only of the first line of a piece and of what ends it, so that nothing is done for the others but counting. */
-        int looks = room > 0 || *first == 0 || line_end == NULL || line_end + 1 == last || at == piece;
+        /* For most lines nothing is done but counting. */
+        int looks = room > 0 || wanted != NULL || *first == 0 || line_end == NULL || at == piece || ends(at, len);
         if (looks && fits > 0) {
             memcpy(child->head + child->len, at, len < fits ? len : fits);
             child->len += len < fits ? len : fits;
