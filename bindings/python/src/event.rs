@@ -64,7 +64,7 @@ impl Event {
     }
 
     /// The stable name of its kind.
-    #[getter]
+    #[getter(r#type)]
     fn kind(&self) -> &'static str {
         self.event.kind().name()
     }

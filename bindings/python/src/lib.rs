@@ -42,7 +42,7 @@ mod _remuda {
     #[pymodule_export]
     use super::life::{forked, leave};
     #[pymodule_export]
-    use super::pool::{Pool, capabilities};
+    use super::pool::{Pool, capabilities, doctor};
     #[pymodule_export]
     use super::reader::Reader;
     #[pymodule_export]

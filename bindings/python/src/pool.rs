@@ -90,3 +90,12 @@ pub(crate) fn capabilities() -> PyResult<String> {
     let table = runtime::capabilities();
     Ok(serde_json::to_string(&table).map_err(Failure::from)?)
 }
+
+/// What of this machine matters before a session is opened, as JSON. Asks programs for their versions, for this many seconds
+/// at most.
+#[pyfunction]
+pub(crate) fn doctor(py: Python<'_>, timeout: f64) -> PyResult<String> {
+    let timeout = Duration::try_from_secs_f64(timeout.max(0.0)).unwrap_or(Duration::MAX);
+    let report = py.detach(|| runtime::doctor(timeout));
+    Ok(serde_json::to_string(&report).map_err(Failure::from)?)
+}
