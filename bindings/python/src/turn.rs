@@ -78,9 +78,9 @@ impl Turn {
 
     /// Waits for the end. Gives the result as JSON.
     fn result(&self) -> PyResult<Call> {
-        let outcome = self.inner.get()?.lock().outcome();
+        let end = self.inner.get()?.lock().end();
         Ok(Call::new(async move {
-            let result = outcome.await?;
+            let result = end.await?;
             Value::json(&result)
         }))
     }

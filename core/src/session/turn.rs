@@ -72,16 +72,15 @@ impl Turn {
     pub async fn result(mut self) -> Result<TurnResult, AskError> {
         // Whoever only waits for the result holds nothing back.
         self.events = None;
-        self.outcome().await
+        self.end().await
     }
 
-    /// Waits for the end beside whoever reads the events, now or later. The future does not keep the session open, and
-    /// may be asked for any number of times.
+    /// Waits for the end beside whoever reads the turn. Holds nothing back, and does not keep the turn.
     ///
     /// # Errors
     ///
     /// Those of [`result`](Self::result).
-    pub fn outcome(&self) -> impl Future<Output = Result<TurnResult, AskError>> + Send + use<> {
+    pub fn end(&self) -> impl Future<Output = Result<TurnResult, AskError>> + Send + use<> {
         let mut end = self.end.clone();
         async move {
             let end = match end.wait_for(Option::is_some).await {

@@ -32,7 +32,7 @@ from remuda._requests import (
     tool,
     tool_result,
 )
-from remuda._results import PoolStats, Receipt, SessionSnapshot, Shutdown, Steered
+from remuda._results import PoolStats, Receipt, SessionSnapshot, Shutdown, SteerResult
 
 
 def capabilities() -> dict[str, dict[str, dict[str, bool]]]:
@@ -63,7 +63,7 @@ __all__ = [  # noqa: PLE0604
     "Session",
     "SessionSnapshot",
     "Shutdown",
-    "Steered",
+    "SteerResult",
     "Tool",
     "Turn",
     "TurnFailedError",

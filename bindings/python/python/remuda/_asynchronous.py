@@ -14,7 +14,7 @@ from remuda._errors import RemudaError
 from remuda._events import Changed, Event, RequestOpened, TurnResult
 from remuda._hub import MOST, answer, hub, portion
 from remuda._requests import Answer, Desk, Handler, Tool
-from remuda._results import OnBusy, Receipt, Shutdown, Steered, shutdown
+from remuda._results import OnBusy, Receipt, Shutdown, SteerResult, shutdown
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -119,14 +119,14 @@ class Session(SessionBase):
         *,
         attachments: Iterable[_encode.Attached] = (),
         tag: Optional[int] = None,
-    ) -> Steered[Turn]:
+    ) -> SteerResult[Turn]:
         """Lets a message join the running turn; where that cannot be, it runs or waits as a turn of its own."""
         more = _encode.message(attachments, None)
         sending = _encode.sending("steer", tag, None)
         became = await answer(self._native.send_with(text, more, sending))
         if isinstance(became, int):
-            return Steered(became, None)
-        return Steered(None, Turn(became, self))
+            return SteerResult(became, None)
+        return SteerResult(None, Turn(became, self))
 
     async def interrupt(
         self, turn: int, *, keep_commands: bool = False, drop_queue: bool = False

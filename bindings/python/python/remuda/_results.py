@@ -140,7 +140,7 @@ class SessionSnapshot(TypedDict):
 
 
 @dataclasses.dataclass(frozen=True)
-class Steered(Generic[T]):
+class SteerResult(Generic[T]):
     """What became of a message that was to join the running turn: one of the two."""
 
     into: Optional[int]
