@@ -65,7 +65,7 @@ class AsyncioHub:
         """Runs a task in the background; the answer cancels it."""
         task = asyncio.get_running_loop().create_task(work)
         _TASKS.add(task)
-        task.add_done_callback(_TASKS.discard)
+        task.add_done_callback(_done)
         return lambda: _cancel(task)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
@@ -74,6 +74,17 @@ class AsyncioHub:
 
 
 _TASKS: set[asyncio.Task[None]] = set()
+
+
+def _done(task: asyncio.Task[None]) -> None:
+    _TASKS.discard(task)
+    if task.cancelled():
+        return
+    error = task.exception()
+    # These two the loop has raised already.
+    if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):
+        context = {"message": "remuda: a fault of this library", "exception": error, "task": task}
+        task.get_loop().call_exception_handler(context)
 
 
 def _cancel(task: asyncio.Task[None]) -> None:
