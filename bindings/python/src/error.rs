@@ -8,13 +8,6 @@ use runtime::{AskError, Error, ErrorKind};
 #[derive(Debug)]
 pub(crate) struct Failure(Box<AskError>);
 
-impl Failure {
-    /// The interpreter is about to end.
-    pub(crate) fn leaving() -> Self {
-        Error::new(ErrorKind::Closed, "the interpreter is about to end").into()
-    }
-}
-
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self(Box::new(AskError::Refused(error)))

@@ -11,9 +11,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 
-use crate::error::{Failure, forked_error};
+use crate::error::forked_error;
 use crate::pool::Pool;
 
 static PROCESS: AtomicU32 = AtomicU32::new(0);
@@ -65,12 +66,12 @@ pub(crate) struct Waiting(());
 impl Waiting {
     /// # Errors
     ///
-    /// The interpreter is about to end.
-    pub(crate) fn begin() -> Result<Self, Failure> {
+    /// The interpreter is about to end, and so is the thread: quietly, as nobody is to be told any more.
+    pub(crate) fn begin() -> PyResult<Self> {
         WAITING.fetch_add(1, SeqCst);
         let waiting = Self(());
         if is_leaving() {
-            return Err(Failure::leaving());
+            return Err(PySystemExit::new_err(()));
         }
         Ok(waiting)
     }

@@ -61,6 +61,12 @@ class AsyncioHub:
             if self._waiting.get(source) is future:
                 del self._waiting[source]
 
+    def poke(self, source: int) -> None:
+        """Lets whoever waits for a source look again."""
+        future = self._waiting.pop(source, None)
+        if future is not None and not future.done():
+            future.set_result(None)
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], None]:
         """Runs a task in the background; the answer cancels it."""
         task = asyncio.get_running_loop().create_task(work)
@@ -119,6 +125,12 @@ class TrioHub:
 
         waiting = self._waiting.setdefault(source, trio.Event())
         await waiting.wait()
+
+    def poke(self, source: int) -> None:
+        """Lets whoever waits for a source look again."""
+        waiting = self._waiting.pop(source, None)
+        if waiting is not None:
+            waiting.set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], None]:
         """Runs a task in the background; the answer cancels it."""
