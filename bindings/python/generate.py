@@ -11,7 +11,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -29,14 +29,22 @@ from __future__ import annotations
 '''
 NATIVE = {"text_delta": "TextDelta", "reasoning_delta": "ReasoningDelta"}
 EVENT_STRUCTS = [
-    "TokenUsage", "Cost", "TurnResult", "Exit", "Failure", "PlanEntry", "ChangedFile", "Choice", "Question",
+    "TokenUsage",
+    "Cost",
+    "TurnResult",
+    "Exit",
+    "Failure",
+    "PlanEntry",
+    "ChangedFile",
+    "Choice",
+    "Question",
 ]
 RENAMED = {"Usage": "TokenUsage", "FileChange": "ChangedFile"}
 """Parts of events that are called as a kind is."""
 OPTION_STRUCTS = ["Timeouts", "Environment", "Place", "Rule", "HostTool", "Budget", "Change"]
 OPTION_UNIONS = ["WhenFull", "Downgrade", "McpServer"]
 TABLES = ["PoolOptions", "SessionOptions"]
-Schema = Dict[str, Any]
+Schema = dict[str, Any]
 
 
 def camel(name: str) -> str:
@@ -59,17 +67,17 @@ def told(schema: Schema, indent: str) -> str:
 class Types:
     """What the schemas call things, in Python's words."""
 
-    def __init__(self, defs: Dict[str, Schema]) -> None:
+    def __init__(self, defs: dict[str, Schema]) -> None:
         self.defs = defs
 
-    def words(self, name: str) -> Optional[List[str]]:
+    def words(self, name: str) -> list[str] | None:
         """The words of an enum that is nothing but words."""
         schema = self.defs[name]
         if not isinstance(schema, dict):
             return None
         if "enum" in schema and schema.get("type") == "string":
             return list(schema["enum"])
-        found: List[str] = []
+        found: list[str] = []
         for one in schema.get("oneOf", []):
             if "const" in one:
                 found.append(one["const"])
@@ -95,7 +103,13 @@ class Types:
         if kind == "object":
             more = schema.get("additionalProperties")
             return f"dict[str, {self.of(more)}]" if isinstance(more, dict) else "dict[str, Any]"
-        plain = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+        plain = {
+            "string": "str",
+            "integer": "int",
+            "number": "float",
+            "boolean": "bool",
+            "null": "None",
+        }
         return plain.get(str(kind), "Any")
 
     def named(self, name: str) -> str:
@@ -106,7 +120,7 @@ class Types:
             return "int"
         return RENAMED.get(name, name)
 
-    def field(self, name: str, schema: Schema) -> Tuple[str, str, bool]:
+    def field(self, name: str, schema: Schema) -> tuple[str, str, bool]:
         """Its name and type in Python, and whether it is milliseconds there."""
         kind = self.of(schema)
         if name.endswith("_ms"):
@@ -114,9 +128,9 @@ class Types:
         return name, kind, False
 
 
-def aliases(types: Types, names: List[str]) -> List[str]:
+def aliases(types: Types, names: list[str]) -> list[str]:
     """Enums of words, as literals."""
-    out: List[str] = []
+    out: list[str] = []
     for name in names:
         words = types.words(name) or []
         out.append(f"{name} = Literal[{', '.join(json.dumps(word) for word in words)}]")
@@ -145,20 +159,25 @@ def member(name: str, kind: str) -> str:
     return f'data.get("{name}")' if "None" in kind or kind == "Any" else f'data["{name}"]'
 
 
-def struct(types: Types, name: str) -> List[str]:
+def struct(types: Types, name: str) -> list[str]:
     """A part of an event."""
     schema = types.defs[{new: old for old, new in RENAMED.items()}.get(name, name)]
     out = ["", "@dataclass(frozen=True)", f"class {name}:", told(schema, "    "), ""]
-    made: List[str] = []
+    made: list[str] = []
     for key, one in schema["properties"].items():
         field, kind, millis = types.field(key, one)
         out += [f"    {field}: {kind}", told(one, "    ")]
         made.append(f"            {field}={decoded(member(key, kind), kind, millis)},")
-    out += ["", "    @classmethod", f"    def _of(cls, data: dict[str, Any]) -> {name}:", "        return cls("]
+    out += [
+        "",
+        "    @classmethod",
+        f"    def _of(cls, data: dict[str, Any]) -> {name}:",
+        "        return cls(",
+    ]
     return [*out, *made, "        )", ""]
 
 
-def event(types: Types, schema: Schema) -> List[str]:
+def event(types: Types, schema: Schema) -> list[str]:
     """The class of a kind."""
     name = camel(schema["properties"]["type"]["const"])
     fields = [(k, *types.field(k, one), one) for k, one in schema["properties"].items() if k != "type"]
@@ -176,26 +195,26 @@ def event(types: Types, schema: Schema) -> List[str]:
     return [*out, ""]
 
 
-def events(schema: Schema, kinds: List[Tuple[int, str]], errors: List[Tuple[int, str]]) -> str:
+def events(schema: Schema, kinds: list[tuple[int, str]], errors: list[tuple[int, str]]) -> str:
     """`_events.py`."""
     types = Types(schema["$defs"])
     bodies = {one["properties"]["type"]["const"]: one for one in schema["$defs"]["Event"]["oneOf"]}
     assert set(bodies) == {name for _, name in kinds}, "the schema has the kinds of the module"
     words = sorted(
-        name
-        for name in re.findall(r'#/\$defs/(\w+)', json.dumps(reachable(schema["$defs"])))
-        if types.words(name)
+        name for name in re.findall(r"#/\$defs/(\w+)", json.dumps(reachable(schema["$defs"]))) if types.words(name)
     )
     words = list(dict.fromkeys(words))
     assert (types.words("ErrorKind") or []) == [name for _, name in errors]
-    imports = "\n".join([
-        "from dataclasses import dataclass",
-        "from typing import Any, Callable, Literal, TypeVar, final",
-        "",
-        "from remuda._remuda import Event, ReasoningDelta, TextDelta, set_event_class",
-        "",
-        '_T = TypeVar("_T")',
-    ])
+    imports = "\n".join(
+        [
+            "from dataclasses import dataclass",
+            "from typing import Any, Callable, Literal, TypeVar, final",
+            "",
+            "from remuda._remuda import Event, ReasoningDelta, TextDelta, set_event_class",
+            "",
+            '_T = TypeVar("_T")',
+        ]
+    )
     out = [HEAD.format(title="Events, and what they are made of.", imports=imports)]
     names = ", ".join(json.dumps(name) for _, name in kinds)
     out += [f"EventKind = Literal[{names}]", '"""The stable names of events."""', ""]
@@ -208,18 +227,23 @@ def events(schema: Schema, kinds: List[Tuple[int, str]], errors: List[Tuple[int,
             out += event(types, bodies[name])
     out += ["", "_CLASSES: dict[int, type[Event]] = {"]
     out += [f"    {number}: {camel(name)}," for number, name in kinds if name not in NATIVE]
-    out += ["}", "for _number, _class in _CLASSES.items():", "    set_event_class(_number, _class)", ""]
+    out += [
+        "}",
+        "for _number, _class in _CLASSES.items():",
+        "    set_event_class(_number, _class)",
+        "",
+    ]
     classes = sorted([*words, *EVENT_STRUCTS, *(camel(name) for _, name in kinds), "Event", "EventKind"])
     out += ["__all__ = [", *(f'    "{name}",' for name in classes), "]", ""]
     return "\n".join(out)
 
 
-def reachable(defs: Dict[str, Schema]) -> List[Schema]:
+def reachable(defs: dict[str, Schema]) -> list[Schema]:
     """The event and all that it refers to."""
     found = {"Event": defs["Event"]}
     todo = [defs["Event"]]
     while todo:
-        for name in re.findall(r'#/\$defs/(\w+)', json.dumps(todo.pop())):
+        for name in re.findall(r"#/\$defs/(\w+)", json.dumps(todo.pop())):
             if name not in found:
                 found[name] = defs[name]
                 todo.append(defs[name])
@@ -248,11 +272,11 @@ class _Event(Event):
 '''
 
 
-def typed_dict(types: Types, name: str, schema: Schema) -> List[str]:
+def typed_dict(types: Types, name: str, schema: Schema) -> list[str]:
     """Options as a dictionary with known keys."""
     required = set(schema.get("required", []))
     base = f"{name}Required" if required else ""
-    out: List[str] = []
+    out: list[str] = []
     for needed in (True, False):
         chosen = [(k, one) for k, one in schema["properties"].items() if (k in required) == needed]
         if needed and not chosen:
@@ -270,10 +294,10 @@ def typed_dict(types: Types, name: str, schema: Schema) -> List[str]:
     return out
 
 
-def union(types: Types, name: str) -> List[str]:
+def union(types: Types, name: str) -> list[str]:
     """Options that are one word, or an object with one member."""
-    out: List[str] = []
-    parts: List[str] = []
+    out: list[str] = []
+    parts: list[str] = []
     for one in types.defs[name]["oneOf"]:
         if "const" in one:
             parts.append(f'Literal["{one["const"]}"]')
@@ -281,22 +305,29 @@ def union(types: Types, name: str) -> List[str]:
         if "enum" in one:
             parts.append(f"Literal[{', '.join(json.dumps(word) for word in one['enum'])}]")
             continue
-        (key, inner), = one["properties"].items()
+        ((key, inner),) = one["properties"].items()
         own = name + camel(key)
         out += typed_dict(types, own + "Fields", {**inner, "description": one.get("description", "")})
-        out += ["", f"class {own}(TypedDict):", told(one, "    "), "", f"    {key}: {own}Fields", ""]
+        out += [
+            "",
+            f"class {own}(TypedDict):",
+            told(one, "    "),
+            "",
+            f"    {key}: {own}Fields",
+            "",
+        ]
         parts.append(own)
     return [*out, f"{name} = Union[{', '.join(parts)}]", told(types.defs[name], ""), ""]
 
 
-def tables(defs: Dict[str, Schema]) -> Dict[str, Dict[str, Tuple[str, str]]]:
+def tables(defs: dict[str, Schema]) -> dict[str, dict[str, tuple[str, str]]]:
     """Per structure: the name in Python, the name in JSON, and `ms` or the structure of the value."""
-    out: Dict[str, Dict[str, Tuple[str, str]]] = {}
+    out: dict[str, dict[str, tuple[str, str]]] = {}
 
-    def note(name: str, properties: Dict[str, Schema]) -> None:
-        rows: Dict[str, Tuple[str, str]] = {}
+    def note(name: str, properties: dict[str, Schema]) -> None:
+        rows: dict[str, tuple[str, str]] = {}
         for key, one in properties.items():
-            refs = re.findall(r'#/\$defs/(\w+)', json.dumps(one))
+            refs = re.findall(r"#/\$defs/(\w+)", json.dumps(one))
             if key.endswith("_ms"):
                 rows[key[:-3]] = (key, "ms")
             elif refs and refs[0] in out:
@@ -320,12 +351,14 @@ def tables(defs: Dict[str, Schema]) -> Dict[str, Dict[str, Tuple[str, str]]]:
 def options(schema: Schema) -> str:
     """`_options.py`."""
     types = Types(schema["$defs"])
-    imports = "\n".join([
-        "import os",
-        "from typing import Any, Literal, TypedDict, Union",
-        "",
-        "from remuda._events import Containment",
-    ])
+    imports = "\n".join(
+        [
+            "import os",
+            "from typing import Any, Literal, TypedDict, Union",
+            "",
+            "from remuda._events import Containment",
+        ]
+    )
     out = [HEAD.format(title="Options, as dictionaries with known keys.", imports=imports)]
     out += aliases(types, ["Sharing", "PermissionMode", "Persistent", "Requests", "Action", "Scope"])
     if types.words("Place"):
@@ -346,7 +379,11 @@ def options(schema: Schema) -> str:
         out.append(f"    {json.dumps(name)}: {{")
         out += [f"        {json.dumps(k)}: ({json.dumps(j)}, {json.dumps(kind)})," for k, (j, kind) in rows.items()]
         out.append("    },")
-    out += ["}", '"""What is called or measured otherwise in JSON: durations are seconds here and milliseconds there."""', ""]
+    out += [
+        "}",
+        '"""What is called or measured otherwise in JSON: durations are seconds here and milliseconds there."""',
+        "",
+    ]
     return "\n".join(out)
 
 
@@ -365,7 +402,7 @@ def native() -> Any:
     return module
 
 
-def generated() -> Dict[Path, str]:
+def generated() -> dict[Path, str]:
     """The files, and what belongs into them."""
     _remuda = native()
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))

@@ -8,8 +8,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 import pytest
 
@@ -164,6 +165,4 @@ def python(
     """Runs code in an interpreter of its own."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     variables = {**os.environ, **(env or {})}
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=timeout, env=variables, check=False
-    )
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=variables, check=False)

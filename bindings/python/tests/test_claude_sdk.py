@@ -13,9 +13,7 @@ from remuda.claude_sdk import Warm
 pytestmark = [pytest.mark.real, pytest.mark.anyio]
 
 
-@pytest.fixture(
-    params=[("asyncio", {"use_uvloop": False}), ("trio", {})], ids=["asyncio", "trio"]
-)
+@pytest.fixture(params=[("asyncio", {"use_uvloop": False}), ("trio", {})], ids=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 
@@ -97,9 +95,7 @@ async def test_clients_hooks_tools_and_permissions_work_as_with_the_sdk_alone(re
     async with remuda.Pool() as pool:
         warm = Warm(pool, spares=0)
         async with sdk.ClaudeSDKClient(told, transport=warm.transport(told)) as client:
-            await client.query(
-                'MODEL:[{"tool":"mcp__mine__add","input":{"a":2,"b":3}},{"echo":"result"}]'
-            )
+            await client.query('MODEL:[{"tool":"mcp__mine__add","input":{"a":2,"b":3}},{"echo":"result"}]')
             texts = [
                 block.text
                 async for message in client.receive_response()

@@ -88,7 +88,7 @@ async def test_an_event_says_what_it_is(agents: Agents) -> None:
     async with remuda.Pool() as pool:
         session = await pool.open("claude", **agents.options())
         seen: dict[str, remuda.Event] = {}
-        async for event in session.send("one [[tool Bash \"ls -l\" 0]] [[say \"two\"]]"):
+        async for event in session.send('one [[tool Bash "ls -l" 0]] [[say "two"]]'):
             seen[event.type] = event
         use = seen["tool_use"]
         assert isinstance(use, remuda.ToolUse)

@@ -90,9 +90,7 @@ assert session.ask("still there").text == "You said: still there"
 
 
 @pytest.mark.parametrize("how", ["fork", "multiprocessing"])
-def test_a_forked_copy_is_refused_clearly_and_may_have_a_pool_of_its_own(
-    agents: Agents, how: str
-) -> None:
+def test_a_forked_copy_is_refused_clearly_and_may_have_a_pool_of_its_own(agents: Agents, how: str) -> None:
     done = python(FORK, how, agents.folder, agents.program)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 

@@ -136,9 +136,7 @@ async def test_cancelling_an_ask_leaves_the_turn_to_its_end(agents: Agents) -> N
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_an_agent_that_dies_costs_one_turn_and_the_warm_process(
-    agents: Agents, provider: str
-) -> None:
+async def test_an_agent_that_dies_costs_one_turn_and_the_warm_process(agents: Agents, provider: str) -> None:
     agents.script({"on": "turn 2", "do": ["words 2", "kill-self"], "process": 1})
     async with remuda.Pool() as pool:
         session = await pool.open(provider, **agents.options())
@@ -211,9 +209,7 @@ async def test_options_are_refused_by_name_and_durations_are_seconds(agents: Age
         remuda.Pool(max_wram=1)
     with pytest.raises(remuda.RemudaError, match="idle_timeout"):
         remuda.Pool(idle_timeout="soon")
-    pool = remuda.Pool(
-        idle_timeout=1.5, when_full={"wait": {"timeout": 0.25}}, timeouts={"start": 2}
-    )
+    pool = remuda.Pool(idle_timeout=1.5, when_full={"wait": {"timeout": 0.25}}, timeouts={"start": 2})
     async with pool:
         options = pool.options
         assert options["idle_timeout_ms"] == 1500

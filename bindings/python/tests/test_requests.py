@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any, Literal, Optional, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 import anyio
 import pytest
@@ -31,9 +31,7 @@ async def test_a_handler_decides(agents: Agents, provider: str, say: bool) -> No
         turn = session.send(ASK)
         told = [event async for event in turn]
         resolved = [one for one in told if isinstance(one, remuda.RequestResolved)]
-        assert [(one.resolution, one.by) for one in resolved] == [
-            ("allowed" if say else "denied", "host")
-        ]
+        assert [(one.resolution, one.by) for one in resolved] == [("allowed" if say else "denied", "host")]
         assert [one.kind for one in seen] == ["command_approval"]
         assert "rm -r build" in seen[0].title
         assert seen[0].raw
@@ -49,9 +47,7 @@ async def test_without_a_handler_everything_is_denied_at_once(agents: Agents) ->
 
 
 @pytest.mark.anyio
-async def test_a_handler_that_fails_denies_and_is_shown(
-    agents: Agents, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_handler_that_fails_denies_and_is_shown(agents: Agents, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", shown.append)
 
@@ -128,7 +124,7 @@ def test_the_schema_of_a_tool_is_that_of_its_annotations() -> None:
         place: Annotated[Place, "where"],
         days: int = 1,
         unit: Literal["c", "f"] = "c",
-        notes: Optional[list[str]] = None,
+        notes: list[str] | None = None,
     ) -> str:
         """Tells the weather."""
         return f"{place} {days} {unit} {notes}"

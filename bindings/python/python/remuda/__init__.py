@@ -13,12 +13,12 @@ from __future__ import annotations
 import json as _json
 from typing import Any as _Any
 
+from remuda import _events
 from remuda import _exit as _exit
 from remuda._asynchronous import Pool, Session, Turn
 from remuda._common import Hold
 from remuda._errors import ForkedError, RemudaError, TurnFailedError, TurnInterruptedError
-from remuda._events import *  # noqa: F403
-from remuda._events import __all__ as _events
+from remuda._events import *  # pyright: ignore[reportWildcardImportFromLibrary]
 from remuda._remuda import __version__
 from remuda._remuda import capabilities as _capabilities
 from remuda._requests import (
@@ -51,7 +51,7 @@ def doctor(timeout: float = 10.0) -> dict[str, _Any]:
     return report
 
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     "Answer",
     "ForkedError",
     "Handler",
@@ -78,4 +78,4 @@ __all__ = [  # noqa: PLE0604
     "tool",
     "tool_result",
 ]
-__all__ += _events  # noqa: PLE0605
+__all__ += _events.__all__

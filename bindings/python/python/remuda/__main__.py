@@ -19,7 +19,7 @@ def table(report: dict[str, Any]) -> str:
             (
                 agent["provider"],
                 agent["version"] or "-",
-                {"warm": "warm", "one_shot": "one-shot"}.get(agent["mode"], agent["mode"]),
+                "one-shot" if agent["mode"] == "one_shot" else str(agent["mode"]),
                 agent["login"].replace("_", " ") if found else "-",
                 agent["program"] or "not installed",
             )

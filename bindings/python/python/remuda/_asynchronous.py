@@ -5,8 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 import weakref
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Generator, Iterable, List, Mapping, Optional
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+)
 
 from remuda import _encode, _remuda
 from remuda._common import PoolBase, SessionBase, TurnBase
@@ -47,7 +52,7 @@ class Turn(TurnBase):
             else:
                 await at.wait(native.id)
 
-    async def batches(self) -> AsyncIterator[List[Event]]:
+    async def batches(self) -> AsyncIterator[list[Event]]:
         """The same events, all that wait at a time: one list per wake-up."""
         rest = list(self._taken)
         if rest:
@@ -67,9 +72,7 @@ class Turn(TurnBase):
 
     async def interrupt(self, *, keep_commands: bool = False, drop_queue: bool = False) -> Receipt:
         """Asks the agent to end the turn. It ends as interrupted, unless it ended by itself before."""
-        return await self._session.interrupt(
-            self.id, keep_commands=keep_commands, drop_queue=drop_queue
-        )
+        return await self._session.interrupt(self.id, keep_commands=keep_commands, drop_queue=drop_queue)
 
     def __init__(self, native: _remuda.Turn, session: Session) -> None:
         super().__init__(native)
@@ -87,10 +90,10 @@ class Session(SessionBase):
         text: str,
         *,
         attachments: Iterable[_encode.Attached] = (),
-        output_schema: Optional[Mapping[str, Any]] = None,
-        tag: Optional[int] = None,
+        output_schema: Mapping[str, Any] | None = None,
+        tag: int | None = None,
         on_busy: OnBusy = "reject",
-        budget: Optional[Budget] = None,
+        budget: Budget | None = None,
     ) -> Turn:
         """Sends a message. Accepted or refused at once: an accepted turn gets exactly one end.
 
@@ -104,10 +107,10 @@ class Session(SessionBase):
         text: str,
         *,
         attachments: Iterable[_encode.Attached] = (),
-        output_schema: Optional[Mapping[str, Any]] = None,
-        tag: Optional[int] = None,
+        output_schema: Mapping[str, Any] | None = None,
+        tag: int | None = None,
         on_busy: OnBusy = "reject",
-        budget: Optional[Budget] = None,
+        budget: Budget | None = None,
     ) -> TurnResult:
         """Sends a message and waits for the result. Cancelling it does not end the turn."""
         native = self._begin(text, attachments, output_schema, tag, on_busy, budget)
@@ -118,7 +121,7 @@ class Session(SessionBase):
         text: str,
         *,
         attachments: Iterable[_encode.Attached] = (),
-        tag: Optional[int] = None,
+        tag: int | None = None,
     ) -> SteerResult[Turn]:
         """Lets a message join the running turn; where that cannot be, it runs or waits as a turn of its own."""
         more = _encode.message(attachments, None)
@@ -128,9 +131,7 @@ class Session(SessionBase):
             return SteerResult(became, None)
         return SteerResult(None, Turn(became, self))
 
-    async def interrupt(
-        self, turn: int, *, keep_commands: bool = False, drop_queue: bool = False
-    ) -> Receipt:
+    async def interrupt(self, turn: int, *, keep_commands: bool = False, drop_queue: bool = False) -> Receipt:
         """Ends a turn that runs, the host's or the agent's own, or that waits."""
         options = {"keep_commands": keep_commands, "drop_queue": drop_queue}
         call = self._native.interrupt(turn, _encode.dumps(options))
@@ -185,9 +186,7 @@ class Session(SessionBase):
             hub().spawn(_attend(reader, self._desk, weakref.ref(self)))
 
 
-async def _attend(
-    reader: _remuda.Reader, desk: Desk, session: Callable[[], Optional[Session]]
-) -> None:
+async def _attend(reader: _remuda.Reader, desk: Desk, session: Callable[[], Session | None]) -> None:
     """Answers questions as they come, each in a task of its own, until the session is closed."""
     while True:
         taken = await portion(reader)
@@ -207,7 +206,7 @@ async def _handle(request: RequestOpened, desk: Desk, session: Session) -> None:
         if inspect.isawaitable(said):
             said = await said
         answered = desk.answer(request, said)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         answered = desk.apology(request, error)
     try:
         await session.answer(request.request, answered)
@@ -220,7 +219,7 @@ async def _handle(request: RequestOpened, desk: Desk, session: Session) -> None:
 class Pool(PoolBase):
     """A bounded herd of warm agent processes, and the sessions that use them.
 
-    Works under asyncio and trio, and in several threads and loops at the same time. `async with` shuts it down at the end.
+    Works under asyncio and trio, and in several threads and loops at the same time. `async with` shuts it down.
     """
 
     def __init__(self, **options: Unpack[PoolOptions]) -> None:
@@ -230,7 +229,7 @@ class Pool(PoolBase):
         self,
         provider: str,
         *,
-        on_request: Optional[Handler] = None,
+        on_request: Handler | None = None,
         tools: Iterable[Tool] = (),
         **options: Unpack[SessionOptions],
     ) -> Session:
@@ -252,8 +251,8 @@ class Pool(PoolBase):
 
     async def __aexit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         await self.shutdown()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Iterable, Iterator, Mapping, Optional
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from remuda import _encode, _remuda
 from remuda._events import Event
@@ -55,12 +56,12 @@ class TurnBase:
         return self._native.turn
 
     @property
-    def position(self) -> Optional[int]:
+    def position(self) -> int | None:
         """How many messages waited before it when it was sent; `None`: it began at once."""
         return self._native.position
 
     @property
-    def why(self) -> Optional[str]:
+    def why(self) -> str | None:
         """Why it did not join the running turn, if that was wanted."""
         return self._native.why
 
@@ -98,7 +99,7 @@ class SessionBase:
         text: str,
         *,
         attachments: Iterable[_encode.Attached] = (),
-        output_schema: Optional[Mapping[str, Any]] = None,
+        output_schema: Mapping[str, Any] | None = None,
     ) -> None:
         """Puts another message in the place of a waiting one."""
         self._native.edit(turn, text, _encode.message(attachments, output_schema))
@@ -115,10 +116,10 @@ class SessionBase:
         self,
         text: str,
         attachments: Iterable[_encode.Attached],
-        output_schema: Optional[Mapping[str, Any]],
-        tag: Optional[int],
+        output_schema: Mapping[str, Any] | None,
+        tag: int | None,
         on_busy: str,
-        budget: Optional[Mapping[str, Any]],
+        budget: Mapping[str, Any] | None,
     ) -> _remuda.Turn:
         more = _encode.message(attachments, output_schema)
         if on_busy == "reject" and not budget:
@@ -160,7 +161,7 @@ class PoolBase:
     def _open(
         self,
         provider: str,
-        on_request: Optional[Handler],
+        on_request: Handler | None,
         tools: Iterable[Tool],
         given: Mapping[str, Any],
     ) -> tuple[_remuda.Session, Desk]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
-from typing import Any, Iterable, Mapping, Optional, Union
+from collections.abc import Iterable, Mapping
+from typing import Any, Union
 
 from remuda._options import FIELDS
 
@@ -66,9 +67,7 @@ def _attachment(one: Attached) -> dict[str, Any]:
     return out
 
 
-def message(
-    attachments: Iterable[Attached], output_schema: Optional[Mapping[str, Any]]
-) -> Optional[str]:
+def message(attachments: Iterable[Attached], output_schema: Mapping[str, Any] | None) -> str | None:
     """What a message has beside its text, as JSON; `None`: nothing."""
     more: dict[str, Any] = {}
     attached = [_attachment(one) for one in attachments]
@@ -79,9 +78,7 @@ def message(
     return dumps(more) if more else None
 
 
-def sending(
-    on_busy: str, tag: Optional[int], budget: Optional[Mapping[str, Any]]
-) -> str:
+def sending(on_busy: str, tag: int | None, budget: Mapping[str, Any] | None) -> str:
     """How a message is sent, as JSON."""
     out: dict[str, Any] = {"on_busy": on_busy, "tag": tag}
     if budget:

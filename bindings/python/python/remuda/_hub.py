@@ -10,26 +10,28 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
-from typing import Any, Callable, Coroutine, List, Optional, Protocol, TypeVar
+from collections.abc import Coroutine
+from typing import Any, Callable, Protocol, TypeVar
 
 from remuda._remuda import Call, Inbox
 
-T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
 MOST = 512
 """So many events are taken at once at most, so that one session does not keep a loop from the others."""
 
 
-class Source(Protocol[T_co]):
+class Source(Protocol[T]):
     """Something to read: of a turn, of a session, of a lent process."""
 
     @property
     def id(self) -> int:
         """Its number in inboxes."""
+        ...
 
-    def take(self, inbox: Inbox, most: int, /) -> Optional[List[T_co]]:
+    def take(self, inbox: Inbox, most: int, /) -> list[T] | None:
         """What waits; `None` after the last."""
+        ...
 
 
 class AsyncioHub:
@@ -158,7 +160,7 @@ _asyncio_hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[
 )
 
 
-def _trio_hub() -> Optional[TrioHub]:
+def _trio_hub() -> TrioHub | None:
     trio = sys.modules.get("trio")
     if trio is None or not trio.lowlevel.in_trio_task():
         return None
@@ -206,7 +208,7 @@ async def answer(call: Call) -> Any:
         await at.wait(call.id)
 
 
-async def portion(source: Source[T]) -> Optional[List[T]]:
+async def portion(source: Source[T]) -> list[T] | None:
     """Waits for something to read. What was not returned comes next time; `None`: there is nothing more."""
     at = hub()
     while True:

@@ -1,10 +1,36 @@
 from typing import Any, final
 
+from typing_extensions import disjoint_base
+
+__all__ = [
+    "Call",
+    "Event",
+    "Handle",
+    "Hold",
+    "Inbox",
+    "Lent",
+    "Pool",
+    "Reader",
+    "ReasoningDelta",
+    "Session",
+    "TextDelta",
+    "Turn",
+    "__version__",
+    "capabilities",
+    "doctor",
+    "error_kinds",
+    "event_kinds",
+    "forked",
+    "leave",
+    "set_event_class",
+]
+
 __version__: str
 
 @final
 class Handle: ...
 
+@disjoint_base
 class Event:
     def __new__(cls, handle: Handle) -> Event: ...
     @property

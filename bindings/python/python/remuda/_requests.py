@@ -7,7 +7,8 @@ import inspect
 import json
 import sys
 import typing
-from typing import Any, Awaitable, Callable, Iterable, Mapping, Optional, Union
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Any, Callable, Union
 
 from remuda._encode import dumps
 from remuda._events import RequestOpened
@@ -43,7 +44,7 @@ def deny(message: str = "", *, interrupt: bool = False) -> Answer:
     return Answer({"answer": "deny", "message": message, "interrupt": interrupt})
 
 
-def answers(chosen: Mapping[str, Union[str, Iterable[str]]]) -> Answer:
+def answers(chosen: Mapping[str, str | Iterable[str]]) -> Answer:
     """What the user said to each question, by the question's id: a text, or several."""
     said = {name: [one] if isinstance(one, str) else list(one) for name, one in chosen.items()}
     return Answer({"answer": "answers", "answers": said})
@@ -93,20 +94,18 @@ class Tool:
 @typing.overload
 def tool(function: Callable[..., Any], /) -> Tool: ...
 @typing.overload
+def tool(*, name: str | None = None, description: str | None = None) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
-    *, name: Optional[str] = None, description: Optional[str] = None
-) -> Callable[[Callable[..., Any]], Tool]: ...
-def tool(
-    function: Optional[Callable[..., Any]] = None,
+    function: Callable[..., Any] | None = None,
     /,
     *,
-    name: Optional[str] = None,
-    description: Optional[str] = None,
-) -> Union[Tool, Callable[[Callable[..., Any]], Tool]]:
+    name: str | None = None,
+    description: str | None = None,
+) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Makes a tool of a typed function: its name, its docstring, and a schema of its annotations.
 
-    `Annotated[int, "how many"]` describes an argument. The result is told to the model as it is if it is a text, else as
-    JSON. An exception becomes an error that the model sees, with its text. A plain function runs on a thread.
+    `Annotated[int, "how many"]` describes an argument. The result is told to the model as it is if it is a text, else
+    as JSON. An exception becomes an error that the model sees, with its text. A plain function runs on a thread.
     """
 
     def make(function: Callable[..., Any]) -> Tool:
@@ -158,7 +157,11 @@ def schema_of(function: Callable[..., Any]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     required: list[str] = []
     for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+        if parameter.kind in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+            parameter.POSITIONAL_ONLY,
+        ):
             raise TypeError(f"{function.__name__}: {parameter} cannot be an argument of a tool")
         schema = _schema(hints.get(name, Any))
         if parameter.default is parameter.empty:
@@ -200,7 +203,7 @@ class _Unraisable(typing.NamedTuple):
 class Desk:
     """Who answers the questions of a session."""
 
-    def __init__(self, handler: Optional[Handler], tools: Iterable[Tool]) -> None:
+    def __init__(self, handler: Handler | None, tools: Iterable[Tool]) -> None:
         self.handler = handler
         self.tools = {one.name: one for one in tools}
 

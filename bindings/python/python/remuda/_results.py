@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any, Generic, Literal, Optional, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar
 
 if TYPE_CHECKING:
     from remuda._events import Decision, Mode, Question, RequestKind
@@ -81,7 +81,7 @@ class CurrentProcess(TypedDict):
     """The process that a session uses."""
 
     process: int
-    pid: Optional[int]
+    pid: int | None
     mode: Mode
     ready: bool
     shared: bool
@@ -90,9 +90,9 @@ class CurrentProcess(TypedDict):
 class CurrentSettings(TypedDict):
     """The settings as they were last set. `None`: the agent's own."""
 
-    model: Optional[str]
-    effort: Optional[str]
-    thinking_budget: Optional[int]
+    model: str | None
+    effort: str | None
+    thinking_budget: int | None
     permission_mode: PermissionMode
     mcp_servers: list[str]
 
@@ -101,7 +101,7 @@ class QueuedTurn(TypedDict):
     """A message that waits for the running turn to end."""
 
     turn: int
-    tag: Optional[int]
+    tag: int | None
     text: str
 
 
@@ -109,9 +109,9 @@ class OpenRequest(TypedDict):
     """A question of the agent that waits for the host: all that its event said."""
 
     request: int
-    turn: Optional[int]
+    turn: int | None
     kind: RequestKind
-    tool: Optional[str]
+    tool: str | None
     title: str
     decisions: list[Decision]
     questions: list[Question]
@@ -125,12 +125,12 @@ class SessionSnapshot(TypedDict):
 
     id: int
     provider: str
-    provider_session_id: Optional[str]
+    provider_session_id: str | None
     mode: Mode
-    process: Optional[CurrentProcess]
+    process: CurrentProcess | None
     settings: CurrentSettings
-    running: Optional[int]
-    agent_turn: Optional[int]
+    running: int | None
+    agent_turn: int | None
     background: int
     queued: list[QueuedTurn]
     requests: list[OpenRequest]
@@ -143,9 +143,9 @@ class SessionSnapshot(TypedDict):
 class SteerResult(Generic[T]):
     """What became of a message that was to join the running turn: one of the two."""
 
-    into: Optional[int]
+    into: int | None
     """The turn that it joined; it has no end of its own."""
-    turn: Optional[T]
+    turn: T | None
     """Its own turn, where it did not join: `turn.why` says why not."""
 
 

@@ -4,14 +4,16 @@ Change one line, and the processes come from a Remuda pool:
 
     from remuda.claude_sdk import ClaudeSDKClient, query   # instead of: from claude_agent_sdk import …
 
-The SDK speaks to Claude Code as before, with its options, hooks, callbacks and messages. What changes is where the process
-comes from. A conversation that was left between two turns keeps its process, idle, until it is gone on with (`resume`), the
-pool needs the slot, or the idle time is over. A new conversation gets a process that was started ahead.
+The SDK speaks to Claude Code as before, with its options, hooks, callbacks and messages. What changes is where the
+process comes from. A conversation that was left between two turns keeps its process, idle, until it is gone on with
+(`resume`), the pool needs the slot, or the idle time is over. A new conversation gets a process that was started ahead.
 
-A process is used again only for its own conversation, with the same command, environment and `initialize` request, and if
-nothing was under way when it was left. One with in-process MCP servers is not: they live in the program that made them.
+A process is used again only for its own conversation, with the same command, environment and `initialize` request, and
+if nothing was under way when it was left. One with in-process MCP servers is not: they live in the program that made
+them.
 
-`Warm` is the same with a pool of your own. The SDK's `user` option is refused; its `stderr` callback hears the end of it.
+`Warm` is the same with a pool of your own. The SDK's `user` option is refused; its `stderr` callback hears the last of
+what the process wrote there.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ import hashlib
 import json
 import os
 import threading
-from typing import Any, AsyncIterable, AsyncIterator, Dict, List, Optional, Union
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any
 
 import anyio
 import claude_agent_sdk as sdk
@@ -47,9 +50,9 @@ class _Kept:
     """What is to be known of a process that is kept."""
 
     name: str
-    initialize: Dict[str, Any]
+    initialize: dict[str, Any]
     """The request that it was initialized with."""
-    response: Dict[str, Any]
+    response: dict[str, Any]
     """What it answered."""
 
 
@@ -62,23 +65,23 @@ class Warm:
     def __init__(self, pool: Pool, *, spares: int = 1) -> None:
         self.pool = pool
         self.spares = spares
-        self._kept: Dict[str, _Kept] = {}
+        self._kept: dict[str, _Kept] = {}
 
-    def transport(self, options: Optional[sdk.ClaudeAgentOptions] = None) -> Transport:
+    def transport(self, options: sdk.ClaudeAgentOptions | None = None) -> Transport:
         """A transport for one `query` or one `ClaudeSDKClient`, which gets the same options."""
         return Transport(self, options or sdk.ClaudeAgentOptions())
 
     def query(
         self,
         *,
-        prompt: Union[str, AsyncIterable[Dict[str, Any]]],
-        options: Optional[sdk.ClaudeAgentOptions] = None,
+        prompt: str | AsyncIterable[dict[str, Any]],
+        options: sdk.ClaudeAgentOptions | None = None,
     ) -> AsyncIterator[sdk.Message]:
         """`claude_agent_sdk.query` with a process of the pool."""
         transport = self.transport(options)
         return sdk.query(prompt=prompt, options=options, transport=transport)
 
-    def _take(self, conversation: Optional[str], launch: str) -> tuple[_remuda.Lent, _Kept] | None:
+    def _take(self, conversation: str | None, launch: str) -> tuple[_remuda.Lent, _Kept] | None:
         """The process of a conversation, if it is kept and would be started the same."""
         kept = self._kept.pop(conversation, None) if conversation else None
         if kept is None:
@@ -109,12 +112,12 @@ class Transport(sdk.Transport):
             options = dataclasses.replace(options, permission_prompt_tool_name="stdio")
         self._warm = warm
         self._options = options
-        self._lent: Optional[_remuda.Lent] = None
-        self._kept: Optional[_Kept] = None
+        self._lent: _remuda.Lent | None = None
+        self._kept: _Kept | None = None
         self._launch = ""
         self._start = ""
         self._talk = _Talk()
-        self._said: List[Dict[str, Any]] = []
+        self._said: list[dict[str, Any]] = []
         self._ended = False
         self._ready = False
 
@@ -143,12 +146,10 @@ class Transport(sdk.Transport):
         self._ready = True
 
     def _new(self) -> _remuda.Lent:
-        fresh = not (
-            self._options.resume or self._options.continue_conversation or self._options.session_id
-        )
+        fresh = not (self._options.resume or self._options.continue_conversation or self._options.session_id)
         return self._warm._start(self._start, self._launch, spare=fresh)
 
-    def _plan(self, command: List[str]) -> tuple[str, str]:
+    def _plan(self, command: list[str]) -> tuple[str, str]:
         """The name of all processes that are started so, and how to start this one."""
         variables = self._variables()
         cwd = str(self._options.cwd) if self._options.cwd else os.getcwd()
@@ -168,7 +169,7 @@ class Transport(sdk.Transport):
         digest = hashlib.sha256(key.encode()).hexdigest()
         return f"claude-sdk:{digest}", _encode.dumps(start)
 
-    def _variables(self) -> Dict[str, str]:
+    def _variables(self) -> dict[str, str]:
         """The environment, as the SDK's own transport makes it."""
         options = self._options
         variables = {k: v for k, v in os.environ.items() if k != "CLAUDECODE"}
@@ -200,11 +201,9 @@ class Transport(sdk.Transport):
                 self._lent.write(line + "\n")
             except RemudaError as error:
                 self._ready = False
-                raise sdk.CLIConnectionError(
-                    f"Failed to write to process stdin: {error}"
-                ) from error
+                raise sdk.CLIConnectionError(f"Failed to write to process stdin: {error}") from error
 
-    def _answer_initialize(self, message: Dict[str, Any]) -> bool:
+    def _answer_initialize(self, message: dict[str, Any]) -> bool:
         """Answers in the place of a process that answered the same before."""
         kept = self._kept
         if kept is None or message["request"] != kept.initialize:
@@ -228,11 +227,11 @@ class Transport(sdk.Transport):
                 self._lent.end_input()
             self._poke()
 
-    def read_messages(self) -> AsyncIterator[Dict[str, Any]]:
+    def read_messages(self) -> AsyncIterator[dict[str, Any]]:
         """The messages of the process."""
         return self._messages()
 
-    async def _messages(self) -> AsyncIterator[Dict[str, Any]]:
+    async def _messages(self) -> AsyncIterator[dict[str, Any]]:
         at = hub()
         while True:
             while self._said:
@@ -267,9 +266,7 @@ class Transport(sdk.Transport):
             raise sdk.CLIConnectionError(f"Failed to run Claude Code: {end['error']['message']}")
         code = (end.get("exit") or {}).get("code")
         if code != 0 and not (code is None and self._ended):
-            raise sdk.ProcessError(
-                f"Command failed with exit code {code}", exit_code=code, stderr=end.get("stderr")
-            )
+            raise sdk.ProcessError(f"Command failed with exit code {code}", exit_code=code, stderr=end.get("stderr"))
 
     def _is_keepable(self) -> bool:
         """Whether another transport could go on with the process."""
@@ -305,11 +302,11 @@ class Transport(sdk.Transport):
         return self._ready
 
 
-def _subtype(message: Dict[str, Any]) -> Optional[str]:
+def _subtype(message: dict[str, Any]) -> str | None:
     request = message.get("request")
     if message.get("type") != "control_request" or not isinstance(request, dict):
         return None
-    subtype: Optional[str] = request.get("subtype")
+    subtype: str | None = request.get("subtype")
     return subtype
 
 
@@ -317,10 +314,10 @@ class _Talk:
     """What is under way between the SDK and a process, by the lines that passed."""
 
     def __init__(self) -> None:
-        self.conversation: Optional[str] = None
-        self.initialize: Optional[Dict[str, Any]] = None
-        self.initialized: Optional[Dict[str, Any]] = None
-        self._initialize_id: Optional[str] = None
+        self.conversation: str | None = None
+        self.initialize: dict[str, Any] | None = None
+        self.initialized: dict[str, Any] | None = None
+        self._initialize_id: str | None = None
         self._open: set[str] = set()
         self._asked = 0
         self._answered = 0
@@ -331,7 +328,7 @@ class _Talk:
         turns = self._asked <= self._answered and self._answered > 0
         return turns and not self._open and self._state == "idle"
 
-    def wrote(self, message: Dict[str, Any]) -> None:
+    def wrote(self, message: dict[str, Any]) -> None:
         """The SDK said this."""
         kind = message.get("type")
         if kind == "user":
@@ -344,7 +341,7 @@ class _Talk:
         elif kind == "control_response":
             self._open.discard(message.get("response", {}).get("request_id"))
 
-    def read(self, message: Dict[str, Any]) -> None:
+    def read(self, message: dict[str, Any]) -> None:
         """The process said this."""
         kind = message.get("type")
         if kind == "result":
@@ -363,7 +360,7 @@ class _Talk:
             self._state = message.get("state", "idle")
 
 
-_default: Optional[Warm] = None
+_default: Warm | None = None
 _lock = threading.Lock()
 
 
@@ -387,8 +384,8 @@ if hasattr(os, "register_at_fork"):
 
 def query(
     *,
-    prompt: Union[str, AsyncIterable[Dict[str, Any]]],
-    options: Optional[sdk.ClaudeAgentOptions] = None,
+    prompt: str | AsyncIterable[dict[str, Any]],
+    options: sdk.ClaudeAgentOptions | None = None,
 ) -> AsyncIterator[sdk.Message]:
     """`claude_agent_sdk.query` with a warm process."""
     return warm().query(prompt=prompt, options=options)
@@ -397,7 +394,7 @@ def query(
 class ClaudeSDKClient(sdk.ClaudeSDKClient):
     """`claude_agent_sdk.ClaudeSDKClient` with a warm process."""
 
-    def __init__(self, options: Optional[sdk.ClaudeAgentOptions] = None) -> None:
+    def __init__(self, options: sdk.ClaudeAgentOptions | None = None) -> None:
         super().__init__(options, transport=warm().transport(options))
 
 

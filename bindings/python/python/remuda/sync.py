@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Mapping, Optional
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from remuda import _encode, _remuda
 from remuda._common import PoolBase, SessionBase, TurnBase
@@ -41,7 +42,7 @@ class Turn(TurnBase):
                 return
             self._taken = iter(taken)
 
-    def batches(self) -> Iterator[List[Event]]:
+    def batches(self) -> Iterator[list[Event]]:
         """The same events, all that wait at a time."""
         rest = list(self._taken)
         if rest:
@@ -52,7 +53,7 @@ class Turn(TurnBase):
                 return
             yield taken
 
-    def _portion(self) -> Optional[List[Event]]:
+    def _portion(self) -> list[Event] | None:
         inbox = _remuda.Inbox()
         while True:
             self._session._attend(inbox)
@@ -82,10 +83,10 @@ class Session(SessionBase):
         text: str,
         *,
         attachments: Iterable[_encode.Attached] = (),
-        output_schema: Optional[Mapping[str, Any]] = None,
-        tag: Optional[int] = None,
+        output_schema: Mapping[str, Any] | None = None,
+        tag: int | None = None,
         on_busy: OnBusy = "reject",
-        budget: Optional[Budget] = None,
+        budget: Budget | None = None,
     ) -> Turn:
         """Sends a message. Accepted or refused at once: an accepted turn gets exactly one end."""
         native = self._begin(text, attachments, output_schema, tag, on_busy, budget)
@@ -96,10 +97,10 @@ class Session(SessionBase):
         text: str,
         *,
         attachments: Iterable[_encode.Attached] = (),
-        output_schema: Optional[Mapping[str, Any]] = None,
-        tag: Optional[int] = None,
+        output_schema: Mapping[str, Any] | None = None,
+        tag: int | None = None,
         on_busy: OnBusy = "reject",
-        budget: Optional[Budget] = None,
+        budget: Budget | None = None,
     ) -> TurnResult:
         """Sends a message and waits for the result."""
         native = self._begin(text, attachments, output_schema, tag, on_busy, budget)
@@ -110,7 +111,7 @@ class Session(SessionBase):
         text: str,
         *,
         attachments: Iterable[_encode.Attached] = (),
-        tag: Optional[int] = None,
+        tag: int | None = None,
     ) -> SteerResult[Turn]:
         """Lets a message join the running turn; where that cannot be, it runs or waits as a turn of its own."""
         more = _encode.message(attachments, None)
@@ -120,9 +121,7 @@ class Session(SessionBase):
             return SteerResult(became, None)
         return SteerResult(None, Turn(became, self))
 
-    def interrupt(
-        self, turn: int, *, keep_commands: bool = False, drop_queue: bool = False
-    ) -> Receipt:
+    def interrupt(self, turn: int, *, keep_commands: bool = False, drop_queue: bool = False) -> Receipt:
         """Ends a turn that runs, the host's or the agent's own, or that waits."""
         options = {"keep_commands": keep_commands, "drop_queue": drop_queue}
         call = self._native.interrupt(turn, _encode.dumps(options))
@@ -194,7 +193,7 @@ class Session(SessionBase):
                 said.close()
                 raise TypeError("remuda.sync calls plain functions, and this one is async")
             answered = self._desk.answer(request, said)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             answered = self._desk.apology(request, error)
         try:
             self.answer(request.request, answered)
@@ -214,7 +213,7 @@ class Pool(PoolBase):
         self,
         provider: str,
         *,
-        on_request: Optional[Handler] = None,
+        on_request: Handler | None = None,
         tools: Iterable[Tool] = (),
         **options: Unpack[SessionOptions],
     ) -> Session:
