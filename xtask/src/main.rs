@@ -11,6 +11,8 @@ mod demo;
 mod dist;
 #[cfg(unix)]
 mod library;
+#[cfg(unix)]
+mod python;
 mod run;
 mod test;
 
@@ -24,6 +26,7 @@ const USAGE: &str = "usage: cargo xtask <command>
     --agent claude|codex --offline   with the pinned agent and a model on loopback
   test [--quick]   installs what the tests need and runs them all;
                    --quick leaves out the real agents and the long runs
+  python [--quick] the Python package alone: builds, installs and tests it
   dist [--dev]     the C library with headers, libraries and licences, as a folder and an
                    archive in target/dist; --dev: not optimised, and only the folder
   consumer         packs the C library and builds a project with it, by cmake and pkg-config
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "demo" => demo(rest),
         "test" => test::run(rest),
+        "python" => python(rest),
         "dist" => dist(rest),
         "consumer" => consumer(),
         "fuzz-ffi" => fuzz_ffi(rest),
@@ -64,6 +68,20 @@ fn asks_for_help(arguments: &[String]) -> bool {
 #[cfg(target_os = "linux")]
 fn demo(arguments: &[String]) -> Result<(), String> {
     demo::run(arguments)
+}
+
+#[cfg(unix)]
+fn python(arguments: &[String]) -> Result<(), String> {
+    match arguments {
+        [] => python::run(false),
+        [flag] if flag == "--quick" => python::run(true),
+        _ => Err("python takes --quick or nothing".to_owned()),
+    }
+}
+
+#[cfg(not(unix))]
+fn python(_: &[String]) -> Result<(), String> {
+    Err("the Python package is for Unix so far".to_owned())
 }
 
 #[cfg(unix)]

@@ -4,15 +4,15 @@
 //! has, and while it does nobody is woken for it again. So a burst of text costs one wake-up.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Wake;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 
-use crate::life::{Ours, Waiting, is_leaving};
+use crate::life::{Ours, Waiting, check_leaving};
 use crate::wake::WakeFd;
 
 /// How long a thread waits before it looks for signals, and for the end of the interpreter.
@@ -102,6 +102,8 @@ impl Wake for Bell {
 #[pyclass(frozen, module = "remuda._remuda")]
 pub(crate) struct Inbox {
     ready: Ours<Arc<Ready>>,
+    /// From the first wait until whoever waited drops the inbox: it may be about to look at a source.
+    waiting: OnceLock<Waiting>,
 }
 
 impl Inbox {
@@ -116,6 +118,7 @@ impl Inbox {
     fn new() -> Self {
         Self {
             ready: Ours::new(Arc::default()),
+            waiting: OnceLock::new(),
         }
     }
 
@@ -139,7 +142,8 @@ impl Inbox {
         Ok(self.ready()?.take())
     }
 
-    /// Waits for some source, not longer than this many seconds, and takes the numbers. Signals interrupt it.
+    /// Waits for some source, not longer than this many seconds, and takes the numbers. Signals interrupt it. Drop
+    /// the inbox soon after: the end of the interpreter waits for those who wait.
     #[pyo3(signature = (timeout = None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Vec<u64>> {
         let until = timeout
@@ -154,12 +158,9 @@ impl Inbox {
             }
             let slice = now + SLICE;
             let slice = until.map_or(slice, |until| until.min(slice));
-            let _waiting = Waiting::begin()?;
-            py.detach(|| {
-                if !is_leaving() {
-                    ready.wait(slice);
-                }
-            });
+            self.waiting.get_or_init(Waiting::begin);
+            check_leaving()?;
+            py.detach(|| ready.wait(slice));
             py.check_signals()?;
         }
     }

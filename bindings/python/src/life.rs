@@ -40,6 +40,11 @@ pub(crate) fn leave(py: Python<'_>, pools: Vec<Py<Pool>>) {
     LEAVING.store(true, SeqCst);
     let pools: Vec<_> = pools.iter().filter_map(|pool| pool.get().core()).collect();
     py.detach(|| {
+        // First, so that no thread sees its turn fail.
+        let until = Instant::now() + RETURN;
+        while WAITING.load(SeqCst) > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         std::thread::scope(|scope| {
             for pool in pools {
                 // Where the system gives no thread, the guards end the processes.
@@ -48,10 +53,6 @@ pub(crate) fn leave(py: Python<'_>, pools: Vec<Py<Pool>>) {
                 });
             }
         });
-        let until = Instant::now() + RETURN;
-        while WAITING.load(SeqCst) > 0 && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(1));
-        }
     });
 }
 
@@ -60,27 +61,39 @@ pub(crate) fn is_leaving() -> bool {
     LEAVING.load(SeqCst)
 }
 
-/// A thread that waits, and will come back to the interpreter.
-pub(crate) struct Waiting(());
+/// A thread that waits, or looks at what it waited for: it will come back to the interpreter.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    process: u32,
+}
 
 impl Waiting {
-    /// # Errors
-    ///
-    /// The interpreter is about to end, and so is the thread: quietly, as nobody is to be told any more.
-    pub(crate) fn begin() -> PyResult<Self> {
+    pub(crate) fn begin() -> Self {
         WAITING.fetch_add(1, SeqCst);
-        let waiting = Self(());
-        if is_leaving() {
-            return Err(PySystemExit::new_err(()));
+        Self {
+            process: PROCESS.load(SeqCst),
         }
-        Ok(waiting)
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        WAITING.fetch_sub(1, SeqCst);
+        if self.process == PROCESS.load(SeqCst) {
+            WAITING.fetch_sub(1, SeqCst);
+        }
     }
+}
+
+/// Ends the thread quietly when the interpreter is about to end: nobody is to be told any more.
+///
+/// # Errors
+///
+/// `SystemExit`.
+pub(crate) fn check_leaving() -> PyResult<()> {
+    if is_leaving() {
+        return Err(PySystemExit::new_err(()));
+    }
+    Ok(())
 }
 
 /// Something of core. In a forked copy it is neither used nor dropped.

@@ -137,8 +137,6 @@ def real(tmp_path: Path) -> Iterator[Callable[[str], Real]]:
     servers: list[subprocess.Popen[str]] = []
 
     def make(provider: str) -> Real:
-        if os.environ.get("REMUDA_TEST_QUICK"):
-            pytest.skip("a quick run is without the real agents")
         home, project = tmp_path / f"{provider}-home", tmp_path / f"{provider}-project"
         home.mkdir()
         project.mkdir()

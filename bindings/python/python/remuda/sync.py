@@ -15,7 +15,7 @@ from remuda import _encode, _remuda
 from remuda._common import PoolBase, SessionBase, TurnBase
 from remuda._errors import RemudaError
 from remuda._events import Changed, Event, RequestOpened, TurnResult
-from remuda._hub import MOST, answer_now
+from remuda._hub import MOST, Source, answer_now
 from remuda._requests import Answer, Desk, Handler, Tool
 from remuda._results import OnBusy, Receipt, Shutdown, SteerResult, shutdown
 
@@ -54,13 +54,7 @@ class Turn(TurnBase):
             yield taken
 
     def _portion(self) -> list[Event] | None:
-        inbox = _remuda.Inbox()
-        while True:
-            self._session._attend(inbox)
-            taken = self._native.take(inbox, MOST)
-            if taken is None or taken:
-                return taken
-            inbox.wait()
+        return self._session._portion(self._native)
 
     def result(self) -> TurnResult:
         """Waits for the end. Raises `TurnFailedError` or `TurnInterruptedError`."""
@@ -145,15 +139,12 @@ class Session(SessionBase):
 
     def events(self, from_seq: int = 1) -> Iterator[Event]:
         """The session's events from `from_seq` on (1 is the first), then live, until it is closed."""
-        reader, inbox = self._native.events(from_seq), _remuda.Inbox()
+        reader = self._native.events(from_seq)
         while True:
-            taken = reader.take(inbox, MOST)
+            taken = self._portion(reader)
             if taken is None:
                 return
             yield from taken
-            if not taken:
-                self._attend(inbox)
-                inbox.wait()
 
     def close(self) -> list[int]:
         """Closes the session and waits until its tree is gone. The answer names processes that are left, by pid."""
@@ -165,6 +156,16 @@ class Session(SessionBase):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _portion(self, source: Source[Event]) -> list[Event] | None:
+        """Waits for something to read, and answers questions meanwhile."""
+        inbox = _remuda.Inbox()
+        while True:
+            self._attend(inbox)
+            taken = source.take(inbox, MOST)
+            if taken is None or taken:
+                return taken
+            inbox.wait()
 
     def _answer(self, call: _remuda.Call) -> Any:
         """Waits for a call, and answers questions meanwhile."""
