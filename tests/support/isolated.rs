@@ -7,7 +7,7 @@
 use std::env;
 use std::fs;
 use std::io::{Read as _, Seek as _};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crate::watch::descendants;
@@ -16,6 +16,9 @@ const INSIDE: &str = "REMUDA_TEST_ISOLATED";
 /// How long things may take to be gone after the test's own end. Not a measure of speed: a leak
 /// never goes, and then the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test may run. Not a measure of speed either: one that hangs is to be named, with the
+/// processes that it waits for, before somebody kills the whole run.
+const LIMIT: Duration = Duration::from_mins(15);
 
 /// Runs the body of the calling test apart from all others.
 ///
@@ -42,21 +45,42 @@ pub fn isolated_with(environment: &[(&str, &str)], body: impl FnOnce()) {
     // A file and not a pipe: a process that was left behind could hold a pipe open for ever.
     let mut said = tempfile::tempfile().expect("a temporary file");
     let copy = || said.try_clone().expect("a descriptor");
-    let status = Command::new(test)
+    let inside = Command::new(test)
         .args(["--exact", name, "--nocapture", "--include-ignored"])
         .env(INSIDE, "1")
         .envs(environment.iter().copied())
         .stdout(copy())
         .stderr(copy())
-        .status()
+        .spawn()
         .expect("the test starts again");
+    let status = ended(inside);
     let mut output = String::new();
     said.rewind().expect("a file");
     said.read_to_string(&mut output).expect("text");
     let ran = output.contains("test result: ok. 1 passed");
-    assert!(status.success() && ran, "{name}: {status}\n{output}");
+    match status {
+        Ok(status) => assert!(status.success() && ran, "{name}: {status}\n{output}"),
+        Err(hung) => panic!("{name} hangs, with {hung:?} below it\n{output}"),
+    }
     // What was measured inside, for those who ask to see it.
     print!("{output}");
+}
+
+/// How the process ended, or all that ran below it when its time was up.
+fn ended(mut inside: Child) -> Result<ExitStatus, Vec<(u32, char, String)>> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = inside.try_wait().expect("a child") {
+            return Ok(status);
+        }
+        if start.elapsed() > LIMIT {
+            let hung = descendants(inside.id());
+            let _ = inside.kill();
+            let _ = inside.wait();
+            return Err(hung);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Like [`isolated`], for a body that is a future.

@@ -39,7 +39,12 @@ def run(recipe: str, cwd: Path, env: dict[str, str], *arguments: object) -> str:
 
 def test_the_manual_has_the_recipes_as_they_are() -> None:
     blocks = re.findall(r"```python\n(.*?)```", (HERE / "README.md").read_text(), re.S)
-    assert sorted(blocks) == sorted(path.read_text() for path in RECIPES.glob("*.py"))
+    recipes = sorted(path.read_text() for path in RECIPES.glob("*.py"))
+    assert sorted(blocks) == recipes
+    # And so has the page of the project.
+    blocks = re.findall(r"```python\n(.*?)```", (HERE.parent.parent / "README.md").read_text(), re.S)
+    assert blocks
+    assert set(blocks) <= set(recipes)
 
 
 @pytest.mark.parametrize(

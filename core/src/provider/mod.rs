@@ -10,6 +10,7 @@ mod codex;
 mod cut;
 mod lines;
 mod login;
+mod one_turn;
 mod paseo;
 mod rpc;
 

@@ -18,13 +18,10 @@ use crate::ids::TurnId;
 use crate::message::Message;
 use crate::provider::cut::{Cut, unread};
 use crate::provider::lines::{Line, Lines};
+use crate::provider::one_turn::{ONE_TURN, decline};
 use crate::provider::{
-    AgentSignal, ChangeOutcome, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd,
-    TurnRef,
+    AgentSignal, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
 };
-
-/// Why something cannot be done.
-const ONE_SHOT: &str = "a process of one turn does not take it";
 
 /// The codec.
 #[derive(Debug, Default)]
@@ -78,31 +75,11 @@ impl Codec for Exec {
                     out.kill = Some(AgentSignal::Interrupt);
                 }
             }
-            // It never asks.
-            Request::Answer { .. } | Request::Close { .. } => {}
-            Request::Steer {
-                conversation,
-                turn,
-                steer,
-                ..
-            } => {
-                let refused = Some(ONE_SHOT.to_owned());
-                let steered = SignalBody::Steered { steer, refused };
-                out.signal(conversation, TurnRef::Host(turn), steered);
-            }
-            Request::Change { conversation, .. } => {
-                let changed = SignalBody::Changed(ChangeOutcome::NeedsProcess);
-                out.signal(conversation, TurnRef::None, changed);
-            }
-            Request::Operate {
-                conversation,
-                number,
-                ..
-            } => {
-                let outcome = Err((ErrorKind::Unsupported, ONE_SHOT.to_owned()));
-                let operated = SignalBody::Operated { number, outcome };
-                out.signal(conversation, TurnRef::None, operated);
-            }
+            other @ (Request::Answer { .. }
+            | Request::Close { .. }
+            | Request::Steer { .. }
+            | Request::Change { .. }
+            | Request::Operate { .. }) => decline(&other, out),
         }
     }
 
@@ -189,7 +166,7 @@ impl Exec {
             Err(why) => why,
         };
         let code = ErrorKind::Unsupported;
-        let message = format!("{refused}: {ONE_SHOT}");
+        let message = format!("{refused}: {ONE_TURN}");
         self.end(Outcome::Failed { code, message }, None, out);
     }
 

@@ -8,13 +8,10 @@ use crate::error::ErrorKind;
 use crate::event::{Body, WarningCode};
 use crate::ids::TurnId;
 use crate::provider::lines::one_line;
+use crate::provider::one_turn::decline;
 use crate::provider::{
-    AgentSignal, ChangeOutcome, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd,
-    TurnRef,
+    AgentSignal, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
 };
-
-/// Why something cannot be done.
-const ONE_TURN: &str = "a process of one turn does not take it";
 
 /// The codec.
 #[derive(Debug, Default)]
@@ -64,31 +61,11 @@ impl Codec for OneTurn {
                     out.kill = Some(AgentSignal::Interrupt);
                 }
             }
-            // It never asks.
-            Request::Answer { .. } | Request::Close { .. } => {}
-            Request::Steer {
-                conversation,
-                turn,
-                steer,
-                ..
-            } => {
-                let refused = Some(ONE_TURN.to_owned());
-                let steered = SignalBody::Steered { steer, refused };
-                out.signal(conversation, TurnRef::Host(turn), steered);
-            }
-            Request::Change { conversation, .. } => {
-                let changed = SignalBody::Changed(ChangeOutcome::NeedsProcess);
-                out.signal(conversation, TurnRef::None, changed);
-            }
-            Request::Operate {
-                conversation,
-                number,
-                ..
-            } => {
-                let outcome = Err((ErrorKind::Unsupported, ONE_TURN.to_owned()));
-                let operated = SignalBody::Operated { number, outcome };
-                out.signal(conversation, TurnRef::None, operated);
-            }
+            other @ (Request::Answer { .. }
+            | Request::Close { .. }
+            | Request::Steer { .. }
+            | Request::Change { .. }
+            | Request::Operate { .. }) => decline(&other, out),
         }
     }
 

@@ -10,10 +10,19 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Requests;
+use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::event::EventKind;
+use crate::event::{EvictionReason, RawJson};
+use crate::host_tools::ToolCall;
+use crate::ids::RequestId;
+use crate::operation::Operation;
 use crate::pool::Seat;
+use crate::pool::slots::Want;
+use crate::process::Report;
 use crate::provider::SignalBody;
+use crate::provider::{Request, Signal};
+use crate::request::Answer;
 use moves::{Move, moves, policies};
 
 /// The host, the pool and the agents around a machine, and what the laws say about it.

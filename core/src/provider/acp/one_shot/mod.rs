@@ -16,13 +16,10 @@ use crate::event::{Body, RawJson, ToolKind, Usage};
 use crate::ids::TurnId;
 use crate::message::Message;
 use crate::provider::lines::{Line, Lines, one_line};
+use crate::provider::one_turn::{ONE_TURN, decline};
 use crate::provider::{
-    AgentSignal, ChangeOutcome, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd,
-    TurnRef,
+    AgentSignal, Codec, Conversation, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
 };
-
-/// Why something cannot be done.
-const ONE_SHOT: &str = "a process of one turn does not take it";
 
 /// The codec.
 #[derive(Debug)]
@@ -104,31 +101,11 @@ impl Codec for Printed {
                     out.kill = Some(AgentSignal::Interrupt);
                 }
             }
-            // It never asks.
-            Request::Answer { .. } | Request::Close { .. } => {}
-            Request::Steer {
-                conversation,
-                turn,
-                steer,
-                ..
-            } => {
-                let refused = Some(ONE_SHOT.to_owned());
-                let steered = SignalBody::Steered { steer, refused };
-                out.signal(conversation, TurnRef::Host(turn), steered);
-            }
-            Request::Change { conversation, .. } => {
-                let changed = SignalBody::Changed(ChangeOutcome::NeedsProcess);
-                out.signal(conversation, TurnRef::None, changed);
-            }
-            Request::Operate {
-                conversation,
-                number,
-                ..
-            } => {
-                let outcome = Err((ErrorKind::Unsupported, ONE_SHOT.to_owned()));
-                let operated = SignalBody::Operated { number, outcome };
-                out.signal(conversation, TurnRef::None, operated);
-            }
+            other @ (Request::Answer { .. }
+            | Request::Close { .. }
+            | Request::Steer { .. }
+            | Request::Change { .. }
+            | Request::Operate { .. }) => decline(&other, out),
         }
     }
 
@@ -199,7 +176,7 @@ impl Printed {
         match plain(message) {
             Ok(prompt) => out.bytes.extend_from_slice(prompt.as_bytes()),
             Err(why) => {
-                let (code, message) = (ErrorKind::Unsupported, format!("{why}: {ONE_SHOT}"));
+                let (code, message) = (ErrorKind::Unsupported, format!("{why}: {ONE_TURN}"));
                 self.end(Outcome::Failed { code, message }, out);
             }
         }

@@ -1,8 +1,8 @@
 //! What agents and their processes say, as inputs.
 
-use super::super::*;
 use super::World;
 use super::moves::Says;
+use super::*;
 use crate::event::ToolKind;
 use crate::provider::{ChangeOutcome, Outcome, SignalBody, TurnEnd, TurnRef};
 

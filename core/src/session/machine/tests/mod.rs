@@ -18,11 +18,18 @@ use std::time::Duration;
 use super::*;
 use crate::capabilities::{Feature, Support};
 use crate::config::{Requests, SessionOptions};
+use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::event::EvictionReason;
 use crate::event::{EventKind, Resolution, ResolvedBy, StopReason, ToolKind, TurnOrigin};
+use crate::host_tools::ToolCall;
+use crate::ids::RequestId;
 use crate::pool::slots::Spill;
+use crate::pool::slots::Want;
+use crate::process::Report;
 use crate::process::Stop;
 use crate::provider::{AgentRequest, ChangeOutcome, Outcome, SignalBody, TurnEnd, TurnRef};
+use crate::provider::{Request, Signal};
 
 const POLICY: Policy = Policy {
     timeouts: Timeouts {
