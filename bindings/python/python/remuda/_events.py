@@ -998,7 +998,7 @@ class RequestOpened(_Event):
 
     @property
     def title(self) -> str:
-        """One line for people."""
+        """One line for people; of a call of a host's tool, the tool's name."""
         value: str = self.data["title"]
         return value
 
