@@ -28,7 +28,9 @@ pub(crate) fn run(quick: bool) -> Result<(), String> {
     step("python: types", &mut tool("mypy", &["-p", "remuda"]))?;
     let mut types = tool("mypy", &[]);
     step("python: types of the recipes", types.args(&recipes))?;
-    step("python: types, again", &mut tool("pyright", &[]))?;
+    let mut types = tool("pyright", &["--pythonpath"]);
+    types.arg(environment().join("bin/python"));
+    step("python: types, again", &mut types)?;
     let stubs = ["-m", "mypy.stubtest", "remuda._remuda"];
     step("python: stubs", &mut tool("python", &stubs))?;
     let mut tests = tool("pytest", &[]);
