@@ -28,6 +28,8 @@ pub(crate) struct TreeSpec {
     pub env: Vec<(OsString, OsString)>,
     /// The working directory.
     pub cwd: PathBuf,
+    /// Whether stderr is the same as stdout.
+    pub merged: bool,
     /// The weakest containment that will do. The strongest that works here is taken.
     pub lowest: Containment,
 }

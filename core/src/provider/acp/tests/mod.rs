@@ -10,6 +10,7 @@
 )]
 
 mod captures;
+mod client;
 mod contract;
 mod documents;
 mod features;
@@ -21,5 +22,6 @@ mod opened;
 mod operations;
 mod play;
 mod questions;
+mod skipped;
 mod tools;
 mod turns;
