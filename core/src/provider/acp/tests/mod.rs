@@ -9,6 +9,7 @@
     reason = "JSON that a test makes for a call reads best in it"
 )]
 
+mod answers;
 mod captures;
 mod client;
 mod contract;
