@@ -77,6 +77,15 @@ impl Yard {
     }
 }
 
+/// Ends the other side of a race.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn refused(outcome: Result<impl std::fmt::Debug, Failure>, words: &str) {
     let failure = outcome.expect_err(words);
     assert_eq!(failure.why, Why::Refused, "{failure:?}");
@@ -281,13 +290,14 @@ fn a_folder_that_becomes_a_link_meanwhile_leads_nowhere() {
                 }
             }
         });
+        // Also if the rest panics: else it would wait for the other thread for ever.
+        let _stops = Stops(&stop);
         for round in 0..2000 {
             if let Ok(text) = yard.reads("deep/secret") {
                 assert_ne!(text, "secret", "round {round}");
             }
             drop(yard.folder.write(&yard.path("deep/secret"), "inside"));
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert_eq!(
         fs::read(yard.outside.join("secret")).expect("it is there"),
