@@ -271,7 +271,7 @@ fn every_session_that_was_opened_before_a_shutdown_is_in_its_report() {
                 .expect("a runtime");
             runtime.block_on(async {
                 let (pool, options) = (scene.pool.clone(), scene.options());
-                let opener = tokio::task::spawn_blocking(move || {
+                let opening = tokio::task::spawn_blocking(move || {
                     let mut opened = Vec::new();
                     loop {
                         match pool.open(options.clone()) {
@@ -286,10 +286,11 @@ fn every_session_that_was_opened_before_a_shutdown_is_in_its_report() {
                 let some = |stats: PoolStats| stats.sessions > 0;
                 scene.stats_become("some are open", some).await;
                 let report = scene.pool.shutdown(LONG).await;
-                let sessions = opener.await.expect("no panic");
+                let sessions = opening.await.expect("no panic");
                 let mut opened: Vec<_> = sessions.iter().map(Session::id).collect();
                 let mut closed = report.closed;
-                (opened.sort_unstable(), closed.sort_unstable());
+                opened.sort_unstable();
+                closed.sort_unstable();
                 assert_eq!(opened, closed);
             });
         }
