@@ -195,8 +195,17 @@ async fn command(protocol: &'static str) -> (Scene, Vec<Session>, Vec<Turn>) {
     let scene = Scene::new(protocol, Pool::builder());
     let cwd = scene.options().cwd;
     let session = scene.open_with(|options| options.client.terminals = true);
-    let line = "trap '' TERM INT HUP; setsid sleep 1000 & (setsid sleep 1000 &); \
-                env -i /bin/sleep 1000 & touch begun; sleep 1000";
+    // Each says that it is there before all of it is.
+    let line = r#"
+        trap '' TERM INT HUP
+        waits='touch "$0"; exec sleep 1000'
+        setsid sh -c "$waits" session &
+        (setsid sh -c "$waits" daemon &)
+        env -i /bin/sh -c "$waits" cleared &
+        until [ -e session ] && [ -e daemon ] && [ -e cleared ]; do sleep 0.01; done
+        touch begun
+        exec sleep 1000
+    "#;
     let params = serde_json::json!({ "command": line }).to_string();
     let params = serde_json::Value::from(params);
     let prompt = format!("[[request terminal/create {params}]] [[hang]]");
