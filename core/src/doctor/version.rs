@@ -69,6 +69,7 @@ async fn start(program: PathBuf, env: Vec<(OsString, OsString)>) -> Result<Tree,
         args: vec![QUESTION.into()],
         env,
         lowest: Containment::ProcessGroup,
+        merged: false,
     };
     let handle = Handle::current();
     let started = tokio::task::spawn_blocking(move || {

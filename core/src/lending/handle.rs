@@ -76,6 +76,7 @@ impl LendOptions {
                 env,
                 cwd,
                 lowest,
+                merged: false,
             })
         }))
     }

@@ -28,6 +28,8 @@ pub(crate) struct TreeSpec {
     pub env: Vec<(OsString, OsString)>,
     /// The working directory.
     pub cwd: PathBuf,
+    /// Whether stderr is the same as stdout.
+    pub merged: bool,
     /// The weakest containment that will do. The strongest that works here is taken.
     pub lowest: Containment,
 }
@@ -150,6 +152,7 @@ pub(crate) fn contained() -> (Containment, Option<String>) {
         env: Vec::new(),
         cwd: "/".into(),
         lowest: Containment::Guard,
+        merged: false,
     };
     let places = super::guard_image::Place::usual();
     match super::guarded::spawn(&nothing, "", &places) {
