@@ -185,6 +185,9 @@ class RuleRequired(TypedDict):
     the tool, `mcp_server` is `host`, and they have neither command nor path. A rule that allows or asks
     changes nothing about them, since only the host can give their result, and
     `read_only` does not concern them.
+
+    What an agent has written or run by its `client` is judged too: as calls
+    of `fs/write_text_file` and `terminal/create`. What no rule matches of that is not asked but done.
     """
 
     action: Action
@@ -201,6 +204,9 @@ class Rule(RuleRequired, total=False):
     the tool, `mcp_server` is `host`, and they have neither command nor path. A rule that allows or asks
     changes nothing about them, since only the host can give their result, and
     `read_only` does not concern them.
+
+    What an agent has written or run by its `client` is judged too: as calls
+    of `fs/write_text_file` and `terminal/create`. What no rule matches of that is not asked but done.
     """
 
     command: str | None
@@ -354,6 +360,9 @@ class SessionOptions(TypedDict, total=False):
 
     append_system_prompt: str | None
     """Appended to the agent's system prompt."""
+
+    client: Client
+    """What the agent may have done by this library instead of doing it itself. Default: nothing."""
 
     cwd: str | os.PathLike[str]
     """The directory the agent works in. Must exist. Relative paths are taken from the host's
