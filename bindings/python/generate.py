@@ -41,7 +41,8 @@ EVENT_STRUCTS = [
 ]
 RENAMED = {"Usage": "TokenUsage", "FileChange": "ChangedFile"}
 """Parts of events that are called as a kind is."""
-OPTION_STRUCTS = ["Timeouts", "Environment", "Place", "Rule", "HostTool", "Budget", "Change"]
+OPTION_STRUCTS = ["Client", "Timeouts", "Environment", "Place", "Rule", "HostTool", "Budget", "Change"]
+OPTION_WORDS = ["ClientFiles", "Sharing", "PermissionMode", "Persistent", "Requests", "Action", "Scope"]
 OPTION_UNIONS = ["WhenFull", "Downgrade", "McpServer"]
 TABLES = ["PoolOptions", "SessionOptions"]
 Schema = dict[str, Any]
@@ -360,7 +361,7 @@ def options(schema: Schema) -> str:
         ]
     )
     out = [HEAD.format(title="Options, as dictionaries with known keys.", imports=imports)]
-    out += aliases(types, ["Sharing", "PermissionMode", "Persistent", "Requests", "Action", "Scope"])
+    out += aliases(types, OPTION_WORDS)
     if types.words("Place"):
         out += aliases(types, ["Place"])
     for name in OPTION_UNIONS:

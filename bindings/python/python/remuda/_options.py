@@ -11,6 +11,9 @@ from typing import Any, Literal, TypedDict, Union
 
 from remuda._events import Containment
 
+ClientFiles = Literal["none", "read", "read_write"]
+"""What an agent may do with text files of the session's directory."""
+
 Sharing = Literal["shared", "per_session"]
 """Whether sessions share warm processes."""
 
@@ -124,6 +127,27 @@ every user of the machine can read the values there (of Codex, those of `env` on
 `environment`, and its name here: Claude Code puts a variable in the place
 of `${NAME}`.
 """
+
+
+class Client(TypedDict, total=False):
+    """What an agent may have done by this library instead of doing it itself, where its protocol has words
+    for that. All of it is confined to the session's directory. That is no sandbox: what the agent, or a
+    command, does by itself is not seen here.
+
+    What is refused stays refused: `read_only` refuses writing and
+    commands, and the session's `rules` judge both like any other change
+    and command, as calls of the tools `fs/write_text_file` and `terminal/create`. What no rule matches is
+    done: the agent asked, or its mode let it.
+    """
+
+    files: ClientFiles
+    """Whether it gets text files. Default: none."""
+
+    terminals: bool
+    """Whether it has commands run. They start in the session's directory or beneath it, with the
+    session's `environment` and without the agent's login, and
+    end at the latest with the agent's process. Default: no.
+    """
 
 
 class Timeouts(TypedDict, total=False):
