@@ -1,0 +1,14 @@
+//! Remuda for Node: the native half of the package. Its other half, in `lib/`, is what hosts see.
+//!
+//! Nothing here calls JavaScript but one wake-up per pool, which says nothing. JavaScript then takes what there is, in
+//! portions, so that nothing piles up on either side. No promise is made or settled here.
+
+mod batch;
+mod bell;
+mod calls;
+mod failure;
+mod pool;
+mod queries;
+mod reader;
+mod session;
+mod worker;
