@@ -56,6 +56,12 @@ impl Inherited {
     pub(crate) fn of_host() -> Self {
         Self(std::env::vars_os().collect())
     }
+
+    #[cfg(test)]
+    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
+        let own = |(name, value): &(&str, &str)| (name.into(), value.into());
+        Self(variables.iter().map(own).collect())
+    }
 }
 
 /// Makes the environment. Later sources win: the host's, the provider's settings, the session's.
