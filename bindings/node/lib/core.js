@@ -17,6 +17,7 @@ const ROWS = 1024;
 const IN_JSON = 0;
 const END = -1;
 const FAILURE = -3;
+const LINE = -4;
 /** For so long portions are taken before others get their turn. */
 const BUDGET_MS = 4;
 
@@ -140,7 +141,7 @@ class Core {
     let [at, item, id, reader] = [0, 0, 0, undefined];
     for (let row = HEAD, end = HEAD + numbers[0] * ROW; row < end; row += ROW) {
       const kind = numbers[row + 1];
-      if (kind < END) {
+      if (kind < END && kind !== LINE) {
         this.#settle(numbers[row], kind, parsed[item++]);
         continue;
       }
@@ -155,7 +156,7 @@ class Core {
         reader?.pushWhole(spoken(reader.session, numbers, row, parsed[item++]));
       } else {
         const piece = text.slice(at, (at += numbers[row + 5]));
-        reader?.push(written(reader.session, numbers, row, kind, piece));
+        reader?.push(kind === LINE ? piece : written(reader.session, numbers, row, kind, piece));
       }
     }
     this.#readers.delete(id);

@@ -4,20 +4,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-/** The names of the C library that a Linux may have, as platforms are named. */
-function libc() {
-  const report = process.report?.getReport?.();
-  if (report?.header?.glibcVersionRuntime) return 'gnu';
-  return fs.existsSync('/etc/alpine-release') ? 'musl' : 'gnu';
-}
-
-/** What this platform is called in the names of packages: `linux-x64-gnu`. */
-function platform() {
-  const { arch } = process;
-  if (process.platform === 'linux') return `linux-${arch}-${libc()}`;
-  if (process.platform === 'win32') return `win32-${arch}-msvc`;
-  return `${process.platform}-${arch}`;
-}
+const { platform } = require('./platform.js');
 
 function load() {
   const name = platform();
@@ -34,4 +21,4 @@ function load() {
   }
 }
 
-module.exports = { native: load(), platform };
+module.exports = { native: load() };

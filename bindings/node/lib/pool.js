@@ -3,6 +3,8 @@
 
 const { Attendant } = require('./attendant.js');
 const { Core } = require('./core.js');
+const { examine } = require('./doctor.js');
+const { CORE } = require('./keys.js');
 const { attempt, invalid } = require('./errors.js');
 const { camel, snake } = require('./names.js');
 const { Session } = require('./session.js');
@@ -10,6 +12,8 @@ const { tool } = require('./tool.js');
 
 /** How long a shutdown may take that does not say it. */
 const DEADLINE_MS = 10_000;
+/** How long an agent may take to say its version. */
+const DOCTOR_MS = 5_000;
 
 class Pool {
   #core;
@@ -38,6 +42,16 @@ class Pool {
     const session = new Session(this.#core, opened.session);
     if (asks) new Attendant(session, { onRequest, onHandlerError, tools: own });
     return session;
+  }
+
+  /** What is installed on this machine, and how well it works. */
+  async doctor({ timeoutMs = DOCTOR_MS, signal } = {}) {
+    return camel(await examine(this, timeoutMs, signal));
+  }
+
+  /** For what else is made of a pool in this package. */
+  get [CORE]() {
+    return this.#core;
   }
 
   /** The pool's numbers at this moment. */

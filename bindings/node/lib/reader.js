@@ -9,15 +9,17 @@ const OVER = Object.freeze({ value: undefined, done: true });
 class EventReader {
   #core;
   #quiet;
+  #onEnd;
   #portion = [];
   #at = 0;
   #waiters = [];
   #over = false;
 
   /** Over a native reader that has the number `id`. A quiet one does not keep the process. */
-  constructor(core, id, session, { quiet = false } = {}) {
+  constructor(core, id, session, { quiet = false, onEnd } = {}) {
     this.#core = core;
     this.#quiet = quiet;
+    this.#onEnd = onEnd;
     this.id = id;
     this.session = session;
     /** The last end of a turn that came. */
@@ -51,6 +53,13 @@ class EventReader {
     return this;
   }
 
+  /** Takes what has come, and leaves the native reader as it is. Nobody waits. */
+  release() {
+    this.#over = true;
+    this.#portion = [];
+    this.#core.unbury(this);
+  }
+
   /** Ends with an error for whoever waits. */
   abort(error) {
     const waiters = this.#waiters;
@@ -78,6 +87,7 @@ class EventReader {
   /** Nothing follows. */
   end() {
     this.#over = true;
+    this.#onEnd?.();
     this.#core.unbury(this);
     this.#core.forget(this.id);
     const waiters = this.#waiters;

@@ -24,6 +24,9 @@ const ANSWER: f64 = -2.0;
 /// In the place of a kind: a call failed; why is in the JSON.
 const FAILURE: f64 = -3.0;
 
+/// In the place of a kind: a line of a process that is lent.
+const LINE: f64 = -4.0;
+
 /// A portion in the making, in the numbers that JavaScript lends for it.
 pub(crate) struct Batch<'a> {
     numbers: &'a mut [f64],
@@ -99,6 +102,13 @@ impl<'a> Batch<'a> {
             }
         }
         self.push(row);
+    }
+
+    /// Adds a line.
+    pub(crate) fn line(&mut self, source: u32, line: &str) {
+        let length = number(units(line) as u64);
+        self.text.push_str(line);
+        self.push([f64::from(source), LINE, 0.0, 0.0, 0.0, length]);
     }
 
     /// The reader has given its last event.

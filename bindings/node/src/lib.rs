@@ -7,6 +7,7 @@ mod batch;
 mod bell;
 mod calls;
 mod failure;
+mod lent;
 mod pool;
 mod queries;
 mod reader;

@@ -167,6 +167,16 @@ impl NativePool {
         });
     }
 
+    /// What is installed on this machine and how well it works, as JSON. Needs nothing of the pool but its answer.
+    #[napi(catch_unwind)]
+    pub fn doctor(&self, call: u32, timeout_ms: f64) {
+        let timeout = Duration::try_from_secs_f64(timeout_ms / 1000.0).unwrap_or_default();
+        self.call(
+            call,
+            elsewhere(async move { Ok(json(&remuda::doctor(timeout))?.into()) }),
+        );
+    }
+
     /// The numbers of the pool, as JSON.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> Result<String, Refused> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
-use remuda::{Body, Event, EventKind, Events, Session, Turn, TurnId};
+use remuda::{Body, Event, EventKind, Events, Lent, Session, Turn, TurnId};
 
 use crate::batch::Batch;
 use crate::bell::{Bell, Ready, Source};
@@ -23,6 +23,14 @@ pub(crate) enum Origin {
     Turn(Turn),
     /// A turn that a message joined, up to its end.
     Joined(Joined),
+    /// The lines of a process that the pool lends.
+    Lent(Lent),
+}
+
+/// What a reader gives.
+enum Item {
+    Event(Arc<Event>),
+    Line(String),
 }
 
 /// The rest of a turn that another message began.
@@ -94,7 +102,7 @@ pub(crate) struct Reader {
     bell: Arc<Bell>,
     waker: Waker,
     /// What was found when it was asked, for the portion to come.
-    ahead: Option<Arc<Event>>,
+    ahead: Option<Item>,
     /// JavaScript waits for a portion.
     wanted: bool,
     over: bool,
@@ -119,7 +127,23 @@ impl Reader {
     pub(crate) const fn turn(&self) -> Option<&Turn> {
         match &self.origin {
             Origin::Turn(turn) => Some(turn),
-            Origin::Session(_) | Origin::Joined(_) => None,
+            Origin::Session(_) | Origin::Joined(_) | Origin::Lent(_) => None,
+        }
+    }
+
+    /// The process, if it reads the lines of one.
+    pub(crate) const fn lent(&self) -> Option<&Lent> {
+        match &self.origin {
+            Origin::Lent(lent) => Some(lent),
+            Origin::Session(_) | Origin::Turn(_) | Origin::Joined(_) => None,
+        }
+    }
+
+    /// The same, and the reader is no more.
+    pub(crate) fn into_lent(self) -> Option<Lent> {
+        match self.origin {
+            Origin::Lent(lent) => Some(lent),
+            Origin::Session(_) | Origin::Turn(_) | Origin::Joined(_) => None,
         }
     }
 
@@ -129,7 +153,7 @@ impl Reader {
         self.bell.still();
         match self.poll() {
             Poll::Pending => return false,
-            Poll::Ready(Some(event)) => self.ahead = Some(event),
+            Poll::Ready(Some(item)) => self.ahead = Some(item),
             Poll::Ready(None) => self.over = true,
         }
         self.bell.ring_untold();
@@ -149,8 +173,11 @@ impl Reader {
             }
             match self.poll() {
                 Poll::Pending => break,
-                Poll::Ready(Some(event)) => {
-                    batch.event(self.id, &event);
+                Poll::Ready(Some(item)) => {
+                    match item {
+                        Item::Event(event) => batch.event(self.id, &event),
+                        Item::Line(line) => batch.line(self.id, &line),
+                    }
                     self.wanted = false;
                 }
                 Poll::Ready(None) => {
@@ -163,9 +190,9 @@ impl Reader {
         }
     }
 
-    fn poll(&mut self) -> Poll<Option<Arc<Event>>> {
-        if let Some(event) = self.ahead.take() {
-            return Poll::Ready(Some(event));
+    fn poll(&mut self) -> Poll<Option<Item>> {
+        if let Some(item) = self.ahead.take() {
+            return Poll::Ready(Some(item));
         }
         if self.over {
             return Poll::Ready(None);
@@ -176,10 +203,13 @@ impl Reader {
                 Origin::Session(events) => Pin::new(events).poll_next(&mut context),
                 Origin::Turn(turn) => Pin::new(turn).poll_next(&mut context),
                 Origin::Joined(joined) => joined.poll(&mut context),
+                Origin::Lent(lent) => {
+                    return lent.poll_next(&mut context).map(|line| line.map(Item::Line));
+                }
             };
             match (&next, self.kinds) {
                 (Poll::Ready(Some(event)), Some(kinds)) if !kinds.has(event.kind()) => {}
-                _ => return next,
+                _ => return next.map(|event| event.map(Item::Event)),
             }
         }
         // There may be more: it is looked for when others had their turn.

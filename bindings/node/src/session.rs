@@ -33,6 +33,8 @@ enum Became {
     },
     Steered {
         into: u64,
+        /// The end of that turn has at least this `seq`.
+        seq: u64,
     },
 }
 
@@ -74,8 +76,8 @@ fn became(sent: Sent, session: &Session, seq: u64) -> (Became, Origin) {
         }
         Sent::Steered { into } => {
             let joined = Joined::new(session.clone(), into, seq);
-            let became = Became::Steered { into: into.get() };
-            (became, Origin::Joined(joined))
+            let into = into.get();
+            (Became::Steered { into, seq }, Origin::Joined(joined))
         }
     }
 }
