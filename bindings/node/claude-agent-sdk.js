@@ -55,6 +55,7 @@ class Watch {
   #open = new Set();
   #own;
   #ended = false;
+  #left = false;
 
   constructor(kept, own) {
     this.#kept = kept;
@@ -113,11 +114,13 @@ class Watch {
   }
 
   #part(child) {
-    const behind = this.#asked - this.#answered;
-    const last = behind === 1 && !this.#own && this.#asked > 0;
-    if (behind === 0 && this.#open.size === 0 && this.#mayStay(child)) {
+    // Of several prompts some may be answered together: then the agent itself knows when it is done.
+    const awaited = this.#asked === 1 && this.#answered === 0 && !this.#own;
+    if (awaited) return;
+    if (this.#asked === this.#answered && this.#open.size === 0 && this.#mayStay(child)) {
       child.leave(this.name(this.#launch, this.#conversation));
-    } else if (!last) {
+    } else if (!this.#left) {
+      this.#left = true;
       child.endInput();
     }
   }

@@ -50,7 +50,7 @@ class Attendant {
   }
 
   async #decide(request, context) {
-    const tool = request.kind === 'host_tool' ? this.#tools.get(request.tool) : undefined;
+    const tool = request.kind === 'host_tool' ? this.#tools.get(request.title) : undefined;
     const report = (error) => this.#report(error, request);
     if (tool) return answered(tool, request.input, context, report);
     if (!this.#onRequest) return { answer: 'deny', message: 'nobody is asked here' };

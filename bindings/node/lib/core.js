@@ -107,6 +107,11 @@ class Core {
     this.#native.dropReader(id);
   }
 
+  /** A reader waits no more, and its native part stays. */
+  part(id) {
+    this.#readers.delete(id);
+  }
+
   /** When nobody has this object any more, its native part goes too. */
   bury(object, drop) {
     orphans.register(object, drop, object);

@@ -53,11 +53,9 @@ class EventReader {
     return this;
   }
 
-  /** Takes what has come, and leaves the native reader as it is. Nobody waits. */
+  /** Ends, and leaves the native reader as it is. */
   release() {
-    this.#over = true;
-    this.#portion = [];
-    this.#core.unbury(this);
+    this.#close((waiter) => waiter.resolve(OVER), () => this.#core.part(this.id));
   }
 
   /** Ends with an error for whoever waits. */
@@ -117,7 +115,7 @@ class EventReader {
     });
   }
 
-  #close(settle = (waiter) => waiter.resolve(OVER)) {
+  #close(settle = (waiter) => waiter.resolve(OVER), part = () => this.#core.forget(this.id)) {
     if (this.#over) return;
     const waiters = this.#waiters;
     this.#waiters = [];
@@ -125,7 +123,7 @@ class EventReader {
     this.#at = 0;
     this.#over = true;
     this.#core.unbury(this);
-    this.#core.forget(this.id);
+    part();
     if (waiters.length > 0 && !this.#quiet) this.#core.rest();
     waiters.forEach(settle);
   }

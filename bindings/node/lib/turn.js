@@ -29,6 +29,7 @@ class Turn {
   #reader;
   #id = null;
   #accepted;
+  #sent = null;
   #end = null;
 
   /** `accepted` says, now or later, what became of the message that the reader of number `handle` is to read. */
@@ -46,6 +47,7 @@ class Turn {
   }
 
   #began(sent) {
+    this.#sent = sent;
     this.#id = sent.turn ?? sent.into;
     return sent;
   }
@@ -123,8 +125,12 @@ class Turn {
     return this.#end;
   }
 
-  async #askEnd() {
-    const sent = await this.#accepted;
+  #askEnd() {
+    // At once where it can be: the reader may be let go of next.
+    return this.#sent === null ? this.#accepted.then((sent) => this.#endOf(sent)) : this.#endOf(this.#sent);
+  }
+
+  async #endOf(sent) {
     if (sent.sent !== 'steered') {
       return this.#core.call((id) => this.#core.native.result(this.#reader.id, id), { quiet: true });
     }

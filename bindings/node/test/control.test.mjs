@@ -40,8 +40,9 @@ each(
   'a message joins the running turn, and ends with it',
   async (scene) => {
     const session = await scene.open();
-    const turn = await hanging(session);
-    const joined = session.send('more', { onBusy: 'steer', tag: 3 });
+    const turn = session.send('[[tool Bash make 2000]] [[say end]]');
+    for (let type; type !== 'tool_use'; ) type = (await turn.next()).value.type;
+    const joined = session.send('[[say joined]]', { onBusy: 'steer', tag: 3 });
     const sent = await joined.accepted;
     assert.deepEqual([sent.sent, sent.into, joined.id], ['steered', turn.id, turn.id]);
     const [rest, result, same] = await Promise.all([all(joined), turn.result(), joined.result()]);
