@@ -21,6 +21,8 @@ export const PROTOCOLS = ['claude', 'codex', 'acp'];
 /** A mark in the environment of every agent of this process. */
 const MARK = `REMUDA_TEST_MARK=${process.pid}-${Math.random()}`;
 const [MARK_NAME, MARK_VALUE] = MARK.split('=');
+/** What guards are called. */
+const GUARD = 'remuda-guard';
 /** How long things may take to be gone. No measure of speed: what leaks never goes. */
 const PATIENCE_MS = 20_000;
 
@@ -50,12 +52,17 @@ export function agents(mark = MARK) {
   return found;
 }
 
-/** The children of this process that live: guards. */
-function children() {
+/** The guards of this process that live. */
+function guards() {
   const tasks = fs.readdirSync('/proc/self/task');
-  return tasks.flatMap((task) => {
-    const text = fs.readFileSync(`/proc/self/task/${task}/children`, 'utf8');
-    return text.trim() === '' ? [] : text.trim().split(' ').map(Number);
+  const pids = tasks.flatMap((task) => fs.readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' '));
+  return pids.filter((pid) => {
+    if (pid.trim() === '') return false;
+    try {
+      return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith(GUARD);
+    } catch {
+      return false;
+    }
   });
 }
 
@@ -109,7 +116,7 @@ export function each(name, body, { protocols = PROTOCOLS, ...options } = {}) {
       } finally {
         await scene.end();
       }
-      assert.deepEqual(children().length, 0, 'a guard is left');
+      assert.deepEqual(guards(), []);
     });
   }
 }
