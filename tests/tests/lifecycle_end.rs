@@ -260,6 +260,44 @@ fn every_turn_that_a_shutdown_races_with_is_refused_or_has_its_end() {
 }
 
 #[test]
+fn every_session_that_was_opened_before_a_shutdown_is_in_its_report() {
+    isolated(|| {
+        for _ in 0..100 {
+            let scene = Scene::new(remuda_tests::PROTOCOLS[0], Pool::builder());
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let (pool, options) = (scene.pool.clone(), scene.options());
+                let opening = tokio::task::spawn_blocking(move || {
+                    let mut opened = Vec::new();
+                    loop {
+                        match pool.open(options.clone()) {
+                            Ok(session) => opened.push(session),
+                            Err(refused) => {
+                                assert_eq!(refused.kind(), ErrorKind::Closed);
+                                return opened;
+                            }
+                        }
+                    }
+                });
+                let some = |stats: PoolStats| stats.sessions > 0;
+                scene.stats_become("some are open", some).await;
+                let report = scene.pool.shutdown(LONG).await;
+                let sessions = opening.await.expect("no panic");
+                let mut opened: Vec<_> = sessions.iter().map(Session::id).collect();
+                let mut closed = report.closed;
+                opened.sort_unstable();
+                closed.sort_unstable();
+                assert_eq!(opened, closed);
+            });
+        }
+    });
+}
+
+#[test]
 fn a_session_that_is_closed_while_it_is_evicted_ends_once() {
     each_protocol(async |protocol| {
         for _ in 0..10 {

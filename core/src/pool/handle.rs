@@ -3,10 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,8 +23,7 @@ use crate::pool::conversations::{Claim, Conversations};
 use crate::pool::lease::PoolLink;
 use crate::pool::members::lost;
 use crate::pool::slots::{Bounds, Slots};
-use crate::process::tree::TreeSpec;
-use crate::process::{Containment, Limits, Plan, Program, environment};
+use crate::process::{Containment, Limits};
 use crate::provider::{self, Provider};
 use crate::session::{
     Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Places, Policy, Session,
@@ -56,7 +54,8 @@ pub(crate) struct PoolInner {
     counters: Arc<Counters>,
     conversations: Arc<Conversations>,
     shelf: Shelf,
-    shut: AtomicBool,
+    /// Held while a session is told to the actor, so that a shutdown knows of each that was opened before it.
+    shut: Mutex<bool>,
 }
 
 impl PoolInner {
@@ -68,7 +67,7 @@ impl PoolInner {
     /// Keeps a lent process for later. After a shutdown nothing is kept.
     pub(crate) fn shelve(&self, name: String, inside: Inside) {
         self.shelf.put(name, inside);
-        if self.shut.load(Ordering::SeqCst) {
+        if *self.shut.lock() {
             self.shelf.clear();
         }
     }
@@ -149,7 +148,7 @@ impl Pool {
                 counters: Arc::default(),
                 conversations: Arc::default(),
                 shelf: Shelf::default(),
-                shut: AtomicBool::new(false),
+                shut: Mutex::new(false),
             }),
         })
     }
@@ -209,7 +208,13 @@ impl Pool {
             session: id,
             inbox: inbox.clone(),
         };
-        inner.actor.send(opened).map_err(|_| lost())?;
+        {
+            let shut = inner.shut.lock();
+            if *shut {
+                return Err(Error::closed("pool"));
+            }
+            inner.actor.send(opened).map_err(|_| lost())?;
+        }
         runtime.spawn(run(Parts {
             shared: Arc::clone(&shared),
             machine,
@@ -250,12 +255,19 @@ impl Pool {
         let Some(runtime) = inner.runtime.as_ref().filter(|_| !self.is_shut()) else {
             return Err(Error::closed("pool"));
         };
-        let plan = lent_plan(options, inner.options.require_containment)?;
+        let cwd = place(&options.cwd)?;
+        let plan = options.plan(cwd, inner.options.require_containment)?;
         let id = SessionId::next();
         // Bounded by those who send: see `Call`.
         let (inbox, calls) = mpsc::unbounded_channel();
-        let opened = PoolMessage::Opened { session: id, inbox };
-        inner.actor.send(opened).map_err(|_| lost())?;
+        {
+            let shut = inner.shut.lock();
+            if *shut {
+                return Err(Error::closed("pool"));
+            }
+            let opened = PoolMessage::Opened { session: id, inbox };
+            inner.actor.send(opened).map_err(|_| lost())?;
+        }
         let counters = Arc::clone(&inner.counters);
         let (inside, actor) = lending::run(lending::Parts {
             id,
@@ -299,7 +311,7 @@ impl Pool {
     /// session can be opened any more. Returns when nothing is left, or at the deadline; the answer
     /// names what is left. May be called again, also from elsewhere at the same time.
     pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
-        self.inner.shut.store(true, Ordering::SeqCst);
+        *self.inner.shut.lock() = true;
         self.inner.shelf.clear();
         let by = Instant::now() + bounded(deadline);
         // Asked again, because the actor may panic over the question, and closes even then.
@@ -320,7 +332,7 @@ impl Pool {
     }
 
     fn is_shut(&self) -> bool {
-        self.inner.shut.load(Ordering::SeqCst)
+        *self.inner.shut.lock()
     }
 }
 
@@ -396,31 +408,6 @@ fn place(cwd: &Path) -> Result<PathBuf, Error> {
         return Err(unusable(&"it is not a directory"));
     }
     Ok(cwd)
-}
-
-/// How a lent process is started. Its program is there now.
-fn lent_plan(options: LendOptions, lowest: Containment) -> Result<Plan, Error> {
-    options.check()?;
-    let cwd = place(&options.cwd)?;
-    let host = environment::Inherited::of_host();
-    let env = environment::allowed(&options.environment, &[], &[], host);
-    let path = env.iter().find(|(name, _)| name == "PATH");
-    let program = Program {
-        name: options.program,
-        path: path.map(|(_, value)| value.clone()),
-        native: Box::new(Path::to_owned),
-    };
-    let program = program.resolve(&cwd)?;
-    let args = options.args.into_iter().map(Into::into).collect();
-    Ok(Box::new(move || {
-        Ok(TreeSpec {
-            program,
-            args,
-            env,
-            cwd,
-            lowest,
-        })
-    }))
 }
 
 fn policy(provider: &dyn Provider, options: &SessionOptions, pool: &PoolOptions) -> Policy {

@@ -378,20 +378,16 @@ fn the_agent_can_ask_the_host_for_other_things() {
 #[test]
 fn steering_goes_into_the_running_turn() {
     let (mut run, session) = Setup::new().with_features("steering").acp();
-    let steer = |run: &mut Run, id: u64| {
-        let prompt = json!([{"type": "text", "text": "second"}]);
-        run.call(
-            id,
-            "_session/steering",
-            &json!({"sessionId": session, "prompt": prompt}),
-        )["result"]
-            .clone()
-    };
-    assert_eq!(steer(&mut run, 3)["outcome"], "promptRequired");
+    let prompt = json!([{"type": "text", "text": "second"}]);
+    let steer = json!({"sessionId": session, "prompt": prompt});
+    let early = run.call(3, "_session/steering", &steer);
+    assert_eq!(early["result"]["outcome"], "promptRequired");
     run.acp_prompt(4, &session, "[[say first]] [[hang]]");
     run.until(|line| line["params"]["update"]["content"]["text"] == "first");
-    assert_eq!(steer(&mut run, 5)["outcome"], "injected");
-    assert_eq!(deltas(&run.acp_end(4)), "You said: second");
+    let is_end = |line: &Value| line["id"] == 4 && line.get("method").is_none();
+    let (reply, lines) = run.call_until((5, "_session/steering"), &steer, is_end);
+    assert_eq!(reply["result"]["outcome"], "injected");
+    assert_eq!(deltas(&lines), "You said: second");
 }
 
 #[test]

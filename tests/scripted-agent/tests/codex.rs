@@ -227,11 +227,9 @@ fn steering_cuts_the_text_and_is_answered_in_the_same_turn() {
         format!("expected active turn id `{thread}` but found `{turn}`")
     );
     let right = json!({"threadId": thread, "expectedTurnId": turn, "input": input, "clientUserMessageId": "c"});
-    assert_eq!(
-        run.call(5, "turn/steer", &right)["result"]["turnId"],
-        turn.as_str()
-    );
-    let lines = run.until(|line| line["method"] == "turn/completed");
+    let is_end = |line: &Value| line["method"] == "turn/completed";
+    let (reply, lines) = run.call_until((5, "turn/steer"), &right, is_end);
+    assert_eq!(reply["result"]["turnId"], turn.as_str());
     assert_eq!(lines[0]["params"]["item"]["clientId"], "c");
     assert_eq!(answer(&lines), "You said: second");
     assert_eq!(
@@ -246,11 +244,12 @@ fn a_second_start_is_a_steer() {
     let (mut run, thread) = setup.codex();
     let turn = run.codex_start(3, &thread, "[[say first]] [[hang]]");
     run.until(|line| line["params"]["delta"] == "first");
-    assert_eq!(run.codex_start(4, &thread, "more"), turn);
-    assert_eq!(
-        answer(&run.until(|line| line["method"] == "turn/completed")),
-        "You said: more"
-    );
+    let input = json!([{"type": "text", "text": "more"}]);
+    let more = json!({"threadId": thread, "input": input});
+    let is_end = |line: &Value| line["method"] == "turn/completed";
+    let (reply, lines) = run.call_until((4, "turn/start"), &more, is_end);
+    assert_eq!(reply["result"]["turn"]["id"], turn.as_str());
+    assert_eq!(answer(&lines), "You said: more");
 }
 
 #[test]

@@ -427,7 +427,9 @@ fn mode_17_hops_from_id_to_id_and_ends_by_itself() {
         if held.iter().any(|pid| *pid != first) {
             break;
         }
-        assert!(!held.is_empty(), "it ended before it was seen to hop");
+        // A look may miss it in the middle of a hop, but not each look.
+        let ended = held.is_empty() && (0..50).all(|_| members(first).is_empty());
+        assert!(!ended, "it ended before it was seen to hop");
     }
     while !members(first).is_empty() {}
 }

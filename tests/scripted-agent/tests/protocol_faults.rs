@@ -61,9 +61,13 @@ fn mode_37_gives_no_terminal() {
     );
     assert!(!types(&lines).iter().any(|kind| kind.starts_with("result")));
     let (mut run, thread) = Setup::new().codex();
-    run.codex_start(3, &thread, "[[no-terminal]] [[say x]]");
+    let turn = run.codex_start(3, &thread, "[[no-terminal]] [[say x]]");
     run.until(|line| line["method"] == "account/rateLimits/updated");
-    let lines = run.codex_turn(4, &thread, "next");
+    // Until it is over what is sent comes into it, and nothing says when that is.
+    let input = json!([{"type": "text", "text": "more"}]);
+    let more = json!({"threadId": thread, "expectedTurnId": turn, "input": input});
+    while run.call(4, "turn/steer", &more)["error"].is_null() {}
+    let lines = run.codex_turn(5, &thread, "next");
     assert_eq!(
         types(&lines)
             .iter()

@@ -80,6 +80,8 @@ pub(super) struct Turns {
     last: TurnRef,
     /// The agent says which message it begins with, so that nothing else begins a turn.
     named: bool,
+    /// The agent says which messages it put into its queue.
+    queues: bool,
     over: VecDeque<String>,
     own_count: u32,
     /// The last interrupt leaves commands running.
@@ -94,6 +96,7 @@ impl Turns {
             waiting: None,
             last: TurnRef::None,
             named: false,
+            queues: false,
             over: VecDeque::new(),
             own_count: 0,
             keep_commands: false,
@@ -145,9 +148,9 @@ impl Turns {
         if self.waiting_is_in(uuids) {
             self.begin_waiting(true, out);
         } else if self.running.is_none() {
-            // A message that the agent put into its queue is announced before its turn begins.
-            let queued = self.waiting.as_ref().is_some_and(|host| host.taken);
-            if self.waiting.is_some() && uuids.is_empty() && !owed && !queued {
+            // An agent that tells of its queue tells of each message before it begins with it. If it
+            // has not, then it may not even have read the message.
+            if self.waiting.is_some() && uuids.is_empty() && !owed && !self.queues {
                 self.begin_waiting(false, out);
             } else {
                 self.begin_agent(out);
@@ -187,6 +190,7 @@ impl Turns {
 
     /// The agent has the host's message in its queue.
     pub(super) fn queued(&mut self, uuid: &str, out: &mut Output) {
+        self.queues = true;
         // What began before was not this turn, then.
         let mistaken = matches!(&self.running,
             Some(Running { who: Who::Host(host), confirmed: false, .. }) if host.uuid == uuid);

@@ -319,12 +319,17 @@ impl Player<'_> {
 
     fn tool(&mut self, tool: &Tool, verdict: &Verdict) -> Result<(), Stop> {
         self.voice.close();
-        self.voice.tool_begins(tool);
+        self.begin_tool(tool);
         self.run_tool(tool, verdict)
     }
 
-    fn run_tool(&mut self, tool: &Tool, verdict: &Verdict) -> Result<(), Stop> {
+    /// From the moment that it is told, more input comes into the turn behind it.
+    fn begin_tool(&mut self, tool: &Tool) {
         self.control.begin_tool();
+        self.voice.tool_begins(tool);
+    }
+
+    fn run_tool(&mut self, tool: &Tool, verdict: &Verdict) -> Result<(), Stop> {
         if *verdict == Verdict::Allow {
             let waited = self.control.pause(Duration::from_millis(tool.ms), false);
             waited.map_err(|why| Stop::Break(why, true))?;
@@ -348,11 +353,10 @@ impl Player<'_> {
     /// Lets a child try to answer our own question, and to end our own turn.
     fn forge(&mut self, tool: &Tool) -> Result<(), Stop> {
         self.voice.close();
-        self.voice.tool_begins(tool);
+        self.begin_tool(tool);
         if let Some(verdict) = self.voice.decided() {
             return self.run_tool(tool, &verdict);
         }
-        self.control.begin_tool();
         let question = self.voice.ask(tool, Some(self.control));
         let written = children::forge(&self.voice.forged(&question));
         let answer = self.control.wait_answer(&question.key);
@@ -384,11 +388,10 @@ impl Player<'_> {
 
     fn ask(&mut self, tool: &Tool, twice: bool) -> Result<(), Stop> {
         self.voice.close();
-        self.voice.tool_begins(tool);
+        self.begin_tool(tool);
         if let Some(verdict) = self.voice.decided() {
             return self.run_tool(tool, &verdict);
         }
-        self.control.begin_tool();
         let question: Question = self.voice.ask(tool, Some(self.control));
         if twice {
             self.agent.line(&question.line);

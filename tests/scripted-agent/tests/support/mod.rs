@@ -1,4 +1,4 @@
-//! Runs the agent over pipes. Everything waits on a pipe or on an exit.
+//! Runs the agent over pipes. Everything waits on a pipe or on an exit, and no longer than `LIMIT`.
 
 #![expect(dead_code, reason = "each test file uses a part")]
 
@@ -7,9 +7,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::rc::Rc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+/// How long an agent may run: one that a test waits for in vain is killed, so that the wait ends.
+const LIMIT: Duration = Duration::from_mins(5);
 
 pub(crate) const WARM: &[&str] = &[
     "-p",
@@ -73,6 +78,7 @@ impl Setup {
         Run {
             stdin: child.stdin.take(),
             stdout: BufReader::new(child.stdout.take().unwrap()),
+            _watch: watch(child.id()),
             child,
             _state: Rc::clone(&self.state),
         }
@@ -140,7 +146,19 @@ pub(crate) struct Run {
     pub(crate) child: Child,
     pub(crate) stdin: Option<ChildStdin>,
     pub(crate) stdout: BufReader<ChildStdout>,
+    _watch: Sender<()>,
     _state: Rc<TempDir>,
+}
+
+/// Kills the process when its time is up, unless what is given is dropped before.
+fn watch(pid: u32) -> Sender<()> {
+    let (running, over) = channel();
+    std::thread::spawn(move || {
+        if over.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        }
+    });
+    running
 }
 
 impl Drop for Run {
@@ -259,6 +277,32 @@ impl Run {
         self.send(&json!({"id": id, "method": method, "params": params}));
         let lines = self.until(|line| line["id"] == id && line.get("method").is_none());
         lines.last().unwrap().clone()
+    }
+
+    /// Sends a request and reads up to its reply and to a line that is meant, whichever comes last.
+    /// Gives the reply, and all other lines.
+    pub(crate) fn call_until(
+        &mut self,
+        (id, method): (u64, &str),
+        params: &Value,
+        meant: impl Fn(&Value) -> bool,
+    ) -> (Value, Vec<Value>) {
+        self.send(&json!({"id": id, "method": method, "params": params}));
+        let is_reply = |line: &Value| line["id"] == id && line.get("method").is_none();
+        let (mut reply, mut seen) = (None, false);
+        let mut others = Vec::new();
+        loop {
+            let line = self.next();
+            if is_reply(&line) {
+                reply = Some(line);
+            } else {
+                seen |= meant(&line);
+                others.push(line);
+            }
+            if let Some(reply) = reply.take_if(|_| seen) {
+                return (reply, others);
+            }
+        }
     }
 
     pub(crate) fn codex_start(&mut self, id: u64, thread: &str, text: &str) -> String {

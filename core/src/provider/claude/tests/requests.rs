@@ -284,6 +284,30 @@ fn a_message_that_is_queued_behind_a_turn_shows_that_the_turn_was_another() {
 }
 
 #[test]
+fn a_whole_turn_before_the_agent_has_read_the_message_is_not_the_hosts() {
+    let mut codec = sent();
+    let life =
+        |uuid, state| json!({"type": "command_lifecycle", "command_uuid": uuid, "state": state});
+    // From here on it is known that this agent announces what it begins with.
+    for line in [
+        life("u1", "queued"),
+        life("u1", "started"),
+        init("s"),
+        result(),
+    ] {
+        hear(&mut codec, &line);
+    }
+    codec.next_ids.push_back("u2".to_owned());
+    ask(&mut codec, turn(2, "more"));
+    assert!(said(&hear(&mut codec, &init("s"))).contains("agent 1 | AgentTurn"));
+    assert!(said(&hear(&mut codec, &result())).starts_with("agent 1 | Ended"));
+    assert!(said(&hear(&mut codec, &life("u2", "queued"))).contains("host 2 | Taken"));
+    hear(&mut codec, &life("u2", "started"));
+    hear(&mut codec, &init("s"));
+    assert!(said(&hear(&mut codec, &result())).starts_with("host 2 | Ended"));
+}
+
+#[test]
 fn a_cleared_conversation_is_bound_anew() {
     let mut codec = sent();
     assert!(said(&hear(&mut codec, &init("old"))).contains("provider_session_id: \"old\""));
