@@ -82,6 +82,8 @@ fn check_node() -> Result<(), String> {
     let major = version.trim_start_matches('v').split('.').next();
     match major.and_then(|major| major.parse::<u32>().ok()) {
         Some(major) if major >= OLDEST => Ok(()),
-        Some(_) | None => Err(format!("node {version:?}: the tests need {OLDEST} or later")),
+        Some(_) | None => Err(format!(
+            "node {version:?}: the tests need {OLDEST} or later"
+        )),
     }
 }

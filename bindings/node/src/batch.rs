@@ -88,18 +88,16 @@ impl<'a> Batch<'a> {
             milliseconds(event.time_unix_ns),
             0.0,
         ];
-        match &event.body {
-            Body::TextDelta { text, parent: None }
-            | Body::ReasoningDelta { text, parent: None }
-            | Body::Message { text, parent: None } => {
-                row[1] = f64::from(event.kind().number());
-                row[5] = number(units(text) as u64);
-                self.text.push_str(text);
-            }
-            body => {
-                let json = failure::json(body).unwrap_or_else(|_| "{}".to_owned());
-                self.append(&json);
-            }
+        if let Body::TextDelta { text, parent: None }
+        | Body::ReasoningDelta { text, parent: None }
+        | Body::Message { text, parent: None } = &event.body
+        {
+            row[1] = f64::from(event.kind().number());
+            row[5] = number(units(text) as u64);
+            self.text.push_str(text);
+        } else {
+            let json = failure::json(&event.body).unwrap_or_else(|_| "{}".to_owned());
+            self.append(&json);
         }
         self.push(row);
     }

@@ -38,13 +38,12 @@ impl NativePool {
     pub fn lend(&self, reader: u32, names: Vec<String>, options: String) -> Result<bool, Refused> {
         let kept = names.iter().find_map(|name| self.pool.take(name));
         let is_kept = kept.is_some();
-        let lent = match kept {
-            Some(lent) => lent,
-            None => {
-                let options: LendOptions =
-                    read_json("options", &options).map_err(|error| refused(&error))?;
-                self.pool.lend(options).map_err(|error| refused(&error))?
-            }
+        let lent = if let Some(lent) = kept {
+            lent
+        } else {
+            let options: Result<LendOptions, Error> = read_json("options", &options);
+            let lent = options.and_then(|options| self.pool.lend(options));
+            lent.map_err(|error| refused(&error))?
         };
         self.keep(reader, Origin::Lent(lent));
         Ok(is_kept)

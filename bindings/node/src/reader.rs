@@ -81,8 +81,8 @@ impl Kinds {
     /// The kinds of these names; those that are not known are none.
     pub(crate) fn of(names: &[String]) -> Self {
         let kinds = EventKind::ALL.iter();
-        let named = kinds.filter(|kind| names.iter().any(|name| name == kind.name()));
-        Self(named.fold(0, |set, kind| set | Self::bit(*kind)))
+        let wanted = kinds.filter(|kind| names.iter().any(|name| name == kind.name()));
+        Self(wanted.fold(0, |set, kind| set | Self::bit(*kind)))
     }
 
     fn bit(kind: EventKind) -> u128 {
@@ -204,7 +204,9 @@ impl Reader {
                 Origin::Turn(turn) => Pin::new(turn).poll_next(&mut context),
                 Origin::Joined(joined) => joined.poll(&mut context),
                 Origin::Lent(lent) => {
-                    return lent.poll_next(&mut context).map(|line| line.map(Item::Line));
+                    return lent
+                        .poll_next(&mut context)
+                        .map(|line| line.map(Item::Line));
                 }
             };
             match (&next, self.kinds) {

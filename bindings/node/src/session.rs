@@ -204,7 +204,13 @@ impl NativePool {
 
     /// Interrupts a turn. Answered with the receipt.
     #[napi(catch_unwind)]
-    pub fn interrupt(&self, session: i64, turn: i64, call: u32, options: String) -> Result<(), Refused> {
+    pub fn interrupt(
+        &self,
+        session: i64,
+        turn: i64,
+        call: u32,
+        options: String,
+    ) -> Result<(), Refused> {
         let session = self.session(session)?;
         let options: InterruptOptions = read("options", &options)?;
         let turn = TurnId::from_raw(id(turn));
@@ -216,7 +222,13 @@ impl NativePool {
 
     /// Answers a question. Answered with nothing.
     #[napi(catch_unwind)]
-    pub fn answer(&self, session: i64, request: i64, call: u32, answer: String) -> Result<(), Refused> {
+    pub fn answer(
+        &self,
+        session: i64,
+        request: i64,
+        call: u32,
+        answer: String,
+    ) -> Result<(), Refused> {
         let session = self.session(session)?;
         let answer: Said = read("answer", &answer)?;
         let request = RequestId::from_raw(id(request));
@@ -269,9 +281,7 @@ impl NativePool {
     /// Takes a waiting message out of the queue.
     #[napi(catch_unwind)]
     pub fn cancel(&self, session: i64, turn: i64) -> Result<(), Refused> {
-        let cancelled = self
-            .session(session)?
-            .cancel(TurnId::from_raw(id(turn)));
+        let cancelled = self.session(session)?.cancel(TurnId::from_raw(id(turn)));
         cancelled.map_err(|error| refused(&error))
     }
 
@@ -307,7 +317,10 @@ impl NativePool {
     pub fn close(&self, session: i64, call: u32) -> Result<(), Refused> {
         let session = self.session(session)?;
         session.close();
-        self.call(call, async move { Ok(json(&session.closed().await)?.into()) });
+        self.call(
+            call,
+            async move { Ok(json(&session.closed().await)?.into()) },
+        );
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What a host holds of a process that it borrowed.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -16,6 +16,8 @@ use crate::event::Exit;
 use crate::ids::SessionId;
 use crate::pool::PoolInner;
 use crate::pool::lease::PoolLink;
+use crate::process::tree::TreeSpec;
+use crate::process::{Containment, Plan, Program, environment};
 
 /// What may wait to be written before the process runs, in bytes.
 const EARLY: usize = 64 << 20;
@@ -41,13 +43,41 @@ impl LendOptions {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidArgument`], naming the option.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         check_text("program", &self.program.to_string_lossy())?;
         check_text("cwd", &self.cwd.to_string_lossy())?;
         for argument in &self.args {
             check_no_nul("args", argument)?;
         }
         self.environment.check()
+    }
+
+    /// How it is started, in a directory that is there. So is its program.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check`](Self::check); [`ErrorKind::ProgramNotFound`].
+    pub(crate) fn plan(self, cwd: PathBuf, lowest: Containment) -> Result<Plan, Error> {
+        self.check()?;
+        let host = environment::Inherited::of_host();
+        let env = environment::allowed(&self.environment, &[], &[], host);
+        let path = env.iter().find(|(name, _)| name == "PATH");
+        let program = Program {
+            name: self.program,
+            path: path.map(|(_, value)| value.clone()),
+            native: Box::new(Path::to_owned),
+        };
+        let program = program.resolve(&cwd)?;
+        let args = self.args.into_iter().map(Into::into).collect();
+        Ok(Box::new(move || {
+            Ok(TreeSpec {
+                program,
+                args,
+                env,
+                cwd,
+                lowest,
+            })
+        }))
     }
 }
 

@@ -98,7 +98,7 @@ fn the_types_are_those_of_the_library() {
     for code in codes.chain(["INTERRUPTED".to_owned()]) {
         let _ = writeln!(file, "  | 'ERR_REMUDA_{code}'");
     }
-    file.insert_str(file.len() - 1, ";");
+    file.insert(file.len() - 1, ';');
     remuda_tests::is_current("bindings/node/lib/types.d.ts", &file, UPDATE);
 }
 
@@ -147,7 +147,10 @@ fn look(schema: &Value, seen: &mut BTreeMap<String, bool>) {
                 let is = is_opaque(property);
                 let named = property.to_string().contains("#/$defs/") && !is;
                 let before = seen.entry(name.clone()).or_insert(is);
-                assert!(!(named && *before), "{name} is opaque in one place and ours in another");
+                assert!(
+                    !(named && *before),
+                    "{name} is opaque in one place and ours in another"
+                );
                 *before |= is;
             }
             object.values().for_each(|value| look(value, seen));
@@ -159,5 +162,7 @@ fn look(schema: &Value, seen: &mut BTreeMap<String, bool>) {
 
 fn is_opaque(property: &Value) -> bool {
     property.to_string().contains("#/$defs/RawJson")
-        || property.get("additionalProperties").is_some_and(Value::is_object)
+        || property
+            .get("additionalProperties")
+            .is_some_and(Value::is_object)
 }

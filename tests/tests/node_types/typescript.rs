@@ -60,11 +60,14 @@ fn events(schema: &Value, side: Side) -> BTreeMap<String, String> {
         let name = format!("{}Event", pascal(kind));
         let mut text = comment(body, "");
         let members = Writer { name: &name, side }.members(body, "");
-        let _ = writeln!(text, "export interface {name} extends EventBase {{\n{members}}}");
+        let _ = writeln!(
+            text,
+            "export interface {name} extends EventBase {{\n{members}}}"
+        );
         let _ = writeln!(union, "  | {name}");
         out.insert(name, text);
     }
-    union.insert_str(union.len() - 1, ";");
+    union.insert(union.len() - 1, ';');
     out.insert("Event".to_owned(), union);
     let base = "/** What every event has. */\nexport interface EventBase {\n  \
         /** The session it happened in. */\n  session: number;\n  \
@@ -133,7 +136,11 @@ impl Writer<'_> {
             "integer" | "number" => "number".to_owned(),
             "array" => {
                 let item = self.type_of(&schema["items"], indent);
-                let item = if item.contains(' ') { format!("({item})") } else { item };
+                let item = if item.contains(' ') {
+                    format!("({item})")
+                } else {
+                    item
+                };
                 match self.side {
                     Side::Given => format!("readonly {item}[]"),
                     Side::Got => format!("{item}[]"),
