@@ -3,6 +3,7 @@
 
 mod budget;
 mod capabilities;
+mod client;
 pub mod config;
 mod delivery;
 mod doctor;

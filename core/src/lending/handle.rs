@@ -75,6 +75,7 @@ impl LendOptions {
                 args,
                 env,
                 cwd,
+                merged: false,
                 lowest,
             })
         }))

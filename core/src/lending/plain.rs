@@ -38,7 +38,8 @@ impl Codec for Plain {
             | Request::Change { .. }
             | Request::Operate { .. }
             | Request::Interrupt { .. }
-            | Request::Answer { .. } => {}
+            | Request::Answer { .. }
+            | Request::Served { .. } => {}
         }
     }
 

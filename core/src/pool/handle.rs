@@ -185,7 +185,11 @@ impl Pool {
         let id = SessionId::next();
         let policy = policy(provider, &options, &inner.options);
         let approvals = Approvals::new(&options)?;
-        let machine = Machine::new(policy, approvals, options.resume.clone(), Instant::now());
+        let mut machine = Machine::new(policy, approvals, options.resume.clone(), Instant::now());
+        let begun = |id: &String| inner.conversations.begun(provider.name(), id);
+        if let Some(begun) = options.resume.as_ref().and_then(begun) {
+            machine.rest_from(begun);
+        }
         let options = Arc::new(options);
         let shared = Arc::new(Shared::new(Opening {
             id,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use schemars::JsonSchema;
@@ -184,6 +185,7 @@ impl Shared {
     fn bind(&self, id: &str) {
         if let Some(claim) = &mut *self.claim.lock() {
             let _ = claim.take(id);
+            claim.begin(id, Instant::now());
         }
         self.face.lock().conversation = Some(id.to_owned());
     }
