@@ -161,6 +161,36 @@ export type Choice = {
   label: string;
 };
 
+/**
+ * What an agent may have done by this library instead of doing it itself, where its protocol has words
+ * for that. All of it is confined to the session's directory. That is no sandbox: what the agent, or a
+ * command, does by itself is not seen here.
+ *
+ * What is refused stays refused: `read_only` refuses writing and
+ * commands, and the session's `rules` judge both like any other change
+ * and command, as calls of the tools `fs/write_text_file` and `terminal/create`. What no rule matches is
+ * done: the agent asked, or its mode let it.
+ */
+export type Client = {
+  /** Whether it gets text files. Default: none. */
+  files?: ClientFiles;
+  /**
+   * Whether it has commands run. They start in the session's directory or beneath it, with the
+   * session's `environment` and without the agent's login, and
+   * end at the latest with the agent's process. Default: no.
+   */
+  terminals?: boolean;
+};
+
+/** What an agent may do with text files of the session's directory. */
+export type ClientFiles =
+  /** Nothing. */
+  | 'none'
+  /** Read them. */
+  | 'read'
+  /** Read and write them. */
+  | 'read_write';
+
 /** Who ended a session. */
 export type CloseReason =
   /** The host closed it. */
@@ -517,6 +547,10 @@ export type Feature =
   | 'cost'
   /** Calls tools of the host. */
   | 'host_tools'
+  /** Has text files read or written by its client. */
+  | 'client_files'
+  /** Has commands run by its client. */
+  | 'client_terminals'
   /** Asks before it runs a command. */
   | 'command_approval'
   /** Asks before it changes files. */
@@ -1181,6 +1215,9 @@ export interface RestoredEvent extends EventBase {
  * the tool, `mcp_server` is `host`, and they have neither command nor path. A rule that allows or asks
  * changes nothing about them, since only the host can give their result, and
  * `read_only` does not concern them.
+ *
+ * What an agent has written or run by its `client` is judged too: as calls
+ * of `fs/write_text_file` and `terminal/create`. What no rule matches of that is not asked but done.
  */
 export type Rule = {
   /** What follows. */
@@ -1258,6 +1295,8 @@ export interface SessionOpenedEvent extends EventBase {
 export type SessionOptions = {
   /** Appended to the agent's system prompt. */
   appendSystemPrompt?: string | null;
+  /** What the agent may have done by this library instead of doing it itself. Default: nothing. */
+  client?: Client;
   /**
    * The directory the agent works in. Must exist. Relative paths are taken from the host's
    * directory at the time of `open`.
