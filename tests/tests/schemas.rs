@@ -1,7 +1,7 @@
 //! `docs/schema/*.json` are generated; this test fails when one is stale.
 //! `REMUDA_UPDATE_SCHEMA=1 cargo test -p remuda-tests --test schemas` rewrites them.
 
-use remuda::{Event, PoolOptions, SessionOptions};
+use remuda::{Doctor, Event, PoolOptions, SessionOptions};
 use schemars::{Schema, schema_for};
 
 fn check(name: &str, schema: &Schema) {
@@ -18,6 +18,7 @@ fn the_schemas_are_those_of_the_types() {
     check("pool-options.json", &schema_for!(PoolOptions));
     check("session-options.json", &schema_for!(SessionOptions));
     check("event.json", &schema_for!(Event));
+    check("doctor.json", &schema_for!(Doctor));
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod demo;
 mod dist;
 #[cfg(unix)]
 mod library;
+#[cfg(unix)]
+mod node;
 mod run;
 mod test;
 
@@ -26,6 +28,8 @@ const USAGE: &str = "usage: cargo xtask <command>
                    --quick leaves out the real agents and the long runs
   dist [--dev]     the C library with headers, libraries and licences, as a folder and an
                    archive in target/dist; --dev: not optimised, and only the folder
+  node [--quick]   the tests of the npm package
+  node --package   the packages of npm, as they are published, for this platform
   consumer         packs the C library and builds a project with it, by cmake and pkg-config
   fuzz-ffi [SECONDS]  sequences of calls of the C library, for 600 s; keeps the corpus";
 
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "dist" => dist(rest),
         "consumer" => consumer(),
+        "node" => node(rest),
         "fuzz-ffi" => fuzz_ffi(rest),
         "help" => {
             println!("{USAGE}");
@@ -77,6 +82,16 @@ fn consumer() -> Result<(), String> {
 }
 
 #[cfg(unix)]
+fn node(arguments: &[String]) -> Result<(), String> {
+    match arguments {
+        [] => node::test(false),
+        [flag] if flag == "--quick" => node::test(true),
+        [flag] if flag == "--package" => node::package(),
+        _ => Err("node takes --quick, --package or nothing".to_owned()),
+    }
+}
+
+#[cfg(unix)]
 fn fuzz_ffi(arguments: &[String]) -> Result<(), String> {
     library::fuzz(arguments)
 }
@@ -88,6 +103,11 @@ fn dist(_: &[String]) -> Result<(), String> {
 
 #[cfg(not(unix))]
 fn consumer() -> Result<(), String> {
+    dist(&[])
+}
+
+#[cfg(not(unix))]
+fn node(_: &[String]) -> Result<(), String> {
     dist(&[])
 }
 

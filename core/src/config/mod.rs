@@ -15,6 +15,8 @@ pub use session::{
     Sharing, Timeouts,
 };
 
+pub(crate) use session::{check_no_nul, check_text};
+
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;

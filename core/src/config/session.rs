@@ -239,14 +239,14 @@ pub enum Requests {
     Host,
 }
 
-fn check_text(name: &str, text: &str) -> Result<(), Error> {
+pub(crate) fn check_text(name: &str, text: &str) -> Result<(), Error> {
     if text.is_empty() {
         return Err(Error::invalid(name, "it is empty"));
     }
     check_no_nul(name, text)
 }
 
-fn check_no_nul(name: &str, text: &str) -> Result<(), Error> {
+pub(crate) fn check_no_nul(name: &str, text: &str) -> Result<(), Error> {
     if text.contains('\0') {
         return Err(Error::invalid(name, "it has a NUL character"));
     }
@@ -269,7 +269,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         for (name, value) in &self.set {
             if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
                 return Err(Error::invalid(

@@ -142,6 +142,40 @@ impl Tree {
     }
 }
 
+/// The strongest containment that works here, and why not a stronger one. Starts no agent.
+#[cfg(unix)]
+pub(crate) fn contained() -> (Containment, Option<String>) {
+    // The root directory cannot be executed: to learn that, a guard must have come as far as an agent's exec.
+    let nothing = TreeSpec {
+        program: "/".into(),
+        args: Vec::new(),
+        env: Vec::new(),
+        cwd: "/".into(),
+        merged: false,
+        lowest: Containment::Guard,
+    };
+    let places = super::guard_image::Place::usual();
+    match super::guarded::spawn(&nothing, "", &places) {
+        Err(SpawnError::NotFound { .. } | SpawnError::NotExecutable { .. }) | Ok(_) => {
+            (Containment::Guard, None)
+        }
+        Err(
+            why @ (SpawnError::GuardUnavailable { .. }
+            | SpawnError::Directory { .. }
+            | SpawnError::System { .. }),
+        ) => (Containment::ProcessGroup, Some(why.to_string())),
+    }
+}
+
+/// Trees need a job object here, which is not written yet.
+#[cfg(windows)]
+pub(crate) fn contained() -> (Containment, Option<String>) {
+    (
+        Containment::ProcessGroup,
+        Some(SpawnError::Unsupported.to_string()),
+    )
+}
+
 /// The agent's environment with the mark that finds its descendants. One that was there, of an outer tree, goes.
 fn with_cookie(mut spec: TreeSpec, cookie: &str) -> TreeSpec {
     spec.env.retain(|(name, _)| name != COOKIE);

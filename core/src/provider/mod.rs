@@ -9,6 +9,7 @@ mod codec;
 mod codex;
 mod cut;
 mod lines;
+mod login;
 mod one_turn;
 mod paseo;
 mod rpc;
@@ -19,6 +20,8 @@ pub(crate) use codec::{
     AgentRequest, AgentSignal, Asked, Called, ChangeOutcome, Codec, Conversation, Outcome, Output,
     Request, Signal, SignalBody, TurnEnd, TurnRef,
 };
+
+pub(crate) use login::{AgentFile, LoginSigns};
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -42,6 +45,9 @@ pub(crate) trait Provider: Send + Sync + 'static {
     /// Names of environment variables that the agent takes its login and settings from; `*` at the
     /// end stands for any rest.
     fn environment(&self) -> &'static [&'static str];
+
+    /// Where its login can be seen without a request.
+    fn login(&self) -> &'static LoginSigns;
 
     /// Follows wrappers and launcher scripts to the native program. `found` is absolute; the answer
     /// is `found` itself where there is nothing to follow. May look at the file system, briefly.

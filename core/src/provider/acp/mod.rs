@@ -48,7 +48,7 @@ use std::path::{Path, PathBuf};
 use self::profile::{Print, Profile};
 use crate::capabilities::Feature;
 use crate::error::Error;
-use crate::provider::{Capabilities, Codec, Launch, LaunchPlan, Provider};
+use crate::provider::{Capabilities, Codec, Launch, LaunchPlan, LoginSigns, Provider};
 
 /// The provider for one profile.
 #[derive(Debug)]
@@ -94,6 +94,10 @@ impl Provider for AcpAgent {
 
     fn environment(&self) -> &'static [&'static str] {
         self.0.environment
+    }
+
+    fn login(&self) -> &'static LoginSigns {
+        self.0.signs
     }
 
     fn native_program(&self, found: &Path) -> PathBuf {

@@ -49,7 +49,38 @@ use std::time::Duration;
 
 use crate::capabilities::Support;
 use crate::error::Error;
-use crate::provider::{AgentSignal, Capabilities, Codec, Launch, LaunchPlan, Provider, StopLadder};
+use crate::provider::{
+    AgentFile, AgentSignal, Capabilities, Codec, Launch, LaunchPlan, LoginSigns, Provider,
+    StopLadder,
+};
+
+/// Where the login is: also of what else runs this program inside.
+pub(in crate::provider) static LOGIN: LoginSigns = LoginSigns {
+    variables: &[
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+        "CLAUDE_CODE_OAUTH_TOKEN",
+    ],
+    files: &[in_config(".credentials.json")],
+    other_variables: &[
+        "CLAUDE_CODE_USE_BEDROCK",
+        "CLAUDE_CODE_USE_VERTEX",
+        "CLAUDE_CODE_USE_FOUNDRY",
+        "ANTHROPIC_BASE_URL",
+    ],
+    // They may name a program that gives the key.
+    other_files: &[in_config("settings.json")],
+    // The keychain.
+    hidden: cfg!(target_os = "macos"),
+};
+
+const fn in_config(path: &'static str) -> AgentFile {
+    AgentFile {
+        variable: "CLAUDE_CONFIG_DIR",
+        below_home: ".claude",
+        path,
+    }
+}
 
 /// The adapter for Claude Code.
 #[derive(Debug)]
@@ -89,6 +120,10 @@ impl Provider for Claude {
 
     fn environment(&self) -> &'static [&'static str] {
         launch::ENVIRONMENT
+    }
+
+    fn login(&self) -> &'static LoginSigns {
+        &LOGIN
     }
 
     fn native_program(&self, found: &Path) -> PathBuf {

@@ -52,7 +52,29 @@ use std::time::Duration;
 use crate::capabilities::Support;
 use crate::config::{Mode, Sharing};
 use crate::error::Error;
-use crate::provider::{AgentSignal, Capabilities, Codec, Launch, LaunchPlan, Provider, StopLadder};
+use crate::provider::{
+    AgentFile, AgentSignal, Capabilities, Codec, Launch, LaunchPlan, LoginSigns, Provider,
+    StopLadder,
+};
+
+/// Where the login is: also of what else runs this program inside.
+pub(in crate::provider) static LOGIN: LoginSigns = LoginSigns {
+    variables: &[],
+    files: &[in_home("auth.json")],
+    // Which of them counts depends on the model's provider in the settings.
+    other_variables: &["OPENAI_API_KEY", "CODEX_API_KEY", "AZURE_OPENAI_API_KEY"],
+    // They may name another service, or another place for the login.
+    other_files: &[in_home("config.toml")],
+    hidden: false,
+};
+
+const fn in_home(path: &'static str) -> AgentFile {
+    AgentFile {
+        variable: "CODEX_HOME",
+        below_home: ".codex",
+        path,
+    }
+}
 
 /// The provider.
 #[derive(Debug)]
@@ -90,6 +112,10 @@ impl Provider for Codex {
 
     fn environment(&self) -> &'static [&'static str] {
         &["OPENAI_*", "CODEX_*", "AZURE_OPENAI_*"]
+    }
+
+    fn login(&self) -> &'static LoginSigns {
+        &LOGIN
     }
 
     fn native_program(&self, found: &Path) -> PathBuf {

@@ -21,7 +21,9 @@ use std::time::Duration;
 
 use crate::capabilities::Support;
 use crate::error::Error;
-use crate::provider::{AgentSignal, Capabilities, Codec, Launch, LaunchPlan, Provider, StopLadder};
+use crate::provider::{
+    AgentSignal, Capabilities, Codec, Launch, LaunchPlan, LoginSigns, Provider, StopLadder,
+};
 
 /// A new agent's first message is an argument, of which Linux takes 128 KiB: so many characters, were
 /// each of four bytes.
@@ -63,6 +65,11 @@ impl Provider for Paseo {
 
     fn environment(&self) -> &'static [&'static str] {
         &["PASEO_*"]
+    }
+
+    /// The agents that the daemon runs have their own.
+    fn login(&self) -> &'static LoginSigns {
+        &LoginSigns::NONE
     }
 
     /// The shell: a turn takes several commands. That the program is there was seen before.

@@ -3,6 +3,7 @@
 use super::{LiveContent, Profile, Quirks, ladder};
 use crate::capabilities::{Feature, Support};
 use crate::config::PermissionMode;
+use crate::provider::claude::LOGIN;
 use crate::request::Decision;
 
 /// The profile.
@@ -14,6 +15,7 @@ pub(crate) static CLAUDE_ACP: Profile = Profile {
     settings: &[("DISABLE_AUTOUPDATER", "1")],
     secrets: &[],
     permissions: &[],
+    signs: &LOGIN,
     login: None,
     modes: &[
         (PermissionMode::ReadOnly, &["plan"]),

@@ -3,7 +3,14 @@
 use super::{Login, Profile, Quirks, ladder};
 use crate::capabilities::{Feature, Support};
 use crate::config::PermissionMode;
+use crate::provider::{LoginSigns, codex};
 use crate::request::Decision;
+
+/// Where the login is: as for Codex itself, and keys, which it is told to use.
+static SIGNS: LoginSigns = LoginSigns {
+    variables: &["CODEX_API_KEY", "OPENAI_API_KEY"],
+    ..codex::LOGIN
+};
 
 /// The profile.
 pub(crate) static CODEX_ACP: Profile = Profile {
@@ -15,6 +22,7 @@ pub(crate) static CODEX_ACP: Profile = Profile {
     settings: &[("INITIAL_AGENT_MODE", "workspace-write")],
     secrets: &[],
     permissions: &[],
+    signs: &SIGNS,
     login: Some(Login {
         method: "api-key",
         for_new: true,

@@ -5,7 +5,34 @@ use std::time::Duration;
 use super::{LiveContent, Login, Print, Profile, Quirks, ladder};
 use crate::capabilities::{Feature, Support};
 use crate::config::PermissionMode;
+use crate::provider::{AgentFile, LoginSigns};
 use crate::request::Decision;
+
+/// Where the login is.
+static SIGNS: LoginSigns = LoginSigns {
+    variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+    files: &[
+        in_home(".gemini/oauth_creds.json"),
+        in_home(".gemini/gemini-credentials.json"),
+    ],
+    other_variables: &[
+        "GOOGLE_GENAI_USE_VERTEXAI",
+        "GOOGLE_GENAI_USE_GCA",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+    ],
+    // A file of variables; and the kind of login, of which some are kept by the system.
+    other_files: &[in_home(".gemini/.env"), in_home(".gemini/settings.json")],
+    hidden: false,
+};
+
+/// `GEMINI_CLI_HOME` stands for the user's home.
+const fn in_home(path: &'static str) -> AgentFile {
+    AgentFile {
+        variable: "GEMINI_CLI_HOME",
+        below_home: "",
+        path,
+    }
+}
 
 /// The profile.
 pub(crate) static GEMINI: Profile = Profile {
@@ -24,6 +51,7 @@ pub(crate) static GEMINI: Profile = Profile {
     permissions: &[],
     // A conversation that goes on needs a chosen login, which a key in the environment is not. Not
     // asked for otherwise: it writes the choice into the user's settings.
+    signs: &SIGNS,
     login: Some(Login {
         method: "gemini-api-key",
         for_new: false,

@@ -4,7 +4,26 @@
 use super::{LiveContent, Profile, Quirks, ladder};
 use crate::capabilities::{Feature, Support};
 use crate::config::PermissionMode;
+use crate::provider::{AgentFile, LoginSigns};
 use crate::request::Decision;
+
+/// Where the login is.
+static SIGNS: LoginSigns = LoginSigns {
+    variables: &["KIMI_MODEL_API_KEY"],
+    files: &[],
+    other_variables: &[],
+    // What is in them, and whether all of it counts, was not seen.
+    other_files: &[in_home("credentials"), in_home("config.toml")],
+    hidden: false,
+};
+
+const fn in_home(path: &'static str) -> AgentFile {
+    AgentFile {
+        variable: "KIMI_CODE_HOME",
+        below_home: ".kimi-code",
+        path,
+    }
+}
 
 /// The profile.
 pub(crate) static KIMI: Profile = Profile {
@@ -18,6 +37,7 @@ pub(crate) static KIMI: Profile = Profile {
     ],
     secrets: &[],
     permissions: &[],
+    signs: &SIGNS,
     login: None,
     modes: &[
         (PermissionMode::ReadOnly, &["plan"]),

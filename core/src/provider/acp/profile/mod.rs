@@ -19,7 +19,7 @@ pub(crate) use other::ACP;
 
 use crate::capabilities::{Feature, Support};
 use crate::config::{PermissionMode, Sharing};
-use crate::provider::{AgentSignal, StopLadder};
+use crate::provider::{AgentSignal, LoginSigns, StopLadder};
 use crate::request::Decision;
 
 /// One agent.
@@ -39,6 +39,8 @@ pub(crate) struct Profile {
     pub secrets: &'static [&'static str],
     /// Variables by which it is told what it may do, where the protocol has no words for it.
     pub permissions: &'static [(Permission, &'static str, &'static str)],
+    /// Where its login can be seen.
+    pub signs: &'static LoginSigns,
     /// How it is asked to use a login that is already there.
     pub login: Option<Login>,
     /// Its words for what it may do, the preferred first. A mode that does not stand here and not

@@ -3,12 +3,27 @@
 use super::{Permission, Print, Profile, Quirks, ladder};
 use crate::capabilities::{Feature, Support};
 use crate::config::{PermissionMode, Sharing};
+use crate::provider::{AgentFile, LoginSigns};
 use crate::request::Decision;
 
 /// Permissions, as the agent's configuration has them.
 const PERMISSION: &str = "OPENCODE_PERMISSION";
 /// Nothing is changed, nothing runs.
 const DENY: &str = r#"{"edit":"deny","bash":"deny","webfetch":"deny","external_directory":"deny"}"#;
+
+/// Where the login is.
+static SIGNS: LoginSigns = LoginSigns {
+    variables: &[],
+    files: &[AgentFile {
+        variable: "XDG_DATA_HOME",
+        below_home: ".local/share",
+        path: "opencode/auth.json",
+    }],
+    other_variables: &[],
+    other_files: &[],
+    // Without one it takes free models; and keys of many services stand in its environment and its settings.
+    hidden: true,
+};
 
 /// The profile.
 pub(crate) static OPENCODE: Profile = Profile {
@@ -47,6 +62,7 @@ pub(crate) static OPENCODE: Profile = Profile {
             r#"{"edit":"ask","bash":"ask","webfetch":"ask","external_directory":"ask"}"#,
         ),
     ],
+    signs: &SIGNS,
     login: None,
     modes: &[(PermissionMode::Plan, &["plan"])],
     always: Decision::AllowSession,

@@ -4,6 +4,7 @@
 use super::{Profile, Quirks, ladder};
 use crate::capabilities::{Feature, Support};
 use crate::config::{PermissionMode, Sharing};
+use crate::provider::LoginSigns;
 use crate::request::Decision;
 
 /// The profile.
@@ -15,6 +16,7 @@ pub(crate) static ACP: Profile = Profile {
     settings: &[],
     secrets: &[],
     permissions: &[],
+    signs: &LoginSigns::NONE,
     login: None,
     modes: &[
         (PermissionMode::ReadOnly, &["read-only", "plan"]),
