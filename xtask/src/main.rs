@@ -13,6 +13,8 @@ mod dist;
 mod library;
 #[cfg(unix)]
 mod node;
+#[cfg(unix)]
+mod python;
 mod run;
 mod test;
 
@@ -26,6 +28,7 @@ const USAGE: &str = "usage: cargo xtask <command>
     --agent claude|codex --offline   with the pinned agent and a model on loopback
   test [--quick]   installs what the tests need and runs them all;
                    --quick leaves out the real agents and the long runs
+  python [--quick] the Python package alone: builds, installs and tests it
   dist [--dev]     the C library with headers, libraries and licences, as a folder and an
                    archive in target/dist; --dev: not optimised, and only the folder
   node [--quick]   the tests of the npm package
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "demo" => demo(rest),
         "test" => test::run(rest),
+        "python" => python(rest),
         "dist" => dist(rest),
         "consumer" => consumer(),
         "node" => node(rest),
@@ -69,6 +73,20 @@ fn asks_for_help(arguments: &[String]) -> bool {
 #[cfg(target_os = "linux")]
 fn demo(arguments: &[String]) -> Result<(), String> {
     demo::run(arguments)
+}
+
+#[cfg(unix)]
+fn python(arguments: &[String]) -> Result<(), String> {
+    match arguments {
+        [] => python::run(false),
+        [flag] if flag == "--quick" => python::run(true),
+        _ => Err("python takes --quick or nothing".to_owned()),
+    }
+}
+
+#[cfg(not(unix))]
+fn python(_: &[String]) -> Result<(), String> {
+    Err("the Python package is for Unix so far".to_owned())
 }
 
 #[cfg(unix)]

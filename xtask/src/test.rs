@@ -44,6 +44,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     crate::library::package()?;
     #[cfg(target_os = "linux")]
     crate::node::test(quick)?;
+    #[cfg(unix)]
+    crate::python::run(quick)?;
     Ok(())
 }
 

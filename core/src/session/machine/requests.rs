@@ -289,6 +289,12 @@ impl Machine {
             schema: asked.input.clone().filter(|_| elicits),
             until: now + wait,
         };
+        // Whatever the agent's own line for it is: the host looks its tool up by this.
+        let title = if asked.kind == RequestKind::HostTool {
+            asked.subject.tool
+        } else {
+            asked.title
+        };
         let waits = settled.is_none();
         let deadline = waits.then(|| {
             unix_now() / 1_000_000 + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2)
@@ -300,7 +306,7 @@ impl Machine {
                 request,
                 kind: asked.kind,
                 tool: asked.tool,
-                title: asked.title,
+                title,
                 decisions: asked.decisions,
                 questions: asked.questions,
                 input: asked.input,
