@@ -720,6 +720,24 @@ remuda_status remuda_capabilities(const char *provider,
                                   size_t *len,
                                   struct remuda_error **err);
 
+// Gives what is on this machine, as JSON of yours, to be freed with `remuda_string_free`: what ends processes here, and for each
+// agent where it is installed, its version, whether it stays warm, whether somebody is logged in, and what is wrong with it:
+// `{"containment": "guard", "agents": [{"provider": "claude", "program": "/usr/bin/claude", "version": "2.1.327", "mode":
+// "warm", "login": "logged_in", "problem": null, …}, …]}`. Its schema is `docs/schema/doctor.json`.
+//
+// Each program is run once with `--version`, all at the same time, and ended with all that it started after `timeout_ms`;
+// with 0 none is run, and there are no versions. A program that is missing, broken or hangs is told in `problem`, and fails
+// nothing. Blocks for about as long as the slowest program takes: an event loop calls it on another thread. Needs no pool.
+// `FORKED` in a forked copy of a process that made a pool.
+//
+// # Safety
+//
+// `json` is valid for one pointer; `len` is NULL or valid for one number; `err` is NULL or valid for one pointer.
+remuda_status remuda_doctor(uint32_t timeout_ms,
+                            char **json,
+                            size_t *len,
+                            struct remuda_error **err);
+
 // Opens a session. Starts no process: the first turn does. `session` may be NULL: `session_data` comes back in every event.
 // Events of the session may be delivered before this returns.
 //

@@ -630,6 +630,22 @@ inline std::string capabilities(const std::string &provider = {}, errors on_erro
     return detail::taken(text, len);
 }
 
+/// What is on this machine, as JSON: agents, their versions and logins, what ends processes. Runs each program for its version, no
+/// longer than the timeout; with 0, none.
+template <class Rep, class Period>
+std::string doctor(std::chrono::duration<Rep, Period> timeout, errors on_error = {}) {
+    if (timeout.count() < 0) {
+        on_error.refuse("timeout: it is negative");
+        return {};
+    }
+    char *text = nullptr;
+    std::size_t len = 0;
+    on_error.check([&](remuda_error **err) {
+        return remuda_doctor(detail::milliseconds(timeout), &text, &len, err);
+    });
+    return detail::taken(text, len);
+}
+
 } // namespace remuda
 
 #undef REMUDA_TRY

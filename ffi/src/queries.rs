@@ -1,8 +1,9 @@
 //! What can be asked without a pool.
 
 use std::ffi::{CStr, c_char};
+use std::time::Duration;
 
-use crate::boundary::{guard, optional_string};
+use crate::boundary::{guard, optional_string, output};
 use crate::error::remuda_error;
 use crate::registry;
 use crate::status::remuda_status;
@@ -55,5 +56,35 @@ pub unsafe extern "C" fn remuda_capabilities(
             // SAFETY: the contract of this function.
             None => unsafe { give_json(&runtime::capabilities(), json, len) },
         }
+    })
+}
+
+/// Gives what is on this machine, as JSON of yours, to be freed with `remuda_string_free`: what ends processes here, and for each
+/// agent where it is installed, its version, whether it stays warm, whether somebody is logged in, and what is wrong with it:
+/// `{"containment": "guard", "agents": [{"provider": "claude", "program": "/usr/bin/claude", "version": "2.1.327", "mode":
+/// "warm", "login": "logged_in", "problem": null, …}, …]}`. Its schema is `docs/schema/doctor.json`.
+///
+/// Each program is run once with `--version`, all at the same time, and ended with all that it started after `timeout_ms`;
+/// with 0 none is run, and there are no versions. A program that is missing, broken or hangs is told in `problem`, and fails
+/// nothing. Blocks for about as long as the slowest program takes: an event loop calls it on another thread. Needs no pool.
+/// `FORKED` in a forked copy of a process that made a pool.
+///
+/// # Safety
+///
+/// `json` is valid for one pointer; `len` is NULL or valid for one number; `err` is NULL or valid for one pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn remuda_doctor(
+    timeout_ms: u32,
+    json: *mut *mut c_char,
+    len: *mut usize,
+    err: *mut *mut remuda_error,
+) -> remuda_status {
+    guard(err, || {
+        registry::not_forked()?;
+        // SAFETY: the contract of this function. Asked before programs are run for nothing.
+        unsafe { output(json, "json") }?;
+        let report = runtime::doctor(Duration::from_millis(timeout_ms.into()));
+        // SAFETY: the contract of this function.
+        unsafe { give_json(&report, json, len) }
     })
 }

@@ -12,6 +12,8 @@ mod dist;
 #[cfg(unix)]
 mod library;
 #[cfg(unix)]
+mod node;
+#[cfg(unix)]
 mod python;
 mod run;
 mod test;
@@ -29,6 +31,8 @@ const USAGE: &str = "usage: cargo xtask <command>
   python [--quick] the Python package alone: builds, installs and tests it
   dist [--dev]     the C library with headers, libraries and licences, as a folder and an
                    archive in target/dist; --dev: not optimised, and only the folder
+  node [--quick]   the tests of the npm package
+  node --package   the packages of npm, as they are published, for this platform
   consumer         packs the C library and builds a project with it, by cmake and pkg-config
   fuzz-ffi [SECONDS]  sequences of calls of the C library, for 600 s; keeps the corpus";
 
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         "python" => python(rest),
         "dist" => dist(rest),
         "consumer" => consumer(),
+        "node" => node(rest),
         "fuzz-ffi" => fuzz_ffi(rest),
         "help" => {
             println!("{USAGE}");
@@ -95,6 +100,16 @@ fn consumer() -> Result<(), String> {
 }
 
 #[cfg(unix)]
+fn node(arguments: &[String]) -> Result<(), String> {
+    match arguments {
+        [] => node::test(false),
+        [flag] if flag == "--quick" => node::test(true),
+        [flag] if flag == "--package" => node::package(),
+        _ => Err("node takes --quick, --package or nothing".to_owned()),
+    }
+}
+
+#[cfg(unix)]
 fn fuzz_ffi(arguments: &[String]) -> Result<(), String> {
     library::fuzz(arguments)
 }
@@ -106,6 +121,11 @@ fn dist(_: &[String]) -> Result<(), String> {
 
 #[cfg(not(unix))]
 fn consumer() -> Result<(), String> {
+    dist(&[])
+}
+
+#[cfg(not(unix))]
+fn node(_: &[String]) -> Result<(), String> {
     dist(&[])
 }
 

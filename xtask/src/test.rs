@@ -42,6 +42,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     step("tests", &mut tests)?;
     #[cfg(target_os = "linux")]
     crate::library::package()?;
+    #[cfg(target_os = "linux")]
+    crate::node::test(quick)?;
     #[cfg(unix)]
     crate::python::run(quick)?;
     Ok(())

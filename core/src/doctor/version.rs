@@ -68,8 +68,8 @@ async fn start(program: PathBuf, env: Vec<(OsString, OsString)>) -> Result<Tree,
         program,
         args: vec![QUESTION.into()],
         env,
-        lowest: Containment::ProcessGroup,
         merged: false,
+        lowest: Containment::ProcessGroup,
     };
     let handle = Handle::current();
     let started = tokio::task::spawn_blocking(move || {

@@ -75,8 +75,8 @@ impl LendOptions {
                 args,
                 env,
                 cwd,
-                lowest,
                 merged: false,
+                lowest,
             })
         }))
     }

@@ -151,8 +151,8 @@ pub(crate) fn contained() -> (Containment, Option<String>) {
         args: Vec::new(),
         env: Vec::new(),
         cwd: "/".into(),
-        lowest: Containment::Guard,
         merged: false,
+        lowest: Containment::Guard,
     };
     let places = super::guard_image::Place::usual();
     match super::guarded::spawn(&nothing, "", &places) {

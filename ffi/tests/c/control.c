@@ -292,6 +292,21 @@ static void options_and_capabilities_can_be_read(void)
     host_end(host);
 }
 
+static void the_doctor_tells_of_every_agent(void)
+{
+    char *json = NULL;
+    size_t len = 0;
+    GOOD(remuda_doctor(0, &json, &len, &err));
+    CHECK(strlen(json) == len && contains(json, "\"containment\":\"guard\""));
+    CHECK(contains(json, "{\"provider\":\"claude\",") && contains(json, "{\"provider\":\"paseo\","));
+    remuda_string_free(json);
+    /* None of these is installed there. */
+    CHECK(setenv("PATH", "/proc", 1) == 0);
+    GOOD(remuda_doctor(60000, &json, NULL, &err));
+    CHECK(contains(json, "\"program\":null") && contains(json, "looked in /proc"));
+    remuda_string_free(json);
+}
+
 static void names_and_versions_are_there(void)
 {
     CHECK(strcmp(remuda_status_name(REMUDA_STATUS_CLOSED), "closed") == 0);
@@ -330,6 +345,7 @@ const struct test control_tests[] = {
     TEST(events_are_replayed_from_any_seq),
     TEST(a_message_has_attachments_a_budget_and_a_schema),
     TEST(options_and_capabilities_can_be_read),
+    TEST(the_doctor_tells_of_every_agent),
     TEST(names_and_versions_are_there),
     TEST(a_session_may_bring_tools_of_the_host),
     {NULL, NULL},

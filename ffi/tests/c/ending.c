@@ -187,9 +187,11 @@ static void t10_a_forked_copy_is_refused_and_does_not_hang(void)
     CHECK(child >= 0);
     if (child == 0) {
         remuda_pool *other = NULL;
+        char *json = NULL;
         int good = remuda_session_close(host->pool, session, NULL) == REMUDA_STATUS_FORKED &&
                    remuda_pool_shutdown(host->pool, 1000, NULL, NULL, NULL) ==
                        REMUDA_STATUS_FORKED &&
+                   remuda_doctor(0, &json, NULL, NULL) == REMUDA_STATUS_FORKED &&
                    remuda_pool_new(NULL, &other, NULL) == REMUDA_STATUS_FORKED;
         remuda_pool_free(host->pool);
         /* The one thing that such a copy may do. */

@@ -40,6 +40,7 @@ static void null_for_each_pointer_is_an_error_or_nothing(void)
     BAD(INVALID, "events", remuda_session_replay(pool, session, 1, NULL, 4, &count, &err));
     BAD(INVALID, "count", remuda_session_replay(pool, session, 1, events, 4, NULL, &err));
     BAD(INVALID, "json", remuda_capabilities(NULL, NULL, NULL, &err));
+    BAD(INVALID, "json", remuda_doctor(0, NULL, NULL, &err));
     message.text = NULL;
     BAD(INVALID, "text", remuda_session_send_message(pool, session, &message, NULL, &err));
 

@@ -118,6 +118,10 @@ void errors_are_thrown_or_told_by_choice() {
     // A call that goes well clears the code.
     CHECK(remuda::capabilities("codex", code).find("steer") != std::string::npos);
     CHECK(!code);
+    const auto none_is_run = std::chrono::seconds(0);
+    CHECK(remuda::doctor(none_is_run, code).find("\"containment\"") != std::string::npos);
+    CHECK(!code);
+    CHECK(remuda::doctor(std::chrono::seconds(-1), code).empty() && code);
     const remuda::session session = pool.open(agent());
     CHECK(session.send("", 0, code).id() == 0);
     CHECK(code.value() == REMUDA_STATUS_INVALID_ARGUMENT);
