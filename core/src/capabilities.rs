@@ -50,6 +50,10 @@ features! {
     Cost,
     /// Calls tools of the host.
     HostTools,
+    /// Has text files read or written by its client.
+    ClientFiles,
+    /// Has commands run by its client.
+    ClientTerminals,
     /// Asks before it runs a command.
     CommandApproval,
     /// Asks before it changes files.

@@ -3,6 +3,7 @@
 
 mod budget;
 mod capabilities;
+mod client;
 pub mod config;
 mod delivery;
 mod doctor;
@@ -11,6 +12,7 @@ pub mod event;
 mod host_code;
 mod host_tools;
 mod ids;
+mod lending;
 mod media;
 mod message;
 mod metrics;
@@ -31,6 +33,7 @@ pub use doctor::{AgentReport, Doctor, Login, doctor};
 pub use error::{Error, ErrorKind};
 pub use event::{Body, Event, EventKind, TurnResult};
 pub use ids::{ProcessId, RequestId, SessionId, TurnId};
+pub use lending::{LendOptions, Lent, LentEnd, LentInput};
 pub use message::{Attachment, Message, Source};
 pub use metrics::PoolStats;
 pub use operation::{Operation, OperationKind};

@@ -2,6 +2,7 @@
 
 mod agents;
 mod chance;
+pub mod client;
 mod control;
 mod ends;
 mod generated;

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// it is looked at with a clock. Measured far below; the rest is for machines that run other things.
 const DEAD_AFTER: Duration = Duration::from_secs(1);
 
-/// How often each state is tried with each protocol: with seven states, 98 kills.
+/// How often each state is tried with each protocol: with seven states, 98 kills, and 7 of another.
 const ROUNDS: u32 = 7;
 
 /// How often the state that matters most is tried: with two protocols, 100 kills.
@@ -98,10 +98,15 @@ fn meet(state: &str, round: u32) {
 /// Kills hosts in this state so often with each protocol, and sees that at least so many processes
 /// go with each.
 fn killed_while(state: &str, rounds: u32, at_least: usize) {
+    killed_with(&PROTOCOLS, state, rounds, at_least);
+}
+
+/// The same with these protocols.
+fn killed_with(protocols: &[&str], state: &str, rounds: u32, at_least: usize) {
     isolated(|| {
         let (mut times, mut processes) = (Vec::new(), 0);
         for round in 0..rounds {
-            for protocol in PROTOCOLS {
+            for protocol in protocols {
                 let mut host = Host::start(state, protocol, "live");
                 host.wait_for("ready");
                 meet(state, round);
@@ -165,6 +170,13 @@ fn a_host_killed_with_many_sessions_leaves_nothing() {
 #[test]
 fn a_host_killed_during_a_shutdown_leaves_nothing() {
     killed_while("shutdown", ROUNDS, 0);
+}
+
+// With the command there are its guard, itself, and three that got away from something.
+
+#[test]
+fn a_host_killed_while_a_command_runs_for_an_agent_leaves_nothing() {
+    killed_with(&["acp"], "command", ROUNDS, 7);
 }
 
 #[test]

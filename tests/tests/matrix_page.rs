@@ -88,6 +88,9 @@ const DRIVEN: &[Driven] = &[
         &["control_real_tools::a_tool_of_the_host_gives_the_model_its_result"],
         &["control_real_tools::a_tool_of_the_host_gives_the_model_its_result"],
     ),
+    // The agents that have something done by their client are driven by their captures.
+    (Feature::ClientFiles, &[], &[]),
+    (Feature::ClientTerminals, &[], &[]),
     (
         Feature::CommandApproval,
         &["control_real_approvals::a_command_runs_when_it_is_allowed"],

@@ -86,7 +86,7 @@ pub(crate) fn folder(dev: bool) -> Result<PathBuf, String> {
     }
     let licences = folder.join("share/licenses/remuda");
     copy_all(&root(), &["LICENSE-MIT", "LICENSE-APACHE"], &licences)?;
-    write(&licences.join("THIRD-PARTY"), &third_party()?)?;
+    write(&licences.join("THIRD-PARTY"), &third_party("remuda-ffi")?)?;
     Ok(folder)
 }
 
@@ -124,12 +124,12 @@ fn libraries(built: &Path, lib: &Path, version: &str) -> Result<(), String> {
 }
 
 /// The licences of all crates that are in the library, each text once.
-fn third_party() -> Result<String, String> {
+pub(crate) fn third_party(package: &str) -> Result<String, String> {
     let mut tree = cargo();
     tree.args([
         "tree",
         "--package",
-        "remuda-ffi",
+        package,
         "--edges",
         "normal,no-proc-macro",
     ]);
@@ -303,7 +303,7 @@ mod tests {
             let text = fs::read_to_string(lib.join(file)).expect("a file");
             assert!(!text.contains('@'), "{file}: {text}");
         }
-        let licences = third_party().expect("the licences");
+        let licences = third_party("remuda-ffi").expect("the licences");
         for line in licences.lines().skip(2).take_while(|line| !line.is_empty()) {
             let (_, licence) = line.split_once(": ").expect("a crate and its licence");
             assert!(!licence.is_empty(), "{line}");

@@ -13,6 +13,10 @@ mod dist;
 mod instructions;
 #[cfg(unix)]
 mod library;
+#[cfg(unix)]
+mod node;
+#[cfg(unix)]
+mod python;
 mod run;
 mod test;
 
@@ -28,8 +32,11 @@ const USAGE: &str = "usage: cargo xtask <command>
                    --quick leaves out the real agents and the long runs
   bench [NAME …]   what Remuda costs, beside the limit and the libraries of others: a to f, or
                    one of them; writes bench/results, docs/performance.md and its charts
+  python [--quick] the Python package alone: builds, installs and tests it
   dist [--dev]     the C library with headers, libraries and licences, as a folder and an
                    archive in target/dist; --dev: not optimised, and only the folder
+  node [--quick]   the tests of the npm package
+  node --package   the packages of npm, as they are published, for this platform
   consumer         packs the C library and builds a project with it, by cmake and pkg-config
   fuzz-ffi [SECONDS]  sequences of calls of the C library, for 600 s; keeps the corpus";
 
@@ -43,8 +50,10 @@ fn main() -> ExitCode {
         "demo" => demo(rest),
         "test" => test::run(rest),
         "bench" => bench(rest),
+        "python" => python(rest),
         "dist" => dist(rest),
         "consumer" => consumer(),
+        "node" => node(rest),
         "fuzz-ffi" => fuzz_ffi(rest),
         "help" => {
             println!("{USAGE}");
@@ -99,6 +108,20 @@ fn demo(arguments: &[String]) -> Result<(), String> {
 }
 
 #[cfg(unix)]
+fn python(arguments: &[String]) -> Result<(), String> {
+    match arguments {
+        [] => python::run(false),
+        [flag] if flag == "--quick" => python::run(true),
+        _ => Err("python takes --quick or nothing".to_owned()),
+    }
+}
+
+#[cfg(not(unix))]
+fn python(_: &[String]) -> Result<(), String> {
+    Err("the Python package is for Unix so far".to_owned())
+}
+
+#[cfg(unix)]
 fn dist(arguments: &[String]) -> Result<(), String> {
     dist::run(arguments)
 }
@@ -106,6 +129,16 @@ fn dist(arguments: &[String]) -> Result<(), String> {
 #[cfg(unix)]
 fn consumer() -> Result<(), String> {
     library::package()
+}
+
+#[cfg(unix)]
+fn node(arguments: &[String]) -> Result<(), String> {
+    match arguments {
+        [] => node::test(false),
+        [flag] if flag == "--quick" => node::test(true),
+        [flag] if flag == "--package" => node::package(),
+        _ => Err("node takes --quick, --package or nothing".to_owned()),
+    }
 }
 
 #[cfg(unix)]
@@ -120,6 +153,11 @@ fn dist(_: &[String]) -> Result<(), String> {
 
 #[cfg(not(unix))]
 fn consumer() -> Result<(), String> {
+    dist(&[])
+}
+
+#[cfg(not(unix))]
+fn node(_: &[String]) -> Result<(), String> {
     dist(&[])
 }
 

@@ -46,6 +46,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     }
     #[cfg(target_os = "linux")]
     crate::library::package()?;
+    #[cfg(target_os = "linux")]
+    crate::node::test(quick)?;
+    #[cfg(unix)]
+    crate::python::run(quick)?;
     Ok(())
 }
 

@@ -3,15 +3,19 @@
 //! Every type here is plain data with a JSON form and a JSON Schema: C, Python and Node send the
 //! same options as JSON. Unknown members are refused by name.
 
+mod client;
 pub(crate) mod millis;
 mod pool;
 mod session;
 
+pub use client::{Client, ClientFiles};
 pub use pool::{Downgrade, PoolOptions, WhenFull};
 pub use session::{
     Environment, HostTool, McpServer, Mode, PermissionMode, Persistent, Requests, SessionOptions,
     Sharing, Timeouts,
 };
+
+pub(crate) use session::{check_no_nul, check_text};
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::config::{bounded, millis};
+use crate::config::{Client, bounded, millis};
 use crate::error::Error;
 use crate::event::RawJson;
 use crate::host_tools;
@@ -48,6 +48,8 @@ pub struct SessionOptions {
     pub read_only: bool,
     /// Tools of the host that the agent may call. Each call is a request of kind `host_tool`.
     pub tools: Vec<HostTool>,
+    /// What the agent may have done by this library instead of doing it itself. Default: nothing.
+    pub client: Client,
     /// How many messages may wait while a turn runs. Default 16.
     pub queue_limit: usize,
     /// The agent's environment.
@@ -87,6 +89,7 @@ impl Default for SessionOptions {
             rules: Vec::new(),
             read_only: false,
             tools: Vec::new(),
+            client: Client::default(),
             queue_limit: 16,
             environment: Environment::default(),
             mcp_servers: BTreeMap::new(),
@@ -236,14 +239,14 @@ pub enum Requests {
     Host,
 }
 
-fn check_text(name: &str, text: &str) -> Result<(), Error> {
+pub(crate) fn check_text(name: &str, text: &str) -> Result<(), Error> {
     if text.is_empty() {
         return Err(Error::invalid(name, "it is empty"));
     }
     check_no_nul(name, text)
 }
 
-fn check_no_nul(name: &str, text: &str) -> Result<(), Error> {
+pub(crate) fn check_no_nul(name: &str, text: &str) -> Result<(), Error> {
     if text.contains('\0') {
         return Err(Error::invalid(name, "it has a NUL character"));
     }
@@ -266,7 +269,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         for (name, value) in &self.set {
             if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
                 return Err(Error::invalid(

@@ -22,6 +22,9 @@ use crate::ids::{SessionId, TurnId};
 /// A merged delta grows no longer than this.
 const MERGED_DELTA: usize = 16 << 10;
 
+/// So much may a merged delta keep that it does not use, in bytes.
+const SLACK: usize = 512;
+
 /// A reader takes at most this many events, and stops after this many bytes, in one go.
 const TAKE_EVENTS: usize = 256;
 const TAKE_BYTES: usize = 256 << 10;
@@ -256,6 +259,7 @@ impl State {
         let Some(body) = self.merge(turn, body) else {
             return;
         };
+        self.trim();
         self.last += 1;
         self.bytes += weight(&body);
         if body.kind().is_turn_end() {
@@ -268,6 +272,19 @@ impl State {
             time_unix_ns: now,
             body,
         }));
+    }
+
+    /// Gives back the room that the last event, a merged delta, keeps for pieces that will not come: growing by doubling
+    /// leaves up to as much again, which no weight counts.
+    fn trim(&mut self) {
+        if let Some(last) = self.ring.back_mut().and_then(Arc::get_mut)
+            && let Body::TextDelta { text, .. }
+            | Body::ReasoningDelta { text, .. }
+            | Body::ToolOutputDelta { text, .. } = &mut last.body
+            && text.capacity() - text.len() > SLACK
+        {
+            text.shrink_to_fit();
+        }
     }
 
     /// The turn ends with the last event. Whoever reads it ends there, too.

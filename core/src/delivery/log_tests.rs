@@ -338,3 +338,23 @@ fn a_waker_that_panics_harms_neither_the_log_nor_the_others_that_wait() {
     log.close();
     assert_eq!(counts.0.load(std::sync::atomic::Ordering::Relaxed), 2);
 }
+
+#[test]
+fn a_merged_delta_keeps_no_more_room_than_it_uses() {
+    let log = log(1 << 20);
+    for _ in 0..3000 {
+        log.append([(None, delta("12345678"))]);
+    }
+    let state = log.state.lock();
+    let texts = state.ring.iter().filter_map(|event| {
+        let Body::TextDelta { text, .. } = &event.body else {
+            return None;
+        };
+        Some(text)
+    });
+    let whole: Vec<&String> = texts.collect();
+    assert!(whole.len() > 1, "more than one is full");
+    for text in &whole[..whole.len() - 1] {
+        assert!(text.capacity() - text.len() <= SLACK, "{}", text.capacity());
+    }
+}

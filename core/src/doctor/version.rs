@@ -68,6 +68,7 @@ async fn start(program: PathBuf, env: Vec<(OsString, OsString)>) -> Result<Tree,
         program,
         args: vec![QUESTION.into()],
         env,
+        merged: false,
         lowest: Containment::ProcessGroup,
     };
     let handle = Handle::current();

@@ -291,7 +291,7 @@ pub enum Body {
         kind: RequestKind,
         /// The tool call it is about.
         tool: Option<String>,
-        /// One line for people.
+        /// One line for people; of a call of a host's tool, the tool's name.
         title: String,
         /// What it can be answered with.
         decisions: Vec<Decision>,

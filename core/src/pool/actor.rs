@@ -50,7 +50,7 @@ pub(crate) enum PoolMessage {
 }
 
 /// What a shutdown came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct Shutdown {
     /// Sessions that were closed, with proof that nothing of them is left.

@@ -1,9 +1,11 @@
 //! Which session of a pool has which conversation.
 //!
-//! Two at a time would each write a history of their own into it.
+//! Two at a time would each write a history of their own into it. And when one was last begun or gone on
+//! with: some agents lose it if that happens again soon.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -14,10 +16,24 @@ use crate::session::Shared;
 /// A conversation, among all providers.
 type Key = (&'static str, String);
 
-/// The conversations of the sessions that are open. One small lock, under which nothing is called.
+/// When a conversation was begun or gone on with is remembered for so long: longer than any has to rest.
+const REMEMBERED: Duration = Duration::from_mins(10);
+
+/// The conversations of the sessions that are open. Small locks, under which nothing is called.
 #[derive(Debug, Default)]
 pub(crate) struct Conversations {
     taken: Mutex<HashMap<Key, Taker>>,
+    /// Bounded by how many can be begun in the time for which they are remembered.
+    begun: Mutex<HashMap<Key, Instant>>,
+}
+
+impl Conversations {
+    /// When a session of the pool, open or not, last began this conversation or went on with it, if that
+    /// was not long ago.
+    pub(crate) fn begun(&self, provider: &'static str, id: &str) -> Option<Instant> {
+        let key = (provider, id.to_owned());
+        self.begun.lock().get(&key).copied()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +111,13 @@ impl Claim {
         Ok(())
     }
 
+    /// An agent has begun this conversation for the session, or gone on with it.
+    pub(crate) fn begin(&self, id: &str, now: Instant) {
+        let mut begun = self.all.begun.lock();
+        begun.retain(|_, at| now.saturating_duration_since(*at) < REMEMBERED);
+        begun.insert((self.provider, id.to_owned()), now);
+    }
+
     fn give_back(&mut self) {
         let Some(id) = self.id.take() else { return };
         let mut taken = self.all.taken.lock();
@@ -149,6 +172,25 @@ mod tests {
         assert_eq!(wants.take("a"), Ok(()));
         drop((has, wants));
         assert!(all.taken.lock().is_empty());
+    }
+
+    #[test]
+    fn when_a_conversation_was_begun_is_known_after_its_session_and_not_for_ever() {
+        let all = Arc::<Conversations>::default();
+        let (session, now) = (session(), Instant::now());
+        let mut claim = Claim::new(&all, "p", &session);
+        claim.take("a").expect("it is free");
+        assert_eq!(all.begun("p", "a"), None, "it is only wanted");
+        claim.begin("a", now);
+        drop(claim);
+        assert_eq!(all.begun("p", "a"), Some(now));
+        assert_eq!((all.begun("p", "b"), all.begun("other", "a")), (None, None));
+        let later = now + REMEMBERED;
+        Claim::new(&all, "p", &session).begin("b", later);
+        assert_eq!(
+            (all.begun("p", "a"), all.begun("p", "b")),
+            (None, Some(later))
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a host holds of a pool.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,13 +16,14 @@ use crate::config::{
 use crate::error::{Error, ErrorKind};
 use crate::event::Body;
 use crate::ids::SessionId;
+use crate::lending::{self, Inside, LendOptions, Lent, Shelf};
 use crate::metrics::{Counters, Gauges, PoolStats};
 use crate::pool::actor::{PoolActor, PoolMessage, Shutdown};
 use crate::pool::conversations::{Claim, Conversations};
 use crate::pool::lease::PoolLink;
 use crate::pool::members::lost;
 use crate::pool::slots::{Bounds, Slots};
-use crate::process::Containment;
+use crate::process::{Containment, Limits};
 use crate::provider::{self, Provider};
 use crate::session::{
     Approvals, LiveOptions, Machine, MessageLimits, Opening, Parts, Places, Policy, Session,
@@ -51,6 +53,7 @@ pub(crate) struct PoolInner {
     gauges: Arc<Gauges>,
     counters: Arc<Counters>,
     conversations: Arc<Conversations>,
+    shelf: Shelf,
     /// Held while a session is told to the actor, so that a shutdown knows of each that was opened before it.
     shut: Mutex<bool>,
 }
@@ -60,10 +63,22 @@ impl PoolInner {
     pub(crate) fn is_ours(&self) -> bool {
         std::process::id() == self.maker
     }
+
+    /// Keeps a lent process for later. After a shutdown nothing is kept.
+    pub(crate) fn shelve(&self, name: String, inside: Inside) {
+        self.shelf.put(name, inside);
+        if *self.shut.lock() {
+            self.shelf.clear();
+        }
+    }
 }
 
 impl Drop for PoolInner {
     fn drop(&mut self) {
+        if !self.is_ours() {
+            // In a forked copy nobody would hear it, and locks may be held for ever.
+            std::mem::forget(std::mem::take(&mut self.shelf));
+        }
         // Waits for nothing: the last handle may be dropped anywhere. The tasks end with the
         // runtime, their control sockets close, and the guards end the trees.
         if let Some(runtime) = self.runtime.take() {
@@ -132,6 +147,7 @@ impl Pool {
                 gauges,
                 counters: Arc::default(),
                 conversations: Arc::default(),
+                shelf: Shelf::default(),
                 shut: Mutex::new(false),
             }),
         })
@@ -169,7 +185,11 @@ impl Pool {
         let id = SessionId::next();
         let policy = policy(provider, &options, &inner.options);
         let approvals = Approvals::new(&options)?;
-        let machine = Machine::new(policy, approvals, options.resume.clone(), Instant::now());
+        let mut machine = Machine::new(policy, approvals, options.resume.clone(), Instant::now());
+        let begun = |id: &String| inner.conversations.begun(provider.name(), id);
+        if let Some(begun) = options.resume.as_ref().and_then(begun) {
+            machine.rest_from(begun);
+        }
         let options = Arc::new(options);
         let shared = Arc::new(Shared::new(Opening {
             id,
@@ -226,6 +246,61 @@ impl Pool {
         })
     }
 
+    /// Lends a process of a program to the host, which speaks to it itself: see [`Lent`]. Returns at once; the process starts
+    /// when the pool has a slot for it, or, where it spills, also without one. It counts as a session of the pool.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] naming the option, [`ErrorKind::CwdUnusable`],
+    /// [`ErrorKind::ProgramNotFound`], [`ErrorKind::Closed`] after a shutdown, [`ErrorKind::Internal`] when the pool
+    /// is [lost](PoolStats::lost).
+    pub fn lend(&self, options: LendOptions) -> Result<Lent, Error> {
+        let inner = &self.inner;
+        let Some(runtime) = inner.runtime.as_ref().filter(|_| !self.is_shut()) else {
+            return Err(Error::closed("pool"));
+        };
+        let cwd = place(&options.cwd)?;
+        let plan = options.plan(cwd, inner.options.require_containment)?;
+        let id = SessionId::next();
+        // Bounded by those who send: see `Call`.
+        let (inbox, calls) = mpsc::unbounded_channel();
+        {
+            let shut = inner.shut.lock();
+            if *shut {
+                return Err(Error::closed("pool"));
+            }
+            let opened = PoolMessage::Opened { session: id, inbox };
+            inner.actor.send(opened).map_err(|_| lost())?;
+        }
+        let counters = Arc::clone(&inner.counters);
+        let (inside, actor) = lending::run(lending::Parts {
+            id,
+            plan,
+            limits: Limits {
+                max_line: inner.options.max_line,
+                write: inner.options.timeouts.bounded().write,
+            },
+            pool: PoolLink::new(id, inner.actor.clone()),
+            calls,
+            spawned: Box::new(move || counters.process_started()),
+        });
+        runtime.spawn(actor);
+        Ok(Lent::new(inside, Arc::clone(inner)))
+    }
+
+    /// Takes the lent process that was [kept](Lent::keep) last under this name, if one still runs.
+    #[must_use]
+    pub fn take(&self, name: &str) -> Option<Lent> {
+        let inside = self.inner.shelf.take(name)?;
+        Some(Lent::new(inside, Arc::clone(&self.inner)))
+    }
+
+    /// How many lent processes are [kept](Lent::keep) under this name.
+    #[must_use]
+    pub fn kept(&self, name: &str) -> usize {
+        self.inner.shelf.count(name)
+    }
+
     /// The pool's numbers at this moment.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
@@ -241,6 +316,7 @@ impl Pool {
     /// names what is left. May be called again, also from elsewhere at the same time.
     pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
         *self.inner.shut.lock() = true;
+        self.inner.shelf.clear();
         let by = Instant::now() + bounded(deadline);
         // Asked again, because the actor may panic over the question, and closes even then.
         for _ in 0..2 {
@@ -321,17 +397,21 @@ fn spare_threads(workers: usize) -> std::io::Result<()> {
 
 /// The directory is there, and its name means the same wherever the host goes.
 fn check_place(mut options: SessionOptions) -> Result<SessionOptions, Error> {
+    options.cwd = place(&options.cwd)?;
+    Ok(options)
+}
+
+fn place(cwd: &Path) -> Result<PathBuf, Error> {
     let unusable = |why: &dyn fmt::Display| {
-        let cwd = options.cwd.display();
+        let cwd = cwd.display();
         Error::new(ErrorKind::CwdUnusable, format!("cwd {cwd}: {why}"))
     };
-    let cwd = std::path::absolute(&options.cwd).map_err(|e| unusable(&e))?;
+    let cwd = std::path::absolute(cwd).map_err(|e| unusable(&e))?;
     let facts = std::fs::metadata(&cwd).map_err(|e| unusable(&e))?;
     if !facts.is_dir() {
         return Err(unusable(&"it is not a directory"));
     }
-    options.cwd = cwd;
-    Ok(options)
+    Ok(cwd)
 }
 
 pub(crate) fn policy(

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::Client;
+
 /// All that decides a launch, except what is told to the agent per conversation. What must not mix
 /// (logins, configuration homes, environments, arguments, programs) is told apart by it.
 ///
@@ -23,6 +25,8 @@ pub(crate) struct Facts {
     pub env: Vec<(OsString, OsString)>,
     /// Where it is started, if anything in the rest means another thing elsewhere.
     pub place: Option<PathBuf>,
+    /// What the agent is told that its client does: it is told once.
+    pub client: Client,
     /// How long writing may make no progress: the process has one input.
     pub write: Duration,
 }
@@ -63,6 +67,7 @@ impl ShareKey {
             args: vec![number.to_string().into()],
             env: Vec::new(),
             place: None,
+            client: Client::default(),
             write: Duration::ZERO,
         })
     }
@@ -80,6 +85,7 @@ mod tests {
             args: vec!["--token=hidden".into()],
             env: vec![("KEY".into(), "hidden".into())],
             place: None,
+            client: Client::default(),
             write: Duration::ZERO,
         });
         assert!(!format!("{key:?}").contains("hidden"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-use crate::config::SessionOptions;
+use crate::config::{Environment, SessionOptions};
 
 /// What every agent gets of the host's environment: what programs need to find their way, their
 /// language, their proxies and their certificates. Nothing that carries a secret.
@@ -71,7 +71,16 @@ pub(crate) fn build(
     settings: &[(OsString, OsString)],
     host: Inherited,
 ) -> Vec<(OsString, OsString)> {
-    let wanted = &options.environment;
+    allowed(&options.environment, provider, settings, host)
+}
+
+/// The same, of what a host says about an environment.
+pub(crate) fn allowed(
+    wanted: &Environment,
+    provider: &[&str],
+    settings: &[(OsString, OsString)],
+    host: Inherited,
+) -> Vec<(OsString, OsString)> {
     let taken = |name: &OsStr| {
         let named = wanted.inherit.iter().any(|pattern| matches(pattern, name));
         let built_in = || EVERY_AGENT.iter().chain(provider).any(|p| matches(p, name));
@@ -95,7 +104,6 @@ fn matches(pattern: &str, name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Environment;
 
     fn host() -> Inherited {
         let vars = [

@@ -19,7 +19,7 @@ pub(super) type Leader = Arc<Mutex<Option<rustix::process::Pid>>>;
 
 /// Starts the agent, and a thread that waits for it.
 pub(super) fn spawn(spec: &TreeSpec, cookie: &str) -> Result<Started, SpawnError> {
-    let (ours, [stdin, stdout, stderr]) = streams()?;
+    let (ours, [stdin, stdout, stderr]) = streams(spec.merged)?;
     let given = |stream| Stdio::from(OwnedFd::from(stream));
     let mut command = Command::new(&spec.program);
     command

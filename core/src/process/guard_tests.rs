@@ -32,7 +32,7 @@ fn start(spec: &TreeSpec) -> (UnixStream, ChildProcess) {
     let (control, guard) = guard();
     Message::new(spec)
         .unwrap()
-        .send(&control, &streams().unwrap().1)
+        .send(&control, &streams(false).unwrap().1)
         .unwrap();
     (control, guard)
 }
@@ -75,7 +75,7 @@ fn faults() -> impl Strategy<Value = Fault> {
 fn send_wrongly(control: &UnixStream, fault: &Fault) {
     let mut message = Message::new(&shell("sleep 1000")).unwrap();
     let whole = |message: &Message| [message.header.as_slice(), &message.strings].concat();
-    let (_ours, stdio) = streams().unwrap();
+    let (_ours, stdio) = streams(false).unwrap();
     let mut writer = control;
     // The guard may have refused it before the end.
     let _refused = match fault {
@@ -125,7 +125,7 @@ fn a_message_for_another_host_is_refused() {
         let (control, guard) = guard();
         let mut message = Message::new(&shell("exit 0")).unwrap();
         message.header[8] ^= 1;
-        message.send(&control, &streams().unwrap().1).unwrap();
+        message.send(&control, &streams(false).unwrap().1).unwrap();
         assert_eq!(
             reply(&control),
             Reply::Failed {
@@ -255,7 +255,7 @@ fn an_agent_that_ran_out_of_memory_is_told_from_one_that_was_killed() {
             let (control, guard) = guard();
             // Its counter is that of the group in which it starts the agent.
             memory.set("cgroup.procs", &guard.pid().as_raw_nonzero().to_string());
-            let (mut ours, its) = streams().unwrap();
+            let (mut ours, its) = streams(false).unwrap();
             let message = Message::new(&spec("/usr/bin/python3", &["-c", hungry])).unwrap();
             message.send(&control, &its).unwrap();
             let agent = started(&control);

@@ -64,14 +64,19 @@ impl Started {
 /// Sockets and not pipes: a pipe can be opened again through `/proc/<pid>/fd`, and a tool could then write lines that
 /// look like the agent's. Their buffers stay as the system makes them: they cannot be raised above that without
 /// privilege.
-pub(super) fn streams() -> Result<(Streams, Streams), SpawnError> {
-    let pair = || {
-        UnixStream::pair().map_err(|source| SpawnError::System {
-            what: "a socket",
-            source,
-        })
+///
+/// `merged`: what it writes to stderr comes out of stdout, in the order in which it is written, and its stderr is at
+/// its end from the beginning.
+pub(super) fn streams(merged: bool) -> Result<(Streams, Streams), SpawnError> {
+    let refused = |source| SpawnError::System {
+        what: "a socket",
+        source,
     };
-    let (input, output, error) = (pair()?, pair()?, pair()?);
+    let pair = || UnixStream::pair().map_err(refused);
+    let (input, output, mut error) = (pair()?, pair()?, pair()?);
+    if merged {
+        error.1 = output.1.try_clone().map_err(refused)?;
+    }
     Ok(([input.0, output.0, error.0], [input.1, output.1, error.1]))
 }
 
@@ -82,7 +87,7 @@ pub(super) fn spawn(
     places: &[Place],
 ) -> Result<Started, SpawnError> {
     let message = Message::new(spec)?;
-    let (ours, its) = streams()?;
+    let (ours, its) = streams(spec.merged)?;
     let (control, guard) = start_guard(places)?;
     let result = converse(&control, &message, &its);
     drop(its);

@@ -19,9 +19,9 @@ pub(super) const EXPLAINED: Duration = Duration::from_millis(250);
 /// How long a process may live on after it closed its output.
 pub(super) const SILENT: Duration = Duration::from_secs(1);
 /// How long the owner of a killed tree may be silent. A guard tells after a second who does not die.
-pub(super) const UNHEARD: Duration = Duration::from_millis(1500);
+pub(crate) const UNHEARD: Duration = Duration::from_millis(1500);
 /// How long a killed tree may take to be gone.
-pub(super) const STUCK: Duration = Duration::from_secs(2);
+pub(crate) const STUCK: Duration = Duration::from_secs(2);
 
 /// What the actor has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -78,6 +78,7 @@ mod writer;
 
 pub use containment::Containment;
 pub(crate) use fence::survive;
+pub(crate) use life::{STUCK, UNHEARD};
 pub(crate) use message::{Command, Limits, ProcessHandle, Report, Stop};
 #[cfg(windows)]
 pub(crate) use os::{Control, Stdio};

@@ -21,6 +21,7 @@ impl Run {
             args: args.iter().map(Into::into).collect(),
             env: vec![("PATH".into(), "/usr/bin:/bin".into())],
             cwd: "/".into(),
+            merged: false,
             lowest: tree::Containment::ProcessGroup,
         };
         let handle = start(ProcessSpec {

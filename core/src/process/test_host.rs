@@ -114,6 +114,7 @@ pub(super) fn spec(program: &str, args: &[&str]) -> TreeSpec {
         args: args.iter().map(Into::into).collect(),
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         cwd: "/".into(),
+        merged: false,
         lowest: Containment::Guard,
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct TreeSpec {
     pub env: Vec<(OsString, OsString)>,
     /// The working directory.
     pub cwd: PathBuf,
+    /// Whether stderr is the same as stdout.
+    pub merged: bool,
     /// The weakest containment that will do. The strongest that works here is taken.
     pub lowest: Containment,
 }
@@ -149,6 +151,7 @@ pub(crate) fn contained() -> (Containment, Option<String>) {
         args: Vec::new(),
         env: Vec::new(),
         cwd: "/".into(),
+        merged: false,
         lowest: Containment::Guard,
     };
     let places = super::guard_image::Place::usual();

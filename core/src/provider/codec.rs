@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::{self, ClientCall};
 use crate::config::SessionOptions;
 use crate::error::ErrorKind;
 use crate::event::{Body, RawJson, RequestKind, Usage};
@@ -91,7 +92,7 @@ impl Conversation {
     pub(crate) const NOBODY: Self = Self(u32::MAX);
 }
 
-/// A question of the agent, numbered by the codec within the process.
+/// A question of the agent, or a call of its client, numbered by the codec within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct AgentRequest(pub u64);
 
@@ -149,6 +150,12 @@ pub(crate) enum Request {
         request: AgentRequest,
         answer: Answer,
     },
+    /// What became of a call. Unknown ones, and those that were taken back, are ignored.
+    Served {
+        conversation: Conversation,
+        request: AgentRequest,
+        outcome: client::Outcome,
+    },
     /// The session leaves a process that others may go on using. The conversation is forgotten: what
     /// runs in it is ended, and nothing more is said of it. Answered by [`Output::left`], once
     /// another process can go on with it. Sent only to agents that share processes.
@@ -166,6 +173,7 @@ impl Request {
             | Self::Operate { conversation, .. }
             | Self::Interrupt { conversation, .. }
             | Self::Answer { conversation, .. }
+            | Self::Served { conversation, .. }
             | Self::Close { conversation } => *conversation,
         }
     }
@@ -180,6 +188,7 @@ impl Request {
             | Self::Operate { conversation, .. }
             | Self::Interrupt { conversation, .. }
             | Self::Answer { conversation, .. }
+            | Self::Served { conversation, .. }
             | Self::Close { conversation } => *conversation = to,
         }
         self
@@ -234,6 +243,10 @@ pub(crate) enum SignalBody {
     Asked(Box<Asked>),
     /// The agent took its question back.
     Withdrawn { request: AgentRequest },
+    /// The agent wants something done by its client. Answered by [`Request::Served`].
+    Called(Box<Called>),
+    /// Nobody waits any more for what becomes of that call.
+    Forgone { request: AgentRequest },
     /// The agent's background work in this conversation: how many tasks run on after the turn.
     Background { tasks: u32 },
     /// What became of a message that was to join the running turn. `None`: it joined. Otherwise why
@@ -288,6 +301,15 @@ pub(crate) struct Asked {
     pub questions: Vec<Question>,
     /// The tool's input, or the content's schema of an elicitation.
     pub input: Option<RawJson>,
+    pub raw: RawJson,
+}
+
+/// A call of the agent's client.
+#[derive(Debug)]
+pub(crate) struct Called {
+    pub request: AgentRequest,
+    pub call: ClientCall,
+    /// All that the agent said of it.
     pub raw: RawJson,
 }
 

@@ -9,19 +9,28 @@ use serde_json::Value;
 /// What stands whole in the beginning of a line of JSON: texts, numbers and truths, each by its
 /// path, as in `params.turn.id` and `content.0.type`.
 #[derive(Debug, Default)]
-pub(crate) struct Cut(BTreeMap<String, Value>);
+pub(crate) struct Cut {
+    found: BTreeMap<String, Value>,
+    /// The members of the line itself, also one that is cut.
+    members: Vec<String>,
+}
 
 impl Cut {
     /// Reads as far as it goes. Bytes that are no JSON give nothing.
     pub(crate) fn read(bytes: &[u8]) -> Self {
-        let mut found = BTreeMap::new();
+        let mut cut = Self::default();
         let walk = Walk {
             path: String::new(),
-            found: &mut found,
+            cut: &mut cut,
         };
         // It ends in the middle: an error is how that shows.
         drop(walk.deserialize(&mut serde_json::Deserializer::from_slice(bytes)));
-        Self(found)
+        cut
+    }
+
+    /// Whether the line has this member, as far as it goes.
+    pub(crate) fn has(&self, member: &str) -> bool {
+        self.members.iter().any(|known| known == member)
     }
 
     /// A text; an empty one if there is none.
@@ -31,7 +40,7 @@ impl Cut {
 
     /// A text, number or truth.
     pub(crate) fn get(&self, path: &str) -> Option<&Value> {
-        self.0.get(path)
+        self.found.get(path)
     }
 }
 
@@ -42,24 +51,25 @@ pub(crate) fn unread(what: &str, size: usize) -> String {
 
 struct Walk<'a> {
     path: String,
-    found: &'a mut BTreeMap<String, Value>,
+    cut: &'a mut Cut,
 }
 
 impl Walk<'_> {
     fn at(&mut self, name: &str) -> Walk<'_> {
         let path = if self.path.is_empty() {
+            self.cut.members.push(name.to_owned());
             name.to_owned()
         } else {
             format!("{}.{name}", self.path)
         };
         Walk {
             path,
-            found: self.found,
+            cut: self.cut,
         }
     }
 
     fn keep(self, value: impl Into<Value>) {
-        self.found.insert(self.path, value.into());
+        self.cut.found.insert(self.path, value.into());
     }
 }
 
@@ -139,6 +149,7 @@ mod tests {
         assert_eq!(head.get("n"), Some(&Value::from(7)));
         assert_eq!(head.text("message.content.0.id"), "t");
         assert_eq!(head.get("message.content.0.text"), None);
+        assert!(head.has("message") && !head.has("content"));
     }
 
     #[test]
@@ -146,7 +157,7 @@ mod tests {
         for end in 0..=LINE.len() {
             Cut::read(&LINE.as_bytes()[..end]);
         }
-        assert!(Cut::read(b"\xff{").0.is_empty());
-        assert!(Cut::read(&[b'['; 1024]).0.is_empty());
+        assert!(Cut::read(b"\xff{").found.is_empty());
+        assert!(Cut::read(&[b'['; 1024]).found.is_empty());
     }
 }

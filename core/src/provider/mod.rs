@@ -14,9 +14,11 @@ mod one_turn;
 mod paseo;
 mod rpc;
 
+pub(crate) use lines::one_line;
+
 pub(crate) use codec::{
-    AgentRequest, AgentSignal, Asked, ChangeOutcome, Codec, Conversation, Outcome, Output, Request,
-    Signal, SignalBody, TurnEnd, TurnRef,
+    AgentRequest, AgentSignal, Asked, Called, ChangeOutcome, Codec, Conversation, Outcome, Output,
+    Request, Signal, SignalBody, TurnEnd, TurnRef,
 };
 
 pub(crate) use login::{AgentFile, LoginSigns};

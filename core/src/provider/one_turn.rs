@@ -37,6 +37,7 @@ pub(crate) fn decline(request: &Request, out: &mut Output) {
         | Request::Turn { .. }
         | Request::Interrupt { .. }
         | Request::Answer { .. }
+        | Request::Served { .. }
         | Request::Close { .. } => return,
     };
     out.signal(conversation, turn, body);

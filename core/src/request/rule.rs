@@ -18,6 +18,9 @@ use crate::error::Error;
 /// the tool, `mcp_server` is `host`, and they have neither command nor path. A rule that allows or asks
 /// changes nothing about them, since only the host can give their result, and
 /// [`read_only`](crate::SessionOptions::read_only) does not concern them.
+///
+/// What an agent has written or run by its [`client`](crate::SessionOptions::client) is judged too: as calls
+/// of `fs/write_text_file` and `terminal/create`. What no rule matches of that is not asked but done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {

@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use crate::client::Outcome;
 use crate::error::Error;
 use crate::event::{Changed, CloseReason, EvictionReason, RawJson};
 use crate::host_tools::{ToolCall, ToolResult};
-use crate::ids::{RequestId, TurnId};
+use crate::ids::{ProcessId, RequestId, TurnId};
 use crate::message::Message;
 use crate::operation::Operation;
 use crate::pool::lease::Grant;
+use crate::provider::AgentRequest;
 use crate::request::Answer;
 use crate::session::Receipt;
 use crate::session::gate::Entry;
@@ -24,7 +26,7 @@ use crate::settings::Change;
 /// at a time and a queue in which also a cancelled message has its place until it was told of (the
 /// gate), so many calls that are not answered (`Places`), one word about holds, one about the close
 /// and one for each shutdown that a host waits for, one answer of the pool per question, one eviction
-/// at a time, and so many calls of tools.
+/// at a time, so many calls of tools, and so many of the agents' client.
 #[derive(Debug)]
 pub(crate) enum Call {
     /// A turn was let in.
@@ -69,6 +71,12 @@ pub(crate) enum Call {
     },
     /// Nobody waits for the result of that call any more.
     ToolLeft(u64),
+    /// What the agent of a process had done by its client.
+    Served {
+        process: ProcessId,
+        request: AgentRequest,
+        outcome: Outcome,
+    },
     /// The host holds the session, or does not any more: see `Holds`.
     Held,
     Close {

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -70,7 +71,7 @@ pub(crate) struct Waiting {
 const CANCELLED: usize = 64;
 
 /// A waiting message, as hosts see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct QueuedTurn {
     /// Its turn.
     pub turn: TurnId,

@@ -58,7 +58,7 @@ pub struct InterruptOptions {
 
 /// A session at one moment: all that events before `next_seq` told is in it. It may hold what an event
 /// from there on tells again, but nothing is in neither.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct SessionSnapshot {
     /// The session.
     pub id: SessionId,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::config::{Mode, PoolOptions, SessionOptions, Sharing};
+use crate::capabilities::Feature;
+use crate::config::{ClientFiles, Mode, PoolOptions, SessionOptions, Sharing};
 use crate::error::{Error, ErrorKind};
 use crate::ids::ProcessId;
 use crate::metrics::Counters;
@@ -85,6 +86,7 @@ pub(crate) fn prepare(launching: &Launching<'_>) -> Result<Prepared, Error> {
             args: launch.args.clone(),
             env: env.clone(),
             place: common.place.clone(),
+            client: options.client,
             write: timeouts.write,
         })
     });
@@ -103,6 +105,7 @@ pub(crate) fn prepare(launching: &Launching<'_>) -> Result<Prepared, Error> {
                 args: launch.args,
                 env,
                 cwd,
+                merged: false,
                 lowest,
             })
         }),
@@ -140,7 +143,7 @@ impl Prepared {
 /// # Errors
 ///
 /// Those of finding the program and of [`check_size`]; [`ErrorKind::Unsupported`] if the session is to share a process and
-/// the agent cannot.
+/// the agent cannot, or if its client is to do for the agent what that has not done by it.
 pub(crate) fn find(
     provider: &'static dyn Provider,
     options: &SessionOptions,
@@ -153,6 +156,7 @@ pub(crate) fn find(
         back_to: None,
         shared: false,
     })?;
+    check_client(provider, options)?;
     let host = Inherited::of_host();
     let env = environment::build(options, provider.environment(), &launch.env, host);
     check_size(options, &launch.args, &env)?;
@@ -178,6 +182,29 @@ pub(crate) fn find(
             Some(Common { program, place })
         }
     })
+}
+
+/// Whether the agent has done by its client what the session wants it to.
+fn check_client(provider: &dyn Provider, options: &SessionOptions) -> Result<(), Error> {
+    let capabilities = provider.capabilities();
+    let files = options.client.files != ClientFiles::None;
+    let wanted = [
+        (files, Feature::ClientFiles, "client.files"),
+        (
+            options.client.terminals,
+            Feature::ClientTerminals,
+            "client.terminals",
+        ),
+    ];
+    for (wants, feature, option) in wanted {
+        let support = capabilities.support(feature);
+        if wants && !support.warm && !support.one_shot {
+            let name = provider.name();
+            let why = format!("{option}: {name} has nothing of that done by its client");
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        }
+    }
+    Ok(())
 }
 
 /// How the agent's program is found.

@@ -29,10 +29,11 @@ pub use shared::{CurrentProcess, CurrentSettings, OpenRequest};
 pub(crate) use shared::{Opening, Shared};
 pub use turn::{AskError, Turn};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What became of an interrupt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Receipt {

@@ -161,11 +161,16 @@ pub(crate) fn asks_only_warm(options: &SessionOptions, capabilities: &Capabiliti
     } else {
         &[Feature::HostTools]
     };
+    let client: &[Feature] = if options.client.is_any() {
+        &[Feature::ClientFiles, Feature::ClientTerminals]
+    } else {
+        &[]
+    };
     let only_warm = |feature: &Feature| {
         let support = capabilities.support(*feature);
         support.warm && !support.one_shot
     };
-    asked.iter().chain(called).any(only_warm)
+    asked.iter().chain(called).chain(client).any(only_warm)
 }
 
 impl SessionInner {

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Instant;
 
 use parking_lot::Mutex;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::{Mode, PermissionMode, SessionOptions};
@@ -76,7 +78,7 @@ pub(crate) struct Standing {
 }
 
 /// The process that a session uses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CurrentProcess {
     /// Its generation.
     pub process: ProcessId,
@@ -92,7 +94,7 @@ pub struct CurrentProcess {
 
 /// The settings that can be changed while a session is open, as they were last set. `None`: the agent's
 /// own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CurrentSettings {
     /// The model.
     pub model: Option<String>,
@@ -119,7 +121,7 @@ impl From<&SessionOptions> for CurrentSettings {
 }
 
 /// A question of the agent that waits for the host: all that its event said.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct OpenRequest {
     /// The id to answer.
     pub request: RequestId,
@@ -183,6 +185,7 @@ impl Shared {
     fn bind(&self, id: &str) {
         if let Some(claim) = &mut *self.claim.lock() {
             let _ = claim.take(id);
+            claim.begin(id, Instant::now());
         }
         self.face.lock().conversation = Some(id.to_owned());
     }

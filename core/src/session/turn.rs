@@ -72,15 +72,27 @@ impl Turn {
     pub async fn result(mut self) -> Result<TurnResult, AskError> {
         // Whoever only waits for the result holds nothing back.
         self.events = None;
-        let end = match self.end.wait_for(Option::is_some).await {
-            Ok(end) => end.clone(),
-            Err(_) => None,
-        };
-        match end {
-            Some(End::Completed(result)) => Ok(result),
-            Some(End::Failed(failure, result)) => Err(AskError::Failed { failure, result }),
-            Some(End::Interrupted(result)) => Err(AskError::Interrupted { result }),
-            None => Err(AskError::Refused(Error::closed("session"))),
+        self.end().await
+    }
+
+    /// Waits for the end beside whoever reads the turn. Holds nothing back, and does not keep the turn.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`result`](Self::result).
+    pub fn end(&self) -> impl Future<Output = Result<TurnResult, AskError>> + Send + use<> {
+        let mut end = self.end.clone();
+        async move {
+            let end = match end.wait_for(Option::is_some).await {
+                Ok(end) => end.clone(),
+                Err(_) => None,
+            };
+            match end {
+                Some(End::Completed(result)) => Ok(result),
+                Some(End::Failed(failure, result)) => Err(AskError::Failed { failure, result }),
+                Some(End::Interrupted(result)) => Err(AskError::Interrupted { result }),
+                None => Err(AskError::Refused(Error::closed("session"))),
+            }
         }
     }
 

@@ -28,6 +28,7 @@ fn main() {
     };
     let protocol = remuda_tests::PROTOCOLS
         .into_iter()
+        .chain(["acp"])
         .find(|known| known == protocol)
         .expect("a protocol");
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -162,6 +163,7 @@ async fn bring_into(state: &str, protocol: &'static str) -> Held {
             let turn = in_tool(hanging(&session, tool)).await;
             (scene, vec![session], vec![turn])
         }
+        "command" => command(protocol).await,
         "many" => many(protocol, tool).await,
         "without-sigchld" => without_sigchld(protocol).await,
         "shutdown" => {
@@ -186,6 +188,33 @@ async fn bring_into(state: &str, protocol: &'static str) -> Held {
         _sessions: sessions,
         _turns: turns,
     }
+}
+
+/// A command that the library runs for the agent, with descendants that got away from it.
+async fn command(protocol: &'static str) -> (Scene, Vec<Session>, Vec<Turn>) {
+    let scene = Scene::new(protocol, Pool::builder());
+    let cwd = scene.options().cwd;
+    let session = scene.open_with(|options| options.client.terminals = true);
+    // Each says that it is there before all of it is.
+    let line = r#"
+        trap '' TERM INT HUP
+        waits='touch "$0"; exec sleep 1000'
+        setsid sh -c "$waits" session &
+        (setsid sh -c "$waits" daemon &)
+        env -i /bin/sh -c "$waits" cleared &
+        until [ -e session ] && [ -e daemon ] && [ -e cleared ]; do sleep 0.01; done
+        touch begun
+        exec sleep 1000
+    "#;
+    let params = serde_json::json!({ "command": line }).to_string();
+    let params = serde_json::Value::from(params);
+    let prompt = format!("[[request terminal/create {params}]] [[hang]]");
+    let turn = session.send(prompt).expect("accepted");
+    while !cwd.join("begun").exists() {
+        assert!(session.snapshot().running.is_some(), "the turn is over");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    (scene, vec![session], vec![turn])
 }
 
 /// Sees that turns, deaths and ends are told in a host whose children leave no status.

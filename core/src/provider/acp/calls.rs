@@ -52,6 +52,11 @@ impl Calls {
         self.open.remove(&id.parse().ok()?)
     }
 
+    /// What an answer with this id would be for.
+    pub(super) fn of(&self, id: &str) -> Option<&Call> {
+        self.open.get(&id.parse().ok()?)
+    }
+
     /// Whether a fork is under way, whose history the agent may show.
     pub(super) fn forks(&self) -> bool {
         self.open

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::asking::{Elicitation, Permission};
 use super::calls::{Call, Calls};
+use super::client::Client;
 use super::opening::{Handshake, Leaving, Opening};
 use super::profile::Profile;
 use super::prompt::blocks;
@@ -22,6 +23,7 @@ use crate::error::ErrorKind;
 use crate::event::{Body, RawJson, WarningCode};
 use crate::ids::TurnId;
 use crate::message::Message as Content;
+use crate::provider::cut::Cut;
 use crate::provider::lines::{Line, Lines, one_line};
 use crate::provider::{
     Codec, Conversation, LaunchPlan, Outcome, Output, Request, SignalBody, TurnEnd, TurnRef,
@@ -42,6 +44,7 @@ pub(super) struct Acp {
     pub(super) can: Abilities,
     pub(super) calls: Calls,
     pub(super) questions: Questions,
+    pub(super) client: Client,
     /// Conversations that wait for the agent's answer.
     pub(super) opening: BTreeMap<Conversation, Opening>,
     pub(super) sessions: BTreeMap<Conversation, Session>,
@@ -65,6 +68,7 @@ impl Acp {
             can: Abilities::default(),
             calls: Calls::default(),
             questions: Questions::default(),
+            client: Client::new(plan.options.client, profile.quirks.missing_is_empty),
             opening: BTreeMap::new(),
             sessions: BTreeMap::new(),
             routes: HashMap::new(),
@@ -79,12 +83,12 @@ impl Acp {
 
 impl Codec for Acp {
     fn start(&mut self, out: &mut Output) {
-        // Neither files nor terminals are served: agents have the disk and a shell of their own.
+        let (files, terminals) = self.client.capabilities();
         let params = json!({
             "protocolVersion": VERSION,
             "clientCapabilities": {
-                "fs": {"readTextFile": false, "writeTextFile": false},
-                "terminal": false,
+                "fs": files,
+                "terminal": terminals,
                 "elicitation": {"form": {}},
             },
             "clientInfo": {
@@ -145,23 +149,16 @@ impl Codec for Acp {
                 operation,
             } => self.operate(conversation, number, &operation, out),
             Request::Close { conversation } => self.close(conversation, out),
+            Request::Served {
+                conversation,
+                request,
+                outcome,
+            } => self.client.served(conversation, request, outcome, out),
             Request::Answer {
                 conversation,
                 request,
                 answer,
-            } => {
-                let answered = self.questions.answer(conversation, request, &answer, out);
-                let Some(answered) = answered else { return };
-                if answered.interrupt {
-                    return self.interrupt(conversation, out);
-                }
-                let silent = self.profile.quirks.silent_denial;
-                if let Some(tool) = answered.denied.filter(|_| silent)
-                    && let Some(session) = self.sessions.get_mut(&conversation)
-                {
-                    session.tools.end(&tool, answered.place, true, out);
-                }
-            }
+            } => self.answer(conversation, request, &answer, out),
         }
     }
 
@@ -171,6 +168,10 @@ impl Codec for Acp {
             Line::Noise(warning) => self.announce(*warning, out),
             Line::Object(text) => self.object(&text, out),
         }
+    }
+
+    fn skipped(&mut self, head: &[u8], size: usize, out: &mut Output) {
+        self.skip(&Cut::read(head), size, out);
     }
 
     /// The agent says nothing on its way out. That all turns are over is core's to say; what else
@@ -240,7 +241,9 @@ impl Acp {
         }
         match method {
             "$/cancel_request" => {
-                if let Some(taken) = read::<TakenBack<'_>>(params) {
+                if let Some(taken) = read::<TakenBack<'_>>(params)
+                    && !self.client.taken_back(taken.request_id, out)
+                {
                     self.questions.taken_back(taken.request_id, out);
                 }
             }
@@ -259,6 +262,11 @@ impl Acp {
         params: Option<&RawValue>,
         out: &mut Output,
     ) {
+        if self.client.offers(method) {
+            let request = self.questions.number();
+            let place = self.asker(params).map(|session| session.place());
+            return self.client.call((method, id), request, place, params, out);
+        }
         let asked = match method {
             "session/request_permission" => self.permission(id, params, out),
             "elicitation/create" => self.elicitation(id, params, out),
@@ -356,6 +364,7 @@ impl Acp {
         if session.is_some_and(|session| session.cancel(out)) {
             // Gemini 0.61.0 does not end its turn before it has these answers.
             self.questions.cancel(conversation, out);
+            self.client.turn_ends(conversation, out);
         }
     }
 

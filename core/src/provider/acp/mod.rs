@@ -12,11 +12,14 @@
 //! | `session`, `settings` | one conversation; its mode, model and effort |
 //! | `update`, `speech`, `tool`, `content`, `usage`, `failure` | what the agent says |
 //! | `questions`, `asking`, `form` | what it asks |
+//! | `client` | what it has done by us |
+//! | `skipped` | lines that are too long |
 //! | `prompt` | what it is told |
 //! | `one_shot/` | commands that print one turn |
 
 mod asking;
 mod calls;
+mod client;
 mod codec;
 mod content;
 mod failure;
@@ -31,6 +34,7 @@ mod questions;
 mod responses;
 mod session;
 mod settings;
+mod skipped;
 mod speech;
 #[cfg(test)]
 mod tests;

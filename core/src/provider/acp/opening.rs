@@ -294,6 +294,7 @@ impl Acp {
     pub(super) fn close(&mut self, conversation: Conversation, out: &mut Output) {
         self.interrupt(conversation, out);
         self.questions.cancel(conversation, out);
+        self.client.leave(conversation, out);
         self.opening.remove(&conversation);
         // One that is only being begun nobody else can have.
         let Some(session) = self.forget(conversation) else {

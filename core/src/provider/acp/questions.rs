@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::asking::{Asks, Reply};
+use super::codec::Acp;
 use super::tool::Place;
 use super::wire::write_result;
 use crate::event::RawJson;
@@ -40,6 +41,12 @@ pub(super) struct Questions {
 }
 
 impl Questions {
+    /// A number for what the agent asks, or wants.
+    pub(super) fn number(&mut self) -> AgentRequest {
+        self.last += 1;
+        AgentRequest(self.last)
+    }
+
     /// Passes a question on.
     pub(super) fn ask(
         &mut self,
@@ -50,8 +57,7 @@ impl Questions {
         raw: &RawValue,
         out: &mut Output,
     ) {
-        self.last += 1;
-        let request = AgentRequest(self.last);
+        let request = self.number();
         let asked = Asked {
             request,
             kind: asks.kind,
@@ -127,6 +133,29 @@ impl Questions {
             write_result(&mut out.bytes, &question.id, &question.reply.cancelled());
             let body = SignalBody::Withdrawn { request };
             out.signal(question.place.conversation, question.place.turn, body);
+        }
+    }
+}
+
+impl Acp {
+    /// The host, or whoever does it in its place, answers a question.
+    pub(super) fn answer(
+        &mut self,
+        conversation: Conversation,
+        request: AgentRequest,
+        answer: &Answer,
+        out: &mut Output,
+    ) {
+        let answered = self.questions.answer(conversation, request, answer, out);
+        let Some(answered) = answered else { return };
+        if answered.interrupt {
+            return self.interrupt(conversation, out);
+        }
+        let silent = self.profile.quirks.silent_denial;
+        if let Some(tool) = answered.denied.filter(|_| silent)
+            && let Some(session) = self.sessions.get_mut(&conversation)
+        {
+            session.tools.end(&tool, answered.place, true, out);
         }
     }
 }

@@ -6,10 +6,11 @@ use serde_json::value::RawValue;
 use super::calls::Call;
 use super::codec::Acp;
 use super::failure::text;
+use super::session::Session;
 use super::wire::{Message, RpcError, read};
 use crate::error::ErrorKind;
 use crate::ids::TurnId;
-use crate::provider::{Conversation, Output, SignalBody, TurnRef};
+use crate::provider::{Conversation, Outcome, Output, SignalBody, TurnRef};
 
 /// Why what waits is not answered any more.
 const ENDED: &str = "the agent's output ended";
@@ -58,12 +59,38 @@ impl Acp {
         error: Option<&RpcError>,
         out: &mut Output,
     ) {
+        self.over(conversation, out, |session, out| {
+            let result: Value = read(result).unwrap_or_default();
+            session.answered(turn, &result, error, out);
+        });
+    }
+
+    /// A turn is over, and how is not for the agent to say.
+    pub(super) fn prompt_over(
+        &mut self,
+        conversation: Conversation,
+        turn: TurnId,
+        outcome: Outcome,
+        out: &mut Output,
+    ) {
+        self.over(conversation, out, |session, out| {
+            session.end(turn, &Value::Null, |_, _| outcome, out);
+        });
+    }
+
+    /// The prompt is answered.
+    fn over(
+        &mut self,
+        conversation: Conversation,
+        out: &mut Output,
+        end: impl FnOnce(&mut Session, &mut Output),
+    ) {
         self.questions.cancel(conversation, out);
+        self.client.turn_ends(conversation, out);
         let Some(session) = self.sessions.get_mut(&conversation) else {
             return self.let_go(conversation, |leaving| leaving.runs = false, out);
         };
-        let result: Value = read(result).unwrap_or_default();
-        session.answered(turn, &result, error, out);
+        end(session, out);
         self.leave_if_done(conversation, out);
     }
 

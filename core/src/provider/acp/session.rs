@@ -169,6 +169,22 @@ impl Session {
         error: Option<&RpcError>,
         out: &mut Output,
     ) {
+        let stop = result["stopReason"].as_str();
+        let how = |running: &Running, text: Option<&str>| match error {
+            Some(error) => failure::outcome(error),
+            None => running.outcome(stop, text, result),
+        };
+        self.end(turn, result, how, out);
+    }
+
+    /// The turn is over, in the way that what it gave says.
+    pub(super) fn end(
+        &mut self,
+        turn: TurnId,
+        result: &Value,
+        how: impl FnOnce(&Running, Option<&str>) -> Outcome,
+        out: &mut Output,
+    ) {
         let place = self.place();
         let Some(running) = self.running.take_if(|r| r.turn == turn) else {
             return;
@@ -176,10 +192,7 @@ impl Session {
         self.tools.turn_over(place, out);
         let text = self.speech.turn_over(place, out);
         let stop_reason = result["stopReason"].as_str().map(str::to_owned);
-        let outcome = match error {
-            Some(error) => failure::outcome(error),
-            None => running.outcome(stop_reason.as_deref(), text.as_deref(), result),
-        };
+        let outcome = how(&running, text.as_deref());
         if let Some(model) = usage::model(result) {
             self.model = Some(model);
         }

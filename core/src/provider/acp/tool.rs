@@ -148,6 +148,20 @@ impl Tools {
         self.over.insert(id.into());
     }
 
+    /// A call has ended, and nobody can read what it gave.
+    pub(super) fn unread(&mut self, id: &str, place: Place, why: &str, out: &mut Output) {
+        if self.over.contains(id) {
+            return;
+        }
+        let call = self.open.entry(id.into()).or_default();
+        call.text.clear();
+        call.terminal.clear();
+        call.output = None;
+        call.diffs.clear();
+        call.text.push_str(why);
+        self.end(id, place, true, out);
+    }
+
     /// The turn is over, and so is every call that the agent left open.
     pub(super) fn turn_over(&mut self, place: Place, out: &mut Output) {
         let mut left: Vec<_> = self.open.drain().collect();

@@ -4,6 +4,7 @@
 //! members of all updates stand in one flat structure: a tagged one would copy every line.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::provider::rpc::write_line;
@@ -14,6 +15,14 @@ pub(super) const VERSION: u64 = 1;
 
 /// JSON-RPC: the method does not exist.
 pub(super) const METHOD_NOT_FOUND: i64 = -32601;
+/// JSON-RPC: the parameters are not what is taken.
+pub(super) const INVALID: i64 = -32602;
+/// JSON-RPC: a fault of whoever answers.
+pub(super) const INTERNAL: i64 = -32603;
+/// There is no such file, or terminal.
+pub(super) const MISSING: i64 = -32002;
+/// The request was cancelled.
+pub(super) const CANCELLED: i64 = -32800;
 /// The agent is not logged in.
 pub(super) const LOGIN_REQUIRED: i64 = -32000;
 
@@ -219,10 +228,23 @@ pub(super) fn write_result(out: &mut Vec<u8>, id: &RawValue, result: &impl Seria
 
 /// Appends the refusal of a request of the agent.
 pub(super) fn write_error(out: &mut Vec<u8>, id: &RawValue, code: i64, message: &str) {
+    write_failure(out, id, code, message, None);
+}
+
+/// The same, with more for programs to read.
+pub(super) fn write_failure(
+    out: &mut Vec<u8>,
+    id: &RawValue,
+    code: i64,
+    message: &str,
+    data: Option<Value>,
+) {
     #[derive(Serialize)]
     struct Error<'a> {
         code: i64,
         message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        data: Option<Value>,
     }
     #[derive(Serialize)]
     struct Line<'a> {
@@ -230,6 +252,11 @@ pub(super) fn write_error(out: &mut Vec<u8>, id: &RawValue, code: i64, message: 
         id: &'a RawValue,
         error: Error<'a>,
     }
-    let (jsonrpc, error) = ("2.0", Error { code, message });
+    let jsonrpc = "2.0";
+    let error = Error {
+        code,
+        message,
+        data,
+    };
     write_line(out, &Line { jsonrpc, id, error });
 }

@@ -347,8 +347,8 @@ impl Codec for ClaudeCodec {
             Request::Operate {
                 number, operation, ..
             } => self.operate(number, &operation, out),
-            // The process holds no other conversation.
-            Request::Close { .. } => {}
+            // The process holds no other conversation, and the agent has nothing done by its client.
+            Request::Close { .. } | Request::Served { .. } => {}
         }
     }
 

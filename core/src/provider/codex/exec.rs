@@ -76,6 +76,7 @@ impl Codec for Exec {
                 }
             }
             other @ (Request::Answer { .. }
+            | Request::Served { .. }
             | Request::Close { .. }
             | Request::Steer { .. }
             | Request::Change { .. }

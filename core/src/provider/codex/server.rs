@@ -136,6 +136,8 @@ impl Codec for AppServer {
                 operation,
             } => self.operate(conversation, number, operation, out),
             Request::Close { conversation } => self.close(conversation, out),
+            // The agent has nothing done by its client.
+            Request::Served { .. } => {}
             Request::Answer {
                 conversation,
                 request,

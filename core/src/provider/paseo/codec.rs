@@ -62,6 +62,7 @@ impl Codec for OneTurn {
                 }
             }
             other @ (Request::Answer { .. }
+            | Request::Served { .. }
             | Request::Close { .. }
             | Request::Steer { .. }
             | Request::Change { .. }

@@ -84,6 +84,14 @@ impl Actor {
                 self.replies.tools.remove(&number);
                 self.step(Input::ToolLeft(number))
             }
+            Call::Served {
+                process,
+                request,
+                outcome,
+            } => {
+                self.served(process, request, outcome);
+                true
+            }
             Call::Held => {
                 let held = self.parts.shared.holds.look();
                 let news = std::mem::replace(&mut self.holding, held) != held;

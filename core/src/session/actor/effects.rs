@@ -44,6 +44,8 @@ impl Actor {
                 self.seat.iter().for_each(SeatLease::ready);
             }
             Effect::Ask(process, request) => self.ask(process, request),
+            Effect::Serve(process, request, call) => self.serve(process, request, call),
+            Effect::Forgo(process, request) => self.forgo(process, request),
             Effect::Stop(process, stop) => self.stop(process, stop),
             Effect::FreeSlot => {
                 self.slot = None;
@@ -160,6 +162,7 @@ impl Actor {
                     conversation: lease.seat.conversation,
                     shared: true,
                     pid: None,
+                    desk: None,
                 };
                 self.seat = Some(lease);
                 Ok(attached)
@@ -174,11 +177,12 @@ impl Actor {
                     conversation: ONLY,
                     shared: false,
                     pid: None,
+                    desk: None,
                 })
             }
             (Grant::Own(_), Err(error)) => Err(error.clone()),
         };
-        let (attached, options) = match (attached, options) {
+        let (mut attached, options) = match (attached, options) {
             (Ok(attached), Ok(options)) => (attached, options),
             (Err(error), _) | (_, Err(error)) => {
                 return self.refuse_start(id, vec![Report::SpawnFailed(error)]);
@@ -192,6 +196,7 @@ impl Actor {
             // It was gone before the session came.
             return self.refuse_start(id, Vec::new());
         }
+        attached.desk = self.desk(&options);
         self.processes.insert(id, attached);
         self.current = Some(id);
         let open = Request::Open {
@@ -240,7 +245,7 @@ impl Actor {
     }
 
     /// The machine knows one conversation, the process perhaps many.
-    fn ask(&self, id: ProcessId, request: Request) {
+    pub(super) fn ask(&self, id: ProcessId, request: Request) {
         if let Some(process) = self.processes.get(&id) {
             let request = request.readdressed(process.conversation);
             process.tell(Command::Request(request));
@@ -249,9 +254,12 @@ impl Actor {
 
     /// A process that others may use is not ended but left. That it failed is for the pool to judge.
     fn stop(&mut self, id: ProcessId, stop: Stop) {
-        let Some(process) = self.processes.get(&id) else {
+        let Some(process) = self.processes.get_mut(&id) else {
             return;
         };
+        if let Some(desk) = &mut process.desk {
+            desk.end();
+        }
         if !process.shared {
             return process.tell(Command::Stop(stop));
         }

@@ -52,7 +52,9 @@ impl Actor {
     /// Kills the session's own processes and leaves the others, and waits until each is gone, left or
     /// named. Each of them says so in time.
     pub(super) async fn bury(&mut self, reports: &mut Reports) {
-        for process in self.processes.values() {
+        for process in self.processes.values_mut() {
+            // Its commands die.
+            process.desk = None;
             let conversation = process.conversation;
             process.tell(if process.shared {
                 // It is not at fault, and serves others.

@@ -195,6 +195,7 @@ fn a_process_of_a_broken_session_that_is_not_proved_gone_is_named() {
         conversation: ONLY,
         shared: false,
         pid: Some(77),
+        desk: None,
     };
     actor.processes.insert(ProcessId::next(), attached);
     actor.break_off();

@@ -1,6 +1,7 @@
 //! Drives one session's machine: receives, steps, carries out. Nothing is decided here.
 
 mod calls;
+mod client;
 mod effects;
 mod fall;
 mod options;
@@ -13,6 +14,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use crate::client::Desk;
 use crate::config::PoolOptions;
 use crate::error::ErrorKind;
 use crate::event::{Body, CloseReason, Failure};
@@ -70,6 +72,8 @@ struct Attached {
     shared: bool,
     /// The operating system's number, once there is one.
     pid: Option<u32>,
+    /// Where its agent has things done, if the session lets it.
+    desk: Option<Desk>,
 }
 
 #[expect(
@@ -253,6 +257,9 @@ impl Actor {
 
     fn report(&mut self, process: ProcessId, report: Report) -> bool {
         let Report::Signals(signals) = report else {
+            let Some(report) = self.hold_end(process, report) else {
+                return true;
+            };
             self.note(process, &report);
             return self.step(Input::Report(process, report));
         };

@@ -29,7 +29,7 @@ impl Machine {
     }
 
     /// The conversation was begun, or gone on with: the agent may lose it if that happens again soon.
-    pub(super) fn rest_from(&mut self, now: Instant) {
+    pub(crate) fn rest_from(&mut self, now: Instant) {
         self.rested = Some(now + self.policy.resume_rest);
     }
 

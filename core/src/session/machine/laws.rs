@@ -406,6 +406,9 @@ impl World {
             | Effect::RefuseEviction
             | Effect::Receipt(_)
             | Effect::Answered(_) => {}
+            Effect::Serve(process, ..) | Effect::Forgo(process, _) => {
+                assert_eq!(self.current(), Some(process), "for a process that is left");
+            }
         }
     }
 

@@ -16,6 +16,7 @@
 
 mod budget;
 mod change;
+mod client;
 mod command;
 mod deadline;
 mod ending;
@@ -37,6 +38,7 @@ use std::time::{Duration, Instant};
 
 use crate::budget::Budget;
 use crate::capabilities::{Feature, Support};
+use crate::client::ClientCall;
 use crate::config::{Downgrade, Mode, Timeouts};
 use crate::error::ErrorKind;
 use crate::event::{Body, CloseReason, Exit, Failure, WarningCode};
@@ -44,7 +46,7 @@ use crate::ids::{ProcessId, TurnId};
 use crate::message::Message;
 use crate::pool::slots::Given;
 use crate::process::Containment;
-use crate::provider::Conversation;
+use crate::provider::{AgentRequest, Conversation};
 use crate::session::Receipt;
 use crate::session::shared::{CurrentProcess, Standing};
 use change::Pending;
@@ -202,6 +204,8 @@ pub(crate) struct Machine {
     acquiring: bool,
     approvals: Approvals,
     questions: Questions,
+    /// What the agent wants done by its client, while that is a question.
+    calls: BTreeMap<AgentRequest, ClientCall>,
     /// Messages on their way into a turn.
     steers: BTreeMap<u64, TurnId>,
     changes: VecDeque<Pending>,
@@ -254,6 +258,7 @@ impl Machine {
             acquiring: false,
             approvals,
             questions: Questions::default(),
+            calls: BTreeMap::new(),
             steers: BTreeMap::new(),
             changes: VecDeque::new(),
             errands: Vec::new(),

@@ -100,6 +100,11 @@ impl Approvals {
         }
     }
 
+    /// Whether a rule has a word in it, `read_only` among them.
+    pub(super) fn rules_on(&self, subject: &Subject) -> bool {
+        decide(&self.rules, self.read_only, &self.cwd, subject).is_some()
+    }
+
     fn check_input(&self, asked: &Asked) -> Result<(), String> {
         let name = &asked.subject.tool;
         let Some(validator) = self.tools.get(name) else {
@@ -151,6 +156,8 @@ pub(super) enum Asker {
     Agent(AgentRequest),
     /// The agent's client of our own server, in that call of a tool.
     Tool(u64),
+    /// The agent, which wants that done by its client.
+    Client(AgentRequest),
 }
 
 /// A question that waits for the host.
@@ -212,16 +219,21 @@ impl Machine {
         asked: Asked,
         out: &mut Vec<Effect>,
     ) {
-        let turn = match turn {
+        let turn = self.running(turn);
+        let from = Asker::Agent(asked.request);
+        self.open_request(now, turn, from, asked, out);
+    }
+
+    /// The turn, if it runs.
+    pub(super) fn running(&self, turn: TurnRef) -> Option<TurnId> {
+        match turn {
             TurnRef::Host(id) => self.has_sent(id).then_some(id),
             TurnRef::Agent(n) => {
                 let agent = self.agent.as_ref().filter(|a| a.number == n);
                 agent.map(|a| a.tally.id)
             }
             TurnRef::None => None,
-        };
-        let from = Asker::Agent(asked.request);
-        self.open_request(now, turn, from, asked, out);
+        }
     }
 
     /// The agent calls a tool of the host over our own server, in the turn that runs.
@@ -256,7 +268,7 @@ impl Machine {
         self.open_request(now, turn, Asker::Tool(number), asked, out);
     }
 
-    fn open_request(
+    pub(super) fn open_request(
         &mut self,
         now: Instant,
         turn: Option<TurnId>,
@@ -277,6 +289,12 @@ impl Machine {
             schema: asked.input.clone().filter(|_| elicits),
             until: now + wait,
         };
+        // Whatever the agent's own line for it is: the host looks its tool up by this.
+        let title = if asked.kind == RequestKind::HostTool {
+            asked.subject.tool
+        } else {
+            asked.title
+        };
         let waits = settled.is_none();
         let deadline = waits.then(|| {
             unix_now() / 1_000_000 + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2)
@@ -288,7 +306,7 @@ impl Machine {
                 request,
                 kind: asked.kind,
                 tool: asked.tool,
-                title: asked.title,
+                title,
                 decisions: asked.decisions,
                 questions: asked.questions,
                 input: asked.input,
@@ -337,7 +355,7 @@ impl Machine {
         );
     }
 
-    fn tell_asker(&self, asker: Asker, answer: Answer, out: &mut Vec<Effect>) {
+    fn tell_asker(&mut self, asker: Asker, answer: Answer, out: &mut Vec<Effect>) {
         match asker {
             Asker::Agent(request) => {
                 let conversation = ONLY;
@@ -360,6 +378,7 @@ impl Machine {
                 };
                 out.push(Effect::ToolDone { number, result });
             }
+            Asker::Client(request) => self.judged(request, answer, out),
         }
     }
 
@@ -442,6 +461,11 @@ impl Machine {
         }
     }
 
+    /// Whether that one's question waits for the host.
+    pub(super) fn is_asking(&self, asker: Asker) -> bool {
+        self.questions.open.values().any(|p| p.asker == asker)
+    }
+
     /// The turn is over, and nobody waits for an answer any more. `None`: the process is.
     pub(super) fn withdraw_of(&mut self, turn: Option<TurnId>, out: &mut Vec<Effect>) {
         let of_turn = |p: &Pending| turn.is_none() || p.turn == turn;
@@ -459,9 +483,14 @@ impl Machine {
 
     fn close_request(&mut self, request: RequestId, by: ResolvedBy, out: &mut Vec<Effect>) {
         if let Some(pending) = self.questions.open.remove(&request) {
-            if let Asker::Tool(number) = pending.asker {
-                let result = ("the turn is over".to_owned(), true);
-                out.push(Effect::ToolDone { number, result });
+            match pending.asker {
+                Asker::Agent(_) => {}
+                Asker::Tool(number) => {
+                    let result = ("the turn is over".to_owned(), true);
+                    out.push(Effect::ToolDone { number, result });
+                }
+                // The codec has told the agent, or nobody is there to be told.
+                Asker::Client(call) => drop(self.calls.remove(&call)),
             }
             self.questions.remember(request, by);
             let body = Body::RequestResolved {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::budget::Budget;
+use crate::client::ClientCall;
 use crate::config::Mode;
 use crate::error::Error;
 use crate::event::{Body, Changed, CloseReason, EvictionReason, RawJson};
@@ -13,7 +14,7 @@ use crate::message::Message;
 use crate::operation::Operation;
 use crate::pool::slots::{Given, Want};
 use crate::process::{Report, Stop};
-use crate::provider::{Request, Signal};
+use crate::provider::{AgentRequest, Request, Signal};
 use crate::request::Answer;
 use crate::session::Receipt;
 use crate::settings::Change;
@@ -91,6 +92,10 @@ pub(crate) enum Effect {
     StartDone,
     /// Tell the process.
     Ask(ProcessId, Request),
+    /// Do what the process's agent wants done by its client, and tell the process what became of it.
+    Serve(ProcessId, AgentRequest, ClientCall),
+    /// Nobody waits for that any more.
+    Forgo(ProcessId, AgentRequest),
     /// End the process; leave it, if others may use it.
     Stop(ProcessId, Stop),
     /// Give the slot or the seat back.

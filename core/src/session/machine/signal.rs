@@ -53,6 +53,8 @@ impl Machine {
             SignalBody::AgentTurn => self.begin_agent_turn(now, turn, out),
             SignalBody::Asked(asked) => self.asked(now, turn, *asked, out),
             SignalBody::Withdrawn { request } => self.withdraw(Asker::Agent(request), out),
+            SignalBody::Called(called) => self.client_called(now, turn, *called, out),
+            SignalBody::Forgone { request } => self.client_forgoes(request, out),
             SignalBody::Steered { steer, refused } => self.steered(steer, refused, out),
             SignalBody::Changed(outcome) => self.changed(outcome, out),
             SignalBody::Point(point) => self.at_point(point),

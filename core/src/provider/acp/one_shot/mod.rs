@@ -102,6 +102,7 @@ impl Codec for Printed {
                 }
             }
             other @ (Request::Answer { .. }
+            | Request::Served { .. }
             | Request::Close { .. }
             | Request::Steer { .. }
             | Request::Change { .. }

@@ -74,6 +74,7 @@ pub(crate) static GEMINI: Profile = Profile {
         (Feature::Images, Support::WARM),
         (Feature::TextFiles, Support::BOTH),
         (Feature::HostTools, Support::WARM),
+        (Feature::ClientFiles, Support::WARM),
         (Feature::CommandApproval, Support::WARM),
         (Feature::FileChangeApproval, Support::WARM),
         (Feature::AllowSession, Support::WARM),
@@ -92,6 +93,7 @@ pub(crate) static GEMINI: Profile = Profile {
         name_in_id: true,
         title_is_command: true,
         silent_denial: true,
+        missing_is_empty: true,
         live_content: LiveContent::Description,
         ..Quirks::NONE
     },

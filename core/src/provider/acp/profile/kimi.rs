@@ -57,6 +57,8 @@ pub(crate) static KIMI: Profile = Profile {
         (Feature::Images, Support::BOTH),
         (Feature::TextFiles, Support::BOTH),
         (Feature::HostTools, Support::BOTH),
+        (Feature::ClientFiles, Support::BOTH),
+        (Feature::ClientTerminals, Support::BOTH),
         (Feature::CommandApproval, Support::BOTH),
         (Feature::FileChangeApproval, Support::BOTH),
         (Feature::UserQuestion, Support::BOTH),

@@ -125,6 +125,9 @@ pub(crate) struct Quirks {
     pub silent_denial: bool,
     /// The input of a tool call comes in pieces that each look whole.
     pub input_grows: bool,
+    /// It makes no file that it could not read before: of one that is not there it is told that it is
+    /// empty.
+    pub missing_is_empty: bool,
     /// Text without an id that begins so is a warning.
     pub warning: Option<&'static str>,
     pub live_content: LiveContent,
@@ -142,6 +145,7 @@ impl Quirks {
         title_is_command: false,
         silent_denial: false,
         input_grows: false,
+        missing_is_empty: false,
         warning: None,
         live_content: LiveContent::Output,
     };

@@ -42,6 +42,8 @@ pub(crate) static ACP: Profile = Profile {
         (Feature::TextFiles, Support::BOTH),
         (Feature::Cost, Support::BOTH),
         (Feature::HostTools, Support::BOTH),
+        (Feature::ClientFiles, Support::BOTH),
+        (Feature::ClientTerminals, Support::BOTH),
         (Feature::CommandApproval, Support::BOTH),
         (Feature::FileChangeApproval, Support::BOTH),
         (Feature::PlanApproval, Support::BOTH),

@@ -27,6 +27,14 @@ const TESTS: &[(Feature, &str)] = &[
     (Feature::Cost, "turns: tokens_and_money_are_counted"),
     (Feature::HostTools, "questions: a_tool_of_the_host_is_named"),
     (
+        Feature::ClientFiles,
+        "client: files_are_passed_on_and_answered",
+    ),
+    (
+        Feature::ClientTerminals,
+        "client: terminals_are_passed_on_and_answered",
+    ),
+    (
         Feature::CommandApproval,
         "questions: a_question_shows_what_rules_look_at",
     ),
@@ -79,6 +87,7 @@ const TESTS: &[(Feature, &str)] = &[
 ];
 
 const SOURCES: &[(&str, &str)] = &[
+    ("client", include_str!("client.rs")),
     ("contract", include_str!("contract.rs")),
     ("turns", include_str!("turns.rs")),
     ("questions", include_str!("questions.rs")),

@@ -9,7 +9,9 @@
     reason = "JSON that a test makes for a call reads best in it"
 )]
 
+mod answers;
 mod captures;
+mod client;
 mod contract;
 mod documents;
 mod features;
@@ -21,5 +23,6 @@ mod opened;
 mod operations;
 mod play;
 mod questions;
+mod skipped;
 mod tools;
 mod turns;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::config::{Mode, SessionOptions};
-use crate::event::RawJson;
+use super::answers::{answer, outcome};
+use crate::client::Outcome;
+use crate::config::{Client, Mode, SessionOptions};
 use crate::ids::TurnId;
 use crate::operation::Operation;
 use crate::provider::acp::AcpAgent;
@@ -16,7 +17,7 @@ use crate::provider::{
     AgentRequest, Codec, Conversation, LaunchPlan, Output, Provider, Request, Signal, SignalBody,
     TurnRef,
 };
-use crate::request::{Answer, Scope};
+use crate::request::Answer;
 
 /// Where the captures are.
 fn folder() -> PathBuf {
@@ -74,7 +75,14 @@ pub(super) fn agent(name: &str) -> AcpAgent {
 }
 
 pub(super) fn codec(agent: &AcpAgent, mode: Mode, shared: bool) -> Box<dyn Codec> {
-    let options = SessionOptions::new(agent.name(), "/project");
+    codec_with(agent, mode, shared, Client::default())
+}
+
+fn codec_with(agent: &AcpAgent, mode: Mode, shared: bool, client: Client) -> Box<dyn Codec> {
+    let options = SessionOptions {
+        client,
+        ..SessionOptions::new(agent.name(), "/project")
+    };
     agent.codec(&LaunchPlan {
         mode,
         options: &options,
@@ -95,6 +103,8 @@ pub(super) struct Player {
     unwritten: HashMap<&'static str, VecDeque<u64>>,
     ids: HashMap<u64, u64>,
     questions: HashMap<String, (Conversation, AgentRequest, Value)>,
+    /// What the agent wants done by its client.
+    calls: HashMap<String, (Conversation, AgentRequest)>,
     pub host_turns: Vec<(Conversation, TurnId)>,
     busy: Vec<Conversation>,
     conversations: u32,
@@ -126,6 +136,11 @@ impl Player {
         Self::of(codec(agent, Mode::Warm, true))
     }
 
+    /// In a process whose agent has this done by its client.
+    pub(super) fn serving(agent: &AcpAgent, client: Client) -> Self {
+        Self::of(codec_with(agent, Mode::Warm, false, client))
+    }
+
     fn of(codec: Box<dyn Codec>) -> Self {
         let mut player = Self {
             codec,
@@ -136,6 +151,7 @@ impl Player {
             unwritten: HashMap::new(),
             ids: HashMap::new(),
             questions: HashMap::new(),
+            calls: HashMap::new(),
             host_turns: Vec::new(),
             busy: Vec::new(),
             conversations: 0,
@@ -245,6 +261,22 @@ impl Player {
         self.take(out, question);
     }
 
+    /// A line that begins so is too long.
+    pub(super) fn skipped(&mut self, head: &str) {
+        let mut out = Output::default();
+        self.codec.skipped(head.as_bytes(), 70_000, &mut out);
+        self.take(out, None);
+    }
+
+    /// Hands on what became of a call.
+    pub(super) fn served(&mut self, conversation: Conversation, number: u64, outcome: Outcome) {
+        self.request(Request::Served {
+            conversation,
+            request: AgentRequest(number),
+            outcome,
+        });
+    }
+
     pub(super) fn end_of_output(&mut self) {
         let mut out = Output::default();
         self.codec.end_of_output(&mut out);
@@ -275,6 +307,10 @@ impl Player {
                     let id = question["id"].to_string();
                     let of = (signal.conversation, asked.request, question);
                     self.questions.insert(id, of);
+                }
+                SignalBody::Called(called) => {
+                    let id = question.as_ref().expect("only questions are calls")["id"].to_string();
+                    self.calls.insert(id, (signal.conversation, called.request));
                 }
                 SignalBody::Withdrawn { request } => {
                     self.questions.retain(|_, q| q.1 != *request);
@@ -363,6 +399,12 @@ impl Player {
 
     /// What the capture's client answered a question.
     fn answered(&mut self, value: &Value) {
+        if let Some((conversation, request)) = self.calls.remove(&value["id"].to_string()) {
+            let written = self.written.len();
+            self.served(conversation, request.0, outcome(value));
+            let ours = self.written[written].clone();
+            return self.answers.push((value.clone(), ours));
+        }
         let Some((conversation, request, question)) =
             self.questions.remove(&value["id"].to_string())
         else {
@@ -392,48 +434,14 @@ impl Player {
     }
 }
 
-/// An answer of the capture's client, in core's words.
-fn answer(result: &Value, options: &Value) -> Answer {
-    let deny = |interrupt| Answer::Deny {
-        message: "no".into(),
-        interrupt,
-    };
-    if let Some(action) = result["action"].as_str() {
-        let content = RawJson::from_text(&result["content"].to_string());
-        return match action {
-            "accept" => Answer::Content { content },
-            _ => deny(false),
-        };
-    }
-    let Some(id) = result["outcome"]["optionId"].as_str() else {
-        return deny(true);
-    };
-    let all = options.as_array().into_iter().flatten();
-    let chosen = all.clone().find(|o| o["optionId"] == id);
-    let chosen = chosen.expect("an option that was offered");
-    let input = None;
-    let yes = all.filter(|o| o["kind"] == "allow_once").count();
-    match chosen["kind"].as_str() {
-        Some("allow_once") if yes > 1 => {
-            let label = chosen["name"].as_str().unwrap_or_default().to_owned();
-            let answers = [("choice".to_owned(), vec![label])].into();
-            Answer::Answers { answers }
-        }
-        Some("allow_once") => {
-            let scope = Scope::Once;
-            Answer::Allow { scope, input }
-        }
-        Some("allow_always") => {
-            let scope = Scope::Session;
-            Answer::Allow { scope, input }
-        }
-        _ => deny(false),
-    }
-}
-
 /// Plays a capture of the protocol.
 pub(super) fn play(name: &str) -> Player {
-    let mut player = Player::new(&agent(name), Mode::Warm);
+    play_with(name, Client::default())
+}
+
+/// Plays one whose agent has this done by its client.
+pub(super) fn play_with(name: &str, client: Client) -> Player {
+    let mut player = Player::serving(&agent(name), client);
     for (direction, payload) in lines(name) {
         match direction {
             '>' => player.sent(&payload),

@@ -3,6 +3,7 @@
 use super::World;
 use super::moves::Says;
 use super::*;
+use crate::client::ClientCall;
 use crate::event::ToolKind;
 use crate::provider::{ChangeOutcome, Outcome, SignalBody, TurnEnd, TurnRef};
 
@@ -98,6 +99,11 @@ impl World {
                 let request = crate::provider::AgentRequest(1);
                 (TurnRef::None, SignalBody::Withdrawn { request })
             }
+            Says::Called(n, writes) => (host(*n)?, called(*writes)),
+            Says::Forgone => {
+                let request = crate::provider::AgentRequest(1);
+                (TurnRef::None, SignalBody::Forgone { request })
+            }
             Says::Steered(n, joined) => {
                 let steer = self.steers.iter().copied().nth(*n)?;
                 let refused = (!joined).then(|| "no".to_owned());
@@ -157,4 +163,21 @@ impl World {
             body,
         })
     }
+}
+
+/// Something that is to be done by the agent's client.
+fn called(writes: bool) -> SignalBody {
+    let path = "a".to_owned();
+    let call = if writes {
+        let content = String::new();
+        ClientCall::Write { path, content }
+    } else {
+        let (line, limit) = (None, None);
+        ClientCall::Read { path, line, limit }
+    };
+    SignalBody::Called(Box::new(crate::provider::Called {
+        request: crate::provider::AgentRequest(1),
+        call,
+        raw: crate::event::RawJson::from_text("{}"),
+    }))
 }

@@ -1,5 +1,6 @@
 //! The machine without an actor: a bench with a clock that the tests move.
 
+mod client;
 mod control;
 mod failures;
 mod handover;
@@ -128,6 +129,12 @@ impl Bench {
                 Effect::Ask(_, Request::Change { .. }) => "ask change".into(),
                 Effect::Ask(_, Request::Operate { .. }) => "ask operate".into(),
                 Effect::Ask(_, Request::Close { .. }) => "ask close".into(),
+                Effect::Ask(_, Request::Served { outcome, .. }) => match outcome {
+                    Ok(_) => "served".into(),
+                    Err(failure) => format!("not served: {}", failure.message),
+                },
+                Effect::Serve(_, _, call) => format!("serve {}", call.title()),
+                Effect::Forgo(..) => "forgo".into(),
                 Effect::Stop(_, Stop::Kill) => "kill".into(),
                 Effect::Stop(_, Stop::Gently { .. }) => "stop".into(),
                 Effect::Receipt(receipt) => format!("{receipt:?}"),

@@ -234,7 +234,7 @@ fn what_does_not_fit_a_tools_schema_never_reaches_the_host() {
             request: NUMBER,
             kind: RequestKind::HostTool,
             tool: None,
-            title: "add".into(),
+            title: "a line of the agent's".into(),
             subject: Subject {
                 tool: "add".into(),
                 ..Subject::default()
@@ -257,6 +257,8 @@ fn what_does_not_fit_a_tools_schema_never_reaches_the_host() {
         bench.says(TurnRef::Host(turn), call(r#"{"a": 1}"#)),
         [""; 0]
     );
+    let named = |body: &Body| matches!(body, Body::RequestOpened { title, .. } if title == "add");
+    assert!(named(bench.last()), "by its name, and not by its line");
     let (text, is_error) = ("2".to_owned(), false);
     assert_eq!(
         bench.answers(Answer::Result { text, is_error }),

@@ -81,3 +81,22 @@ fn a_process_of_one_turn_does_not_wait() {
     assert_eq!(names, ["start OneShot"]);
     assert_eq!(bench.resume.as_deref(), Some("conversation"));
 }
+
+#[test]
+fn a_session_that_goes_on_with_what_another_one_began_waits_as_long() {
+    let policy = Policy {
+        resume_rest: REST,
+        ..POLICY
+    };
+    for (before, names) in [
+        (Duration::from_secs(3), &[][..]),
+        (REST, &["acquire Warm"][..]),
+    ] {
+        let mut bench = Bench::new(policy);
+        let resume = Some("conversation".to_owned());
+        bench.machine = Machine::new(policy, approvals(Requests::Deny), resume, bench.now);
+        bench.machine.rest_from(bench.now);
+        bench.now += before;
+        assert_eq!(bench.send().1, names);
+    }
+}

@@ -1,0 +1,3 @@
+import sdk from './claude-agent-sdk.js';
+
+export const { spawnFrom } = sdk;

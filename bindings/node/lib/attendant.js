@@ -1,0 +1,66 @@
+'use strict';
+// Who answers an agent's questions while a session is open: the host's function, and its tools.
+
+const { answered } = require('./tool.js');
+
+const TYPES = ['request_opened', 'request_resolved'];
+const nothing = () => {};
+
+class Attendant {
+  #session;
+  #onRequest;
+  #tools;
+  #report;
+  /** Questions that somebody is at, and how to call that off. */
+  #open = new Map();
+
+  constructor(session, { onRequest, tools, onHandlerError }) {
+    this.#session = session;
+    this.#onRequest = onRequest;
+    this.#tools = new Map(tools.map((tool) => [tool.name, tool]));
+    this.#report = (error, request) => {
+      try {
+        onHandlerError?.(error, request);
+      } catch {
+        // There is nobody left to tell.
+      }
+    };
+    this.#attend(session.events({ types: TYPES, quiet: true })).catch(nothing);
+  }
+
+  async #attend(events) {
+    for await (const event of events) {
+      if (event.type === 'request_resolved') {
+        this.#open.get(event.request)?.abort();
+        this.#open.delete(event.request);
+      } else if (event.type === 'request_opened' && event.deadlineUnixMs != null) {
+        this.#take(event);
+      }
+    }
+    for (const open of this.#open.values()) open.abort();
+  }
+
+  #take(request) {
+    const open = new AbortController();
+    this.#open.set(request.request, open);
+    const context = { session: this.#session, request, signal: open.signal };
+    this.#decide(request, context)
+      .then((answer) => this.#session.answer(request.request, answer))
+      .catch(nothing);
+  }
+
+  async #decide(request, context) {
+    const tool = request.kind === 'host_tool' ? this.#tools.get(request.title) : undefined;
+    const report = (error) => this.#report(error, request);
+    if (tool) return answered(tool, request.input, context, report);
+    if (!this.#onRequest) return { answer: 'deny', message: 'nobody is asked here' };
+    try {
+      return (await this.#onRequest(request, context)) ?? { answer: 'deny' };
+    } catch (error) {
+      report(error);
+      return { answer: 'deny', message: 'the host could not decide' };
+    }
+  }
+}
+
+module.exports = { Attendant };

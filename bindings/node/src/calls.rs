@@ -1,0 +1,109 @@
+//! Calls of JavaScript that core has not answered yet.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use remuda::{Error, ErrorKind, Session};
+use tokio::sync::oneshot;
+
+use crate::bell::{Bell, Ready, Source};
+use crate::reader::Origin;
+use crate::worker;
+
+/// What a call gives: JSON, and what is kept here under a number.
+pub(crate) struct Answer {
+    pub(crate) json: String,
+    pub(crate) kept: Kept,
+}
+
+/// What is kept.
+pub(crate) enum Kept {
+    /// Nothing.
+    Nothing,
+    /// A session, under its own number.
+    Session(Session),
+    /// What a reader of this number is to read.
+    Reader(u32, Box<Origin>),
+}
+
+impl From<String> for Answer {
+    fn from(json: String) -> Self {
+        Self {
+            json,
+            kept: Kept::Nothing,
+        }
+    }
+}
+
+pub(crate) type Answered = Result<Answer, Error>;
+type Pending = Pin<Box<dyn Future<Output = Answered> + Send>>;
+
+/// A call under way.
+pub(crate) struct InFlight {
+    future: Pending,
+    bell: Arc<Bell>,
+    waker: Waker,
+}
+
+impl InFlight {
+    pub(crate) fn new(
+        call: u32,
+        future: impl Future<Output = Answered> + Send + 'static,
+        ready: &Arc<Ready>,
+    ) -> Self {
+        let bell = Bell::new(Source::Call(call), ready);
+        Self {
+            future: Box::pin(future),
+            waker: Waker::from(Arc::clone(&bell)),
+            bell,
+        }
+    }
+
+    /// Begins it, so that calls reach a session in the order in which they are made. Its answer comes with a portion,
+    /// also when it is there at once.
+    pub(crate) fn begin(&self) {
+        self.bell.ring();
+    }
+
+    pub(crate) fn poll(&mut self) -> Poll<Answered> {
+        self.bell.still();
+        let mut context = Context::from_waker(&self.waker);
+        self.future.as_mut().poll(&mut context)
+    }
+}
+
+/// What became of a call that was begun on the other thread.
+enum Begun {
+    Answered(Answered),
+    Pending(Pending),
+}
+
+/// Begins a call on the thread that may wait for a disk.
+pub(crate) fn elsewhere(
+    future: impl Future<Output = Answered> + Send + 'static,
+) -> impl Future<Output = Answered> + Send {
+    let (reply, begun) = oneshot::channel();
+    let mut future: Pending = Box::pin(future);
+    let job = move || {
+        let polled = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        let begun = match polled {
+            Poll::Ready(answered) => Begun::Answered(answered),
+            Poll::Pending => Begun::Pending(future),
+        };
+        // Nobody waits any more if the pool is gone.
+        let _ = reply.send(begun);
+    };
+    let accepted = worker::run(job);
+    async move {
+        accepted?;
+        let lost = |_| Error::new(ErrorKind::Internal, "the call was lost");
+        match begun.await.map_err(lost)? {
+            Begun::Answered(answered) => answered,
+            Begun::Pending(future) => future.await,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+"""`python -m remuda doctor`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import remuda
+from conftest import Agents
+
+
+def run(agents: Agents, *more: str) -> str:
+    environment = {"PATH": str(agents.folder), "HOME": str(agents.folder)}
+    (agents.folder / "claude").symlink_to(agents.program)
+    command = [sys.executable, "-m", "remuda", "doctor", *more]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    (agents.folder / "claude").unlink()
+    return done.stdout
+
+
+def test_it_tells_which_agents_are_there(agents: Agents) -> None:
+    table = run(agents)
+    rows = {line.split()[0]: line for line in table.splitlines() if line}
+    assert "warm" in rows["claude"]
+    assert str(agents.folder) in rows["claude"]
+    assert "not installed" in rows["codex"]
+    assert rows["remuda"].startswith(f"remuda {remuda.__version__}; process trees end by: ")
+    report = json.loads(run(agents, "--json"))
+    found = {one["provider"]: one["program"] is not None for one in report["agents"]}
+    assert found["claude"]
+    assert not found["codex"]

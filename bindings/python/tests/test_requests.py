@@ -1,0 +1,189 @@
+"""Questions of agents, and tools of the host."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any, Literal, TypedDict
+
+import anyio
+import pytest
+import remuda
+from conftest import Agents
+from remuda import sync
+
+ASK = '[[ask Bash "rm -r build" 0]]'
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("provider", ["claude", "codex"])
+@pytest.mark.parametrize("say", [True, False])
+async def test_a_handler_decides(agents: Agents, provider: str, say: bool) -> None:
+    seen: list[remuda.RequestOpened] = []
+
+    async def decide(request: remuda.RequestOpened) -> bool:
+        seen.append(request)
+        await anyio.sleep(0)
+        return say
+
+    async with remuda.Pool() as pool:
+        session = await pool.open(provider, **agents.options(), on_request=decide)
+        turn = session.send(ASK)
+        told = [event async for event in turn]
+        resolved = [one for one in told if isinstance(one, remuda.RequestResolved)]
+        assert [(one.resolution, one.by) for one in resolved] == [("allowed" if say else "denied", "host")]
+        assert [one.kind for one in seen] == ["command_approval"]
+        assert "rm -r build" in seen[0].title
+        assert seen[0].raw
+
+
+@pytest.mark.anyio
+async def test_without_a_handler_everything_is_denied_at_once(agents: Agents) -> None:
+    async with remuda.Pool() as pool:
+        session = await pool.open("claude", **agents.options())
+        told = [event async for event in session.send(ASK)]
+        resolved = [one for one in told if isinstance(one, remuda.RequestResolved)]
+        assert [(one.resolution, one.by) for one in resolved] == [("denied", "no_handler")]
+
+
+@pytest.mark.anyio
+async def test_a_handler_that_fails_denies_and_is_shown(agents: Agents, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+
+    def decide(_: remuda.RequestOpened) -> bool:
+        raise ValueError("no idea")
+
+    async with remuda.Pool() as pool:
+        session = await pool.open("claude", **agents.options(), on_request=decide)
+        told = [event async for event in session.send(ASK)]
+        resolved = [one for one in told if isinstance(one, remuda.RequestResolved)]
+        assert [(one.resolution, one.by) for one in resolved] == [("denied", "host")]
+        assert [str(one.exc_value) for one in shown] == ["no idea"]
+
+
+@pytest.mark.anyio
+async def test_a_question_can_be_answered_by_its_id_once(agents: Agents) -> None:
+    options = {**agents.options(), "requests": "host"}
+    async with remuda.Pool() as pool:
+        session = await pool.open("claude", **options)
+        turn = session.send(ASK)
+        async for event in turn:
+            if isinstance(event, remuda.RequestOpened):
+                break
+        assert [one["request"] for one in session.snapshot()["requests"]] == [event.request]
+        await session.answer(event.request, remuda.deny("not now"))
+        with pytest.raises(remuda.RemudaError, match="already_answered"):
+            await session.answer(event.request, remuda.allow())
+        await turn
+        assert session.snapshot()["requests"] == []
+
+
+@pytest.mark.anyio
+async def test_an_interrupt_in_a_handler_ends_the_turn(agents: Agents) -> None:
+    async with remuda.Pool() as pool:
+        asked = anyio.Event()
+
+        async def decide(_: remuda.RequestOpened) -> bool:
+            asked.set()
+            await anyio.sleep_forever()
+            return True
+
+        session = await pool.open("claude", **agents.options(), on_request=decide)
+        turn = session.send(ASK)
+        await asked.wait()
+        assert await turn.interrupt() == "delivered"
+        with pytest.raises(remuda.TurnInterruptedError):
+            await turn
+
+
+def test_a_synchronous_handler_runs_while_the_thread_waits(agents: Agents) -> None:
+    seen: list[str] = []
+
+    def decide(request: remuda.RequestOpened) -> remuda.Answer:
+        seen.append(request.title)
+        return remuda.allow()
+
+    with sync.Pool() as pool, pool.open("claude", **agents.options(), on_request=decide) as session:
+        session.ask(ASK)
+        told = [event.type for event in session.send(ASK)]
+        assert len(seen) == 2
+        assert told.count("request_resolved") == 1
+
+
+class Place(TypedDict):
+    """Where."""
+
+    city: str
+    zip: int
+
+
+def test_the_schema_of_a_tool_is_that_of_its_annotations() -> None:
+    @remuda.tool
+    def weather(
+        place: Annotated[Place, "where"],
+        days: int = 1,
+        unit: Literal["c", "f"] = "c",
+        notes: list[str] | None = None,
+    ) -> str:
+        """Tells the weather."""
+        return f"{place} {days} {unit} {notes}"
+
+    assert (weather.name, weather.description) == ("weather", "Tells the weather.")
+    assert weather.input_schema == {
+        "type": "object",
+        "properties": {
+            "place": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}, "zip": {"type": "integer"}},
+                "required": ["city", "zip"],
+                "description": "where",
+            },
+            "days": {"type": "integer", "default": 1},
+            "unit": {"enum": ["c", "f"], "default": "c"},
+            "notes": {
+                "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}],
+                "default": None,
+            },
+        },
+        "required": ["place"],
+        "additionalProperties": False,
+    }
+    assert weather({"city": "x", "zip": 1}).startswith("{")
+    with pytest.raises(TypeError, match="no JSON Schema"):
+
+        @remuda.tool
+        def odd(_: complex) -> None:
+            """Takes what JSON has not."""
+
+
+@pytest.mark.anyio
+@pytest.mark.real
+async def test_the_real_agent_calls_tools_of_the_host(real: Any) -> None:
+    @remuda.tool
+    async def add(a: int, b: int) -> int:
+        """Adds two numbers."""
+        await anyio.sleep(0)
+        return a + b
+
+    @remuda.tool
+    def fail(why: str) -> str:
+        """Fails."""
+        raise ValueError(why)
+
+    claude = real("claude")
+    prompt = "MODEL:" + json.dumps(
+        [
+            {"tool": "mcp__host__add", "input": {"a": 2, "b": 3}},
+            {"tool": "mcp__host__fail", "input": {"why": "for a test"}},
+            {"echo": "result"},
+        ]
+    )
+    async with remuda.Pool() as pool:
+        session = await pool.open("claude", **claude.options(), tools=[add, fail])
+        turn = session.send(prompt)
+        results = [event async for event in turn if isinstance(event, remuda.ToolResult)]
+        assert [(one.text, one.is_error) for one in results] == [
+            ("5", False),
+            ("ValueError: for a test", True),
+        ]
