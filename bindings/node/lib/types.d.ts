@@ -1148,7 +1148,7 @@ export interface RequestOpenedEvent extends EventBase {
   raw: Json;
   /** The id to answer. */
   request: number;
-  /** One line for people. */
+  /** One line for people; of a call of a host's tool, the tool's name. */
   title: string;
   /** The tool call it is about. */
   tool: string | null;
