@@ -9,7 +9,7 @@ import { z } from 'zod';
 
 import { Pool, tool } from '../index.mjs';
 import { spawnFrom } from '../claude-agent-sdk.mjs';
-import { all, model, nothingLeft, real, whole } from './support.mjs';
+import { all, model, nothingLeft, real, until, whole } from './support.mjs';
 
 const said = (...elements) => `MODEL:${JSON.stringify(elements)}`;
 
@@ -106,7 +106,7 @@ withAgent('claude', "the Agent SDK's processes come from the pool, and stay warm
   const first = await asked(`marker-blue ${said('one')}`, { agent, spawn });
   assert.equal(first.result.result, 'one');
   const conversation = first.result.session_id;
-  assert.equal(pool.stats().idle, 1, 'it is kept');
+  await until('it is kept', () => pool.stats().idle === 1);
   const second = await asked(said({ recall: 'marker-' }), { agent, spawn, more: { resume: conversation } });
   assert.match(second.result.result, /marker-blue/);
   assert.equal(second.result.session_id, conversation);

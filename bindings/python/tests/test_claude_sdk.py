@@ -60,7 +60,8 @@ async def test_a_new_conversation_gets_a_process_that_was_started_ahead(real: An
     async with remuda.Pool() as pool:
         warm = Warm(pool, spares=1)
         first = await ask(warm, 'MODEL:["one"]', options(claude))
-        assert pool.stats().processes_started == 2
+        while pool.stats().processes_started < 2:
+            await anyio.sleep(0.001)
         second = await ask(warm, 'MODEL:["two"]', options(claude))
         assert second.session_id != first.session_id
         assert second.result == "two"
