@@ -16,7 +16,8 @@ const RECALL: &str = r#"MODEL:[{"recall":"marker-"}]"#;
 const STALL: &str = r#"MODEL:[{"stall_after":3}]"#;
 const LONG: Duration = Duration::from_mins(2);
 
-/// Memory of everything that this test has started, in KiB. What several have in common counts once.
+/// Memory of everything that this test has started, in KiB. What several have in common counts once,
+/// but in `resident`.
 #[derive(Debug)]
 struct Memory {
     /// What the processes made: it is theirs until they end.
@@ -24,6 +25,8 @@ struct Memory {
     /// And what of files, of the program first of all, is mapped: the system may drop that, and has it
     /// once for twenty processes as for one.
     all: u64,
+    /// What people see in a list of processes: what several have in common counts in each.
+    resident: u64,
 }
 
 impl Memory {
@@ -33,12 +36,13 @@ impl Memory {
             let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"));
             rollup.unwrap_or_default()
         });
-        let (mut own, mut all) = (0, 0);
+        let (mut own, mut all, mut resident) = (0, 0, 0);
         for rollup in rollups {
             own += size(&rollup, "Pss_Dirty:");
             all += size(&rollup, "Pss:");
+            resident += size(&rollup, "Rss:");
         }
-        Self { own, all }
+        Self { own, all, resident }
     }
 }
 
@@ -96,6 +100,10 @@ fn twenty_sessions_work_at_once_in_a_fifth_of_the_memory_and_a_kill_loses_no_con
         let together = Memory::now();
         report(&apart, &together);
         assert!(together.own * 5 <= apart.own, "{together:?}, {apart:?}");
+        assert!(
+            together.resident * 5 <= apart.resident,
+            "{together:?}, {apart:?}"
+        );
         assert!(together.all * 2 <= apart.all, "{together:?}, {apart:?}");
 
         kill(first_pid(&sessions[0]).await);
