@@ -16,24 +16,27 @@ use crate::session::Shared;
 /// A conversation, among all providers.
 type Key = (&'static str, String);
 
-/// When a conversation was begun or gone on with is remembered for so long: longer than any has to rest.
-const REMEMBERED: Duration = Duration::from_mins(10);
-
 /// The conversations of the sessions that are open. Small locks, under which nothing is called.
 #[derive(Debug, Default)]
 pub(crate) struct Conversations {
     taken: Mutex<HashMap<Key, Taker>>,
-    /// Bounded by how many can be begun in the time for which they are remembered.
-    begun: Mutex<HashMap<Key, Instant>>,
+    /// Those that have to rest, as long as they do: bounded by how many can be begun in that time.
+    begun: Mutex<HashMap<Key, Begun>>,
 }
 
 impl Conversations {
-    /// When a session of the pool, open or not, last began this conversation or went on with it, if that
-    /// was not long ago.
+    /// When a session of the pool, open or not, last began this conversation or went on with it, if it
+    /// has to rest and may not have done.
     pub(crate) fn begun(&self, provider: &'static str, id: &str) -> Option<Instant> {
         let key = (provider, id.to_owned());
-        self.begun.lock().get(&key).copied()
+        self.begun.lock().get(&key).map(|begun| begun.at)
     }
+}
+
+#[derive(Debug)]
+struct Begun {
+    at: Instant,
+    rested: Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +58,8 @@ impl Taker {
 pub(crate) struct Claim {
     all: Arc<Conversations>,
     provider: &'static str,
+    /// How long the agent's conversations rest before they are gone on with in another process.
+    rest: Duration,
     taker: Taker,
     id: Option<String>,
 }
@@ -64,11 +69,13 @@ impl Claim {
     pub(crate) fn new(
         all: &Arc<Conversations>,
         provider: &'static str,
+        rest: Duration,
         shared: &Arc<Shared>,
     ) -> Self {
         Self {
             all: Arc::clone(all),
             provider,
+            rest,
             taker: Taker {
                 session: shared.id,
                 shared: Arc::downgrade(shared),
@@ -113,9 +120,13 @@ impl Claim {
 
     /// An agent has begun this conversation for the session, or gone on with it.
     pub(crate) fn begin(&self, id: &str, now: Instant) {
+        if self.rest.is_zero() {
+            return;
+        }
         let mut begun = self.all.begun.lock();
-        begun.retain(|_, at| now.saturating_duration_since(*at) < REMEMBERED);
-        begun.insert((self.provider, id.to_owned()), now);
+        begun.retain(|_, begun| now < begun.rested);
+        let rested = now + self.rest;
+        begun.insert((self.provider, id.to_owned()), Begun { at: now, rested });
     }
 
     fn give_back(&mut self) {
@@ -145,6 +156,8 @@ mod tests {
     use crate::error::ErrorKind;
     use crate::session::Opening;
 
+    const REST: Duration = Duration::from_secs(61);
+
     fn session() -> Arc<Shared> {
         Arc::new(Shared::new(Opening {
             id: SessionId::next(),
@@ -158,15 +171,15 @@ mod tests {
     fn a_conversation_is_had_by_one_open_session() {
         let all = Arc::<Conversations>::default();
         let (first, second) = (session(), session());
-        let mut has = Claim::new(&all, "p", &first);
-        let mut wants = Claim::new(&all, "p", &second);
+        let mut has = Claim::new(&all, "p", REST, &first);
+        let mut wants = Claim::new(&all, "p", REST, &second);
         assert_eq!(has.take("a"), Ok(()));
         assert_eq!(has.take("a"), Ok(()), "its own");
         let error = wants.take("a").expect_err("it is taken");
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         let named = format!("resume: session {} of this pool", first.id);
         assert!(error.message().starts_with(&named), "{error}");
-        assert_eq!(Claim::new(&all, "other", &second).take("a"), Ok(()));
+        assert_eq!(Claim::new(&all, "other", REST, &second).take("a"), Ok(()));
 
         assert_eq!(has.take("b"), Ok(()), "it goes on with another one");
         assert_eq!(wants.take("a"), Ok(()));
@@ -178,15 +191,15 @@ mod tests {
     fn when_a_conversation_was_begun_is_known_after_its_session_and_not_for_ever() {
         let all = Arc::<Conversations>::default();
         let (session, now) = (session(), Instant::now());
-        let mut claim = Claim::new(&all, "p", &session);
+        let mut claim = Claim::new(&all, "p", REST, &session);
         claim.take("a").expect("it is free");
         assert_eq!(all.begun("p", "a"), None, "it is only wanted");
         claim.begin("a", now);
         drop(claim);
         assert_eq!(all.begun("p", "a"), Some(now));
         assert_eq!((all.begun("p", "b"), all.begun("other", "a")), (None, None));
-        let later = now + REMEMBERED;
-        Claim::new(&all, "p", &session).begin("b", later);
+        let later = now + REST;
+        Claim::new(&all, "p", REST, &session).begin("b", later);
         assert_eq!(
             (all.begun("p", "a"), all.begun("p", "b")),
             (None, Some(later))
@@ -194,18 +207,29 @@ mod tests {
     }
 
     #[test]
+    fn of_a_conversation_that_need_not_rest_nothing_is_kept() {
+        let all = Arc::<Conversations>::default();
+        let session = session();
+        let mut claim = Claim::new(&all, "p", Duration::ZERO, &session);
+        claim.take("a").expect("it is free");
+        claim.begin("a", Instant::now());
+        drop(claim);
+        assert!(all.begun.lock().is_empty() && all.taken.lock().is_empty());
+    }
+
+    #[test]
     fn a_session_that_is_closed_has_none_and_takes_none_back_with_it() {
         let all = Arc::<Conversations>::default();
         let (first, second) = (session(), session());
-        let mut had = Claim::new(&all, "p", &first);
+        let mut had = Claim::new(&all, "p", REST, &first);
         had.take("a").expect("it is free");
         first.gate.close();
-        let mut has = Claim::new(&all, "p", &second);
+        let mut has = Claim::new(&all, "p", REST, &second);
         assert_eq!(has.take("a"), Ok(()));
         drop(had);
         let third = session();
-        assert!(Claim::new(&all, "p", &third).take("a").is_err());
+        assert!(Claim::new(&all, "p", REST, &third).take("a").is_err());
         drop((has, second));
-        assert_eq!(Claim::new(&all, "p", &third).take("a"), Ok(()));
+        assert_eq!(Claim::new(&all, "p", REST, &third).take("a"), Ok(()));
     }
 }

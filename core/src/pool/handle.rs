@@ -197,7 +197,8 @@ impl Pool {
             mode: machine.mode(),
             options: Arc::clone(&options),
         }));
-        let mut claim = Claim::new(&inner.conversations, provider.name(), &shared);
+        let rest = provider.capabilities().resume_rest;
+        let mut claim = Claim::new(&inner.conversations, provider.name(), rest, &shared);
         if let Some(id) = &options.resume {
             claim.take(id)?;
         }
