@@ -155,14 +155,16 @@ static int is_end(const char *head)
     if (is_codex) {
         return strstr(head, "\"method\":\"turn/completed\"") != NULL;
     }
-    return strncmp(head, "{\"type\":\"result\"", 16) == 0 || strstr(head, "\"type\":\"result\"") != NULL;
+    /* The real agent's result begins with other members, and says what it is far behind. */
+    return strstr(head, "\"type\":\"result\"") != NULL || strstr(head, "{\"duration_api_ms\":") == head;
 }
 
 /* Whether a whole line begins as the end of a turn does. */
 static int ends(const char *line, size_t len)
 {
     const char *start = is_codex ? "{\"method\":\"turn/completed\"" : "{\"type\":\"result\"";
-    return len > 30 && memcmp(line, start, strlen(start)) == 0;
+    const char *real = "{\"duration_api_ms\":";
+    return len > 30 && (memcmp(line, start, strlen(start)) == 0 || memcmp(line, real, strlen(real)) == 0);
 }
 
 /* Takes a piece of output; `wanted` stands in the line that is waited for. 1: it came, and `found` has its beginning. */
