@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -41,6 +42,15 @@ def test_many_threads_share_a_pool(agents: Agents) -> None:
         assert said == [f"You said: number {number}" for number in range(24)]
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """As in a terminal: whoever runs the tests in the background has the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_interrupts_a_wait_and_loses_nothing(agents: Agents) -> None:
     with sync.Pool() as pool, pool.open("claude", **agents.options()) as session:
         turn = session.send("[[words 1]] [[hang]]")
@@ -57,6 +67,8 @@ def test_a_script_that_is_killed_by_ctrl_c_ends(agents: Agents) -> None:
     code = """
 import os, signal, sys, threading
 from remuda import sync
+# As in a terminal, also if the tests run in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 pool = sync.Pool()
 session = pool.open("claude", cwd=sys.argv[1], program=sys.argv[2])
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
