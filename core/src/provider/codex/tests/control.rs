@@ -1,22 +1,16 @@
-//! Interrupts with their commands, changes of settings, attachments, schemas, and leaving.
+//! Interrupts with their commands, and changes of settings.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::opened::{
-    FIRST, GREETING, answer, completed, ends, methods, note, opened, options, started,
-};
+use super::opened::{FIRST, GREETING, answer, completed, methods, note, opened, options, started};
 use super::play::Player;
 use crate::config::{Mode, PermissionMode, SessionOptions};
-use crate::error::ErrorKind;
-use crate::event::RawJson;
-use crate::ids::TurnId;
-use crate::message::{Attachment, Message, Source};
-use crate::provider::{ChangeOutcome, Conversation, Outcome, Request, SignalBody, TurnRef};
+use crate::provider::{ChangeOutcome, Request, SignalBody};
 use crate::settings::Change;
 
-const CLEAN: &str = "thread/backgroundTerminals/clean";
+pub(super) const CLEAN: &str = "thread/backgroundTerminals/clean";
 const LIST: &str = "thread/backgroundTerminals/list";
 
 fn interrupt(player: &mut Player, keep_commands: bool) {
@@ -27,7 +21,7 @@ fn interrupt(player: &mut Player, keep_commands: bool) {
     });
 }
 
-fn command(stage: &str, status: &str) -> String {
+pub(super) fn command(stage: &str, status: &str) -> String {
     let item = json!({"type": "commandExecution", "id": "c", "command": "sleep 9", "processId": "7", "status": status});
     let params = json!({"threadId": "T", "turnId": "U", "item": item});
     note(&format!("item/{stage}"), &params)
@@ -305,248 +299,4 @@ fn what_only_a_new_process_can_take_is_not_asked() {
     let both = [ChangeOutcome::NeedsProcess, ChangeOutcome::NeedsProcess];
     assert_eq!(changed(&player), both);
     assert_eq!(methods(&player), [""; 0]);
-}
-
-fn attached(media_type: &str, name: &str, bytes: &[u8]) -> Attachment {
-    Attachment {
-        media_type: Some(media_type.into()),
-        name: Some(name.into()),
-        source: Source::Bytes(bytes.into()),
-    }
-}
-
-fn send(player: &mut Player, message: Message) -> TurnId {
-    let turn = TurnId::from_raw(1);
-    player.request(Request::Turn {
-        conversation: FIRST,
-        turn,
-        message: Arc::new(message),
-    });
-    turn
-}
-
-#[test]
-fn images_go_as_data_and_text_files_as_text_with_their_name() {
-    let mut player = opened();
-    let message = Message {
-        text: "look".into(),
-        attachments: vec![
-            attached("image/png", "a.png", b"\x89PNG"),
-            attached("text/plain", "n\"o.txt", b"one\ntwo"),
-        ],
-        output_schema: None,
-    };
-    send(&mut player, message);
-    assert_eq!(
-        player.written[0]["params"]["input"],
-        json!([
-            {"type": "text", "text": "look"},
-            {"type": "image", "url": "data:image/png;base64,iVBORw=="},
-            {"type": "text", "text": "<file name=\"n_o.txt\">\none\ntwo\n</file>"},
-        ])
-    );
-}
-
-#[test]
-fn what_cannot_be_attached_fails_the_turn_before_it_is_sent() {
-    let pdf = || Message {
-        attachments: vec![attached("application/pdf", "a.pdf", b"%PDF")],
-        ..Message::from("look")
-    };
-    let mut player = opened();
-    let turn = send(&mut player, pdf());
-    let failed = |message: &str| Outcome::Failed {
-        code: ErrorKind::Unsupported,
-        message: message.into(),
-    };
-    let end = (
-        TurnRef::Host(turn),
-        failed("a.pdf: application/pdf cannot be attached"),
-    );
-    assert_eq!(ends(&player), [end]);
-    assert_eq!(methods(&player), [""; 0]);
-}
-
-#[test]
-fn a_one_shot_prompt_carries_text_files_and_nothing_else() {
-    let file = attached("text/plain", "a.txt", b"one\n");
-    let mut player = Player::new(Mode::OneShot);
-    player.open(options(), None);
-    let attachments = vec![file];
-    send(
-        &mut player,
-        Message {
-            attachments,
-            ..Message::from("look")
-        },
-    );
-    assert_eq!(
-        player.out.bytes,
-        b"look\n\n<file name=\"a.txt\">\none\n</file>"
-    );
-
-    let image = attached("image/png", "a.png", b"x");
-    let schema = RawJson::from_text("{}");
-    for (attachments, output_schema, why) in [
-        (vec![image], None, "a.png: image/png cannot be attached"),
-        (vec![], Some(schema), "an output schema"),
-    ] {
-        let mut player = Player::new(Mode::OneShot);
-        player.open(options(), None);
-        let text = "look".into();
-        send(
-            &mut player,
-            Message {
-                text,
-                attachments,
-                output_schema,
-            },
-        );
-        let [(_, Outcome::Failed { code, message })] = &ends(&player)[..] else {
-            panic!("the turn fails");
-        };
-        assert_eq!(*code, ErrorKind::Unsupported);
-        assert!(message.starts_with(why), "{message}");
-        assert!(player.out.bytes.is_empty());
-    }
-}
-
-#[test]
-fn an_answer_to_a_schema_is_read_and_one_that_is_no_json_is_not() {
-    for (text, structured) in [("{\"a\":1}", Some("{\"a\":1}")), ("sorry", None)] {
-        let mut player = opened();
-        let output_schema = Some(RawJson::from_text(r#"{"type":"object"}"#));
-        send(
-            &mut player,
-            Message {
-                output_schema,
-                ..Message::from("go")
-            },
-        );
-        assert_eq!(
-            player.written[0]["params"]["outputSchema"],
-            json!({"type": "object"})
-        );
-        player.line(&answer(3, "U"));
-        player.line(&started("U"));
-        let item = json!({"type": "agentMessage", "id": "m", "text": text});
-        let params = json!({"threadId": "T", "turnId": "U", "item": item});
-        player.line(&note("item/completed", &params));
-        player.line(&completed("U", "completed"));
-        let found = player.signals.iter().find_map(|s| match &s.body {
-            SignalBody::Ended(end) => Some(end.structured.as_ref().map(RawJson::get)),
-            _ => None,
-        });
-        assert_eq!(found, Some(structured));
-    }
-}
-
-#[test]
-fn a_conversation_that_is_closed_leaves_its_thread_and_is_forgotten() {
-    let mut player = opened();
-    player.line(&started("U"));
-    player.line(&command("started", "inProgress"));
-    player.request(Request::Close {
-        conversation: FIRST,
-    });
-    assert_eq!(
-        methods(&player),
-        ["turn/interrupt", CLEAN, "thread/unsubscribe"]
-    );
-    let before = player.signals.len();
-    player.line(&completed("U", "interrupted"));
-    player.line(&command("completed", "failed"));
-    assert_eq!(player.signals.len(), before, "nothing more is said of it");
-    assert_eq!(player.out.left, [], "the thread is not closed");
-    player.line(&note("thread/closed", &json!({"threadId": "T"})));
-    assert_eq!(
-        player.out.left,
-        [FIRST],
-        "another process may go on with it"
-    );
-}
-
-#[test]
-fn a_conversation_that_was_never_open_is_left_at_once() {
-    for greeted in [false, true] {
-        let mut player = Player::new(Mode::Warm);
-        player.open(options(), Some("T"));
-        if greeted {
-            player.line(GREETING);
-            let error = json!({"code": -32600, "message": "no rollout found for thread id T"});
-            player.line(&json!({"id": 2, "error": error}).to_string());
-        }
-        player.request(Request::Close {
-            conversation: FIRST,
-        });
-        assert_eq!(player.out.left, [FIRST], "greeted: {greeted}");
-    }
-}
-
-#[test]
-fn a_conversation_that_is_closed_while_it_is_opened_is_left_when_the_server_has_answered() {
-    let mut player = Player::new(Mode::Warm);
-    player.open(options(), Some("T"));
-    player.line(GREETING);
-    player.request(Request::Close {
-        conversation: FIRST,
-    });
-    assert_eq!(player.out.left, []);
-    let error = json!({"code": -32600, "message": "no rollout found for thread id T"});
-    player.line(&json!({"id": 2, "error": error}).to_string());
-    assert_eq!(player.out.left, [FIRST]);
-}
-
-#[test]
-fn a_conversation_that_is_closed_while_its_turn_is_on_its_way_ends_the_turn_first() {
-    let mut player = opened();
-    player.turn(FIRST, "go");
-    player.request(Request::Close {
-        conversation: FIRST,
-    });
-    assert_eq!(methods(&player), ["turn/start"]);
-    player.line(&answer(3, "U"));
-    player.line(&started("U"));
-    player.line(&completed("U", "interrupted"));
-    let leave = ["turn/start", "turn/interrupt", CLEAN, "thread/unsubscribe"];
-    assert_eq!(methods(&player), leave);
-}
-
-#[test]
-fn a_thread_that_is_being_closed_is_resumed_as_soon_as_it_is_closed() {
-    let mut player = opened();
-    player.request(Request::Close {
-        conversation: FIRST,
-    });
-    player.line(r#"{"id":3,"result":{"status":"unsubscribed"}}"#);
-    player.open(options(), Some("T"));
-    let closing = "thread T is closing; retry thread/resume after the thread is closed";
-    player.line(&json!({"id": 4, "error": {"code": -32600, "message": closing}}).to_string());
-    assert_eq!(methods(&player), ["thread/unsubscribe", "thread/resume"]);
-    player.line(&note("thread/closed", &json!({"threadId": "T"})));
-    assert_eq!(
-        methods(&player),
-        ["thread/unsubscribe", "thread/resume", "thread/resume"]
-    );
-    player.line(r#"{"id":5,"result":{"thread":{"id":"T"}}}"#);
-    let ready = player.signals.iter().filter(|s| {
-        s.conversation == Conversation(1) && matches!(s.body, SignalBody::Ready { .. })
-    });
-    assert_eq!(ready.count(), 1);
-}
-
-#[test]
-fn a_conversation_that_is_closed_before_it_is_open_leaves_the_thread_that_it_gets() {
-    let mut player = Player::new(Mode::Warm);
-    player.open(options(), None);
-    player.line(GREETING);
-    player.request(Request::Close {
-        conversation: FIRST,
-    });
-    player.line(r#"{"id":2,"result":{"thread":{"id":"T"}}}"#);
-    assert_eq!(methods(&player)[3..], ["thread/unsubscribe"]);
-    assert!(player.signals.is_empty());
-    assert_eq!(player.out.left, []);
-    player.line(r#"{"id":3,"result":{"status":"notLoaded"}}"#);
-    assert_eq!(player.out.left, [FIRST]);
 }

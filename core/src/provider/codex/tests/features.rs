@@ -19,14 +19,14 @@ const TESTS: &[(Feature, &str)] = &[
         Feature::AgentTurns,
         "turns: a_host_turn_waits_for_the_agents_own",
     ),
-    (Feature::Images, "control: images_go_as_data"),
+    (Feature::Images, "messages: images_go_as_data"),
     (
         Feature::TextFiles,
-        "control: a_one_shot_prompt_carries_text_files",
+        "messages: a_one_shot_prompt_carries_text_files",
     ),
     (
         Feature::OutputSchema,
-        "control: an_answer_to_a_schema_is_read",
+        "messages: an_answer_to_a_schema_is_read",
     ),
     (
         Feature::HostTools,
@@ -116,6 +116,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("turns", include_str!("turns.rs")),
     ("steering", include_str!("steering.rs")),
     ("control", include_str!("control.rs")),
+    ("messages", include_str!("messages.rs")),
     ("questions", include_str!("questions.rs")),
     ("operations", include_str!("operations.rs")),
 ];

@@ -12,6 +12,8 @@ mod documents;
 mod features;
 mod fuzz;
 mod golden;
+mod leaving;
+mod messages;
 mod opened;
 mod operations;
 mod play;
