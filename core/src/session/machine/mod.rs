@@ -14,6 +14,7 @@
 //! The process is current or ending. What an ending one says no longer matters, except that it is
 //! gone: the session is closed only when every process of it is.
 
+mod approvals;
 mod budget;
 mod change;
 mod client;
@@ -49,11 +50,11 @@ use crate::process::Containment;
 use crate::provider::{AgentRequest, Conversation};
 use crate::session::Receipt;
 use crate::session::shared::{CurrentProcess, Standing};
+pub(crate) use approvals::Approvals;
 use change::Pending;
 use ending::Ending;
 use errand::Errand;
 pub(crate) use needs::Need;
-pub(crate) use requests::Approvals;
 use requests::{Asker, Questions};
 use rewind::Rewinds;
 pub(crate) use seam::{Effect, Input, Resume};

@@ -1,153 +1,19 @@
 //! Questions of the agent, from the asking to the one answer.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+use super::approvals::deny;
 use super::{Effect, Machine, ONLY, show};
-use crate::config::{HostTool, Requests as Handler, SessionOptions};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Body, RawJson, RequestKind, Resolution, ResolvedBy, unix_now};
-use crate::host_tools::{self, ToolCall};
+use crate::host_tools::ToolCall;
 use crate::ids::{RequestId, TurnId};
 use crate::provider::{AgentRequest, Asked, Request, TurnRef};
-use crate::request::{
-    Action, Answer, Decision, Question, Rule, Subject, Verdict, check_fit, decide,
-};
+use crate::request::{Answer, Decision, Question, Subject, check_fit};
 
 /// How many settled questions are remembered, to tell a late answer who was faster.
 const REMEMBERED: usize = 256;
-
-/// What answers are decided by. Never changes.
-pub(crate) struct Approvals {
-    handler: Handler,
-    rules: Vec<Rule>,
-    read_only: bool,
-    cwd: PathBuf,
-    tools: HashMap<String, jsonschema::Validator>,
-}
-
-impl Approvals {
-    /// Reads them out of a session's options.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidArgument`] for a tool whose schema is none, naming it.
-    pub(crate) fn new(options: &SessionOptions) -> Result<Self, Error> {
-        let tools = options
-            .tools
-            .iter()
-            .map(|tool| Ok((tool.name.clone(), validator(tool)?)));
-        Ok(Self {
-            handler: options.requests,
-            rules: options.rules.clone(),
-            read_only: options.read_only,
-            cwd: options.cwd.clone(),
-            tools: tools.collect::<Result<_, Error>>()?,
-        })
-    }
-
-    /// The answer that needs no host, if there is one.
-    fn settle(&self, asked: &Asked) -> Option<(Answer, ResolvedBy, Option<String>)> {
-        let by_rule = match asked.kind {
-            RequestKind::CommandApproval
-            | RequestKind::FileChangeApproval
-            | RequestKind::ToolApproval
-            | RequestKind::PermissionEscalation => {
-                decide(&self.rules, self.read_only, &self.cwd, &asked.subject)
-            }
-            // Only the host can give its tools' results, so it judges them too; but no means no.
-            RequestKind::HostTool => {
-                let subject = Subject {
-                    mcp_server: Some(host_tools::SERVER.to_owned()),
-                    ..asked.subject.clone()
-                };
-                decide(&self.rules, false, &self.cwd, &subject)
-            }
-            RequestKind::PlanApproval | RequestKind::UserQuestion | RequestKind::Elicitation => {
-                None
-            }
-        };
-        match by_rule {
-            Some(Verdict {
-                action: Action::Allow,
-                rule,
-            }) if asked.decisions.contains(&Decision::AllowOnce) => {
-                let (scope, input) = Default::default();
-                return Some((Answer::Allow { scope, input }, ResolvedBy::Rule, Some(rule)));
-            }
-            Some(Verdict {
-                action: Action::Deny,
-                rule,
-            }) => {
-                let answer = deny(format!("This is not allowed here (rule: {rule})."));
-                return Some((answer, ResolvedBy::Rule, Some(rule)));
-            }
-            Some(_) | None => {}
-        }
-        if asked.kind == RequestKind::HostTool
-            && let Err(why) = self.check_input(asked)
-        {
-            let (text, is_error) = (why, true);
-            return Some((Answer::Result { text, is_error }, ResolvedBy::Schema, None));
-        }
-        match self.handler {
-            Handler::Host => None,
-            Handler::Deny => {
-                let answer = deny("No one is there to approve this. Go on without it.".to_owned());
-                Some((answer, ResolvedBy::NoHandler, None))
-            }
-        }
-    }
-
-    /// Whether a rule has a word in it, `read_only` among them.
-    pub(super) fn rules_on(&self, subject: &Subject) -> bool {
-        decide(&self.rules, self.read_only, &self.cwd, subject).is_some()
-    }
-
-    fn check_input(&self, asked: &Asked) -> Result<(), String> {
-        let name = &asked.subject.tool;
-        let Some(validator) = self.tools.get(name) else {
-            return Err(format!("there is no tool {name:?}"));
-        };
-        let input = asked.input.as_ref().map_or("{}", |input| input.get());
-        let input =
-            serde_json::from_str(input).map_err(|e| format!("the input is no JSON: {e}"))?;
-        let faults: Vec<_> = validator
-            .iter_errors(&input)
-            .take(3)
-            .map(|e| format!("{}: {e}", e.instance_path()))
-            .collect();
-        if faults.is_empty() {
-            return Ok(());
-        }
-        Err(format!(
-            "the input does not fit the schema: {}",
-            faults.join("; ")
-        ))
-    }
-}
-
-impl std::fmt::Debug for Approvals {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Approvals")
-            .field("handler", &self.handler)
-            .finish_non_exhaustive()
-    }
-}
-
-fn validator(tool: &HostTool) -> Result<jsonschema::Validator, Error> {
-    let fail = |why: String| Error::invalid("tools", format!("{}: {why}", tool.name));
-    let schema = serde_json::from_str(tool.input_schema.get()).map_err(|e| fail(e.to_string()))?;
-    jsonschema::validator_for(&schema).map_err(|e| fail(e.to_string()))
-}
-
-fn deny(message: String) -> Answer {
-    Answer::Deny {
-        message,
-        interrupt: false,
-    }
-}
 
 /// Who waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
