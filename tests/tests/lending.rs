@@ -204,3 +204,36 @@ fn what_cannot_run_is_refused_with_the_options_name() {
         ends(&pool).await;
     });
 }
+
+/// A program of the system that says how many bytes it was told.
+fn counts(agents: &Scripted) -> LendOptions {
+    LendOptions {
+        program: "wc".into(),
+        args: vec!["-c".to_owned()],
+        cwd: agents.folder().to_owned(),
+        ..LendOptions::default()
+    }
+}
+
+#[test]
+fn a_text_may_be_as_long_as_all_that_may_wait_and_no_longer() {
+    const MOST: usize = 64 << 20;
+    isolated_async(|| async {
+        let agents = Scripted::claude();
+        let pool = Pool::new().expect("a pool");
+        let mut lent = pool.lend(counts(&agents)).expect("a process");
+        let input = lent.input().expect("an input");
+        let too_long = input.write("x".repeat(MOST + 1)).expect_err("too long");
+        assert_eq!(too_long.kind(), ErrorKind::TooLarge);
+        while lent.pid().is_none() {
+            tokio::task::yield_now().await;
+        }
+        // It runs: what was written before no longer counts.
+        input.write("x".repeat(MOST)).expect("it is taken");
+        input.end().expect("it goes on");
+        assert_eq!(lent.next().await.as_deref(), Some("67108864"));
+        assert_eq!(lent.next().await, None);
+        drop(lent);
+        ends(&pool).await;
+    });
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::handle::Start::Started as Running;
 use super::handle::{Inside, LentEnd, Order, Shared, State};
 use super::plain::{END, ONLY, Plain, line, written};
 use crate::error::Error;
@@ -138,8 +139,8 @@ impl Actor {
         (self.slot, self.starting) = (None, None);
         self.pool.closed(left);
         if !self.waiting.is_empty() {
-            // Where there is no room, nobody reads.
-            let _ = lines.try_send(std::mem::take(&mut self.waiting));
+            // Waits for the reader as long as there is one; nothing else waits for this.
+            let _ = lines.send(std::mem::take(&mut self.waiting)).await;
         }
         // The host's reader hears of the end only now.
         drop(lines);
@@ -279,10 +280,7 @@ impl Actor {
         match report {
             Report::Spawned { pid, .. } => {
                 self.starting = None;
-                *self.shared.pid.lock() = Some(pid);
-                self.shared
-                    .early
-                    .store(0, std::sync::atomic::Ordering::Relaxed);
+                *self.shared.start.lock() = Running { pid };
             }
             Report::SpawnFailed(error) => self.end.error = Some(error),
             Report::Signals(signals) => {

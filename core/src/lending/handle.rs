@@ -19,8 +19,8 @@ use crate::pool::lease::PoolLink;
 use crate::process::tree::TreeSpec;
 use crate::process::{Containment, Plan, Program, environment};
 
-/// What may wait to be written before the process runs, in bytes.
-const EARLY: usize = 64 << 20;
+/// What may wait to be written, in bytes: of one text, and in all before the process runs.
+const MOST: usize = 64 << 20;
 
 /// What to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -119,9 +119,16 @@ pub(super) enum State {
 pub(crate) struct Shared {
     pub(super) state: Mutex<State>,
     pub(super) end: Mutex<Option<LentEnd>>,
-    pub(super) pid: Mutex<Option<u32>>,
-    /// Bytes that wait for the process to run.
-    pub(super) early: std::sync::atomic::AtomicUsize,
+    pub(super) start: Mutex<Start>,
+}
+
+/// Whether it runs.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// Not yet, and so many bytes wait for it.
+    Waits { bytes: usize },
+    /// Under this pid, or it did.
+    Started { pid: u32 },
 }
 
 impl Shared {
@@ -129,8 +136,7 @@ impl Shared {
         Arc::new(Self {
             state: Mutex::new(State::Lent),
             end: Mutex::new(None),
-            pid: Mutex::new(None),
-            early: 0.into(),
+            start: Mutex::new(Start::Waits { bytes: 0 }),
         })
     }
 
@@ -226,7 +232,10 @@ impl Lent {
     /// The operating system's number of the program, once it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        *self.inside.as_ref()?.shared.pid.lock()
+        match *self.inside.as_ref()?.shared.start.lock() {
+            Start::Waits { .. } => None,
+            Start::Started { pid } => Some(pid),
+        }
     }
 
     /// The way to its input; `None` never, as long as a host has it.
@@ -290,13 +299,17 @@ impl Lent {
     /// Ends it: its input ends, then it is signalled, then its whole tree is killed. Waits until the tree is gone. Lines
     /// that nobody read are dropped.
     pub async fn close(mut self) -> LentEnd {
-        let Some(mut inside) = self.inside.take() else {
+        let Some(inside) = self.inside.take() else {
             return LentEnd::default();
         };
-        let shared = Arc::clone(&inside.shared);
-        let (orders, _) = mpsc::unbounded_channel();
-        drop(std::mem::replace(&mut inside.orders, orders));
-        while inside.lines.recv().await.is_some() {}
+        let Inside {
+            shared,
+            orders,
+            mut lines,
+            ..
+        } = inside;
+        drop(orders);
+        while lines.recv().await.is_some() {}
         let end = shared.end.lock().clone();
         end.unwrap_or_default()
     }
@@ -320,21 +333,30 @@ impl fmt::Debug for Lent {
 }
 
 impl LentInput {
-    /// Writes text as it is: whole lines. Returns at once; before the process runs the text waits.
+    /// Writes text as it is: whole lines. Returns at once; before the process runs the text waits. A process that
+    /// leaves more than 64 MiB unread is killed.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Closed`] when it is over; [`ErrorKind::Backlog`] when more than 64 MiB wait for it to run.
+    /// [`ErrorKind::Closed`] when it is over; [`ErrorKind::TooLarge`] for more than 64 MiB in one text,
+    /// [`ErrorKind::Backlog`] when so much waits for it to run.
     pub fn write(&self, text: impl Into<String>) -> Result<(), Error> {
-        use std::sync::atomic::Ordering::Relaxed;
-
         let text = text.into();
-        if self.shared.early.load(Relaxed).saturating_add(text.len()) > EARLY {
-            let message = "the process does not run yet, and too much waits for it";
-            return Err(Error::new(ErrorKind::Backlog, message));
+        if text.len() > MOST {
+            let message = format!(
+                "the text has {} bytes, {MOST} may be written at once",
+                text.len()
+            );
+            return Err(Error::new(ErrorKind::TooLarge, message));
         }
-        if self.shared.pid.lock().is_none() {
-            self.shared.early.fetch_add(text.len(), Relaxed);
+        // Once it runs, the writer's queue bounds what waits.
+        if let Start::Waits { bytes } = &mut *self.shared.start.lock() {
+            let more = bytes.saturating_add(text.len());
+            if more > MOST {
+                let message = "the process does not run yet, and too much waits for it";
+                return Err(Error::new(ErrorKind::Backlog, message));
+            }
+            *bytes = more;
         }
         self.order(Order::Write(text))
     }
