@@ -1,5 +1,6 @@
 //! Makes everything that is measured: the library as it is released, the hosts, the peers, an agent.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -7,13 +8,19 @@ use std::process::Command;
 
 use crate::host::Host;
 
+/// Cargo's profile for all that is ours: as released, with what names lines in a profile.
+const PROFILE: &str = "measured";
+
 /// Where everything is.
 pub(crate) struct Setup {
     root: PathBuf,
-    /// What Cargo built.
+    /// Where Cargo builds, and what it built.
+    target: PathBuf,
     built: PathBuf,
     /// What else was made.
     made: PathBuf,
+    /// What was tried to be made, and how that went: once for all comparisons.
+    tried: RefCell<BTreeMap<&'static str, Result<(), String>>>,
 }
 
 /// A program could not be made: the hosts that need it are missing.
@@ -31,9 +38,11 @@ impl Setup {
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         let setup = Self {
-            built: target.join("measured"),
+            built: target.join(PROFILE),
             made: target.join("bench"),
+            target,
             root,
+            tried: RefCell::default(),
         };
         std::fs::create_dir_all(&setup.made).map_err(|why| why.to_string())?;
         if !builds {
@@ -41,7 +50,7 @@ impl Setup {
         }
         let mut build = cargo();
         build
-            .args(["build", "--profile", "measured", "--package", "remuda-ffi"])
+            .args(["build", "--profile", PROFILE, "--package", "remuda-ffi"])
             .args([
                 "--package",
                 "scripted-agent",
@@ -53,6 +62,20 @@ impl Setup {
             .current_dir(&setup.root);
         must(&mut build)?;
         Ok(setup)
+    }
+
+    /// Makes something, the first time that it is wanted.
+    fn once(
+        &self,
+        what: &'static str,
+        make: impl FnOnce() -> Result<(), String>,
+    ) -> Result<(), String> {
+        if let Some(known) = self.tried.borrow().get(what) {
+            return known.clone();
+        }
+        let outcome = make();
+        self.tried.borrow_mut().insert(what, outcome.clone());
+        outcome
     }
 
     /// The agent that plays all protocols.
@@ -92,14 +115,16 @@ impl Setup {
             link.as_os_str(),
             rpath.as_ref(),
         ];
-        self.compiled("remuda.c", &program, &more)?;
+        self.once("the host in C", || {
+            self.compiled("remuda.c", &program, &more)
+        })?;
         Ok(host(name, program, &[how]))
     }
 
     /// The program that parses nothing.
     pub(crate) fn limit(&self) -> Made {
         let program = self.made.join("limit");
-        self.compiled("limit.c", &program, &[])?;
+        self.once("the limit", || self.compiled("limit.c", &program, &[]))?;
         Ok(host("limit", program, &[]))
     }
 
@@ -119,9 +144,11 @@ impl Setup {
     pub(crate) fn peer(&self, name: &'static str, program: &str, words: &[&str]) -> Made {
         let folder = self.root.join("bench/peers");
         let target = self.made.join("peers");
-        let mut build = cargo();
-        build.args(["build", "--quiet", "--release", "--locked", "--target-dir"]);
-        must(build.arg(&target).current_dir(folder))?;
+        self.once("the peers in Rust", || {
+            let mut build = cargo();
+            build.args(["build", "--quiet", "--release", "--locked", "--target-dir"]);
+            must(build.arg(&target).current_dir(folder))
+        })?;
         Ok(host(name, target.join("release").join(program), words))
     }
 
@@ -158,17 +185,20 @@ impl Setup {
         let module = self.root.join("bindings/python");
         present(&module.join("Cargo.toml"))?;
         let mut host = self.python("Remuda, Python", "remuda_host.py")?;
-        let wheels = self.made.join("wheels");
-        let mut build = Command::new(&host.program);
-        build.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--force-reinstall",
-            "--no-deps",
-        ]);
-        must(build.arg(&module).env("CARGO_TARGET_DIR", wheels))?;
+        self.once("the module for Python", || {
+            let mut build = Command::new(&host.program);
+            build.args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--force-reinstall",
+                "--no-deps",
+            ]);
+            build.env("CARGO_TARGET_DIR", &self.target);
+            let arguments = format!("--profile {PROFILE}");
+            must(build.arg(&module).env("MATURIN_PEP517_ARGS", arguments))
+        })?;
         host.env
             .insert("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned());
         Ok(host)
@@ -179,18 +209,11 @@ impl Setup {
         let module = self.root.join("bindings/node");
         present(&module.join("package.json"))?;
         let mut host = self.node("Remuda, Node", "remuda.mjs")?;
-        if !module.join("node_modules").exists() {
-            must(
-                Command::new("npm")
-                    .args(["ci", "--no-audit", "--no-fund"])
-                    .current_dir(&module),
-            )?;
-        }
-        must(
-            Command::new("npm")
-                .args(["run", "build"])
-                .current_dir(&module),
-        )?;
+        self.once("the module for Node", || {
+            let mut build = Command::new("node");
+            build.arg(module.join("scripts/build.mjs"));
+            must(build.env("REMUDA_NODE_PROFILE", PROFILE))
+        })?;
         let module = module.display().to_string();
         host.env.insert("REMUDA_BENCH_MODULE".to_owned(), module);
         Ok(host)

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use remuda::config::Persistent;
+use remuda::config::{Environment, Persistent};
 use remuda::{Body, Event, Events, Pool, Session, SessionOptions};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -104,6 +104,10 @@ async fn begin(pool: &Pool, plan: &Plan) -> Outcome<(Session, Events)> {
             Persistent::Auto
         } else {
             Persistent::Never
+        },
+        environment: Environment {
+            inherit: vec!["SCRIPTED_AGENT_*".to_owned()],
+            ..Environment::default()
         },
         ..SessionOptions::new(&plan.provider, &plan.folder)
     };
