@@ -1,18 +1,24 @@
 /* The limit: what it costs to have an agent's output at all. It reads in pieces of 64 KiB and counts line ends with
  * memchr; nothing is parsed. It is the bare driver, too: no library between it and the agent.
  *
- *     limit warm|each PROVIDER AGENT FOLDER SESSIONS TURNS PROMPT
+ *     limit pipe|socket|thread warm|each PROVIDER AGENT FOLDER SESSIONS TURNS PROMPT
+ *
+ * pipe: the agent writes into a pipe. socket: into a socket, which nobody else can open to forge a line. thread: into
+ * a socket, and another thread than the one that reads is told, as it must be where the host has a thread of its own.
  *
  * Prints the line of JSON that every host prints: see bench/src/host.rs.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,7 +28,7 @@
 #define HEAD 512
 
 static const char *provider, *agent, *folder, *prompt;
-static int is_codex;
+static int is_codex, by_socket, by_thread;
 
 struct child {
     pid_t pid;
@@ -94,7 +100,8 @@ static void start(struct child *child)
     static char *const codex[] = {"codex", "app-server", NULL};
     int in[2], out[2];
     memset(child, 0, sizeof *child);
-    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) {
+    if (pipe2(in, O_CLOEXEC) != 0 ||
+        (by_socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, out) : pipe2(out, O_CLOEXEC)) != 0) {
         fail("pipe");
     }
     child->pid = vfork();
@@ -143,7 +150,9 @@ static const char *quoted(const char *text)
 /* Notes when a delta that carries the clock was written, and when it came. */
 static void note_stamp(const char *head)
 {
-    const char *text = strstr(head, "\"text\":\"");
+    /* Of a piece. The whole message says them all again. */
+    const char *piece = strstr(head, "\"delta\":{");
+    const char *text = piece == NULL ? NULL : strstr(piece, "\"text\":\"");
     long long at = text == NULL ? 0 : atoll(text + 8);
     if (at > 1000000000 && stamped < room) {
         stamps[stamped++] = now_ns() - at;
@@ -210,20 +219,71 @@ static int take(struct child *child, const char *piece, size_t size, const char 
     return over;
 }
 
+static size_t more(int out, char *piece)
+{
+    for (;;) {
+        ssize_t size = read(out, piece, PIECE);
+        if (size > 0) {
+            return (size_t)size;
+        }
+        if (size == 0 || errno != EINTR) {
+            fprintf(stderr, "the agent's output ended\n");
+            exit(1);
+        }
+    }
+}
+
+/* What one thread has read and the other has not taken. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    char piece[PIECE];
+    size_t size;
+    int out;
+} desk = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void *read_on(void *nothing)
+{
+    static char piece[PIECE];
+    (void)nothing;
+    for (;;) {
+        ssize_t size = read(desk.out, piece, sizeof piece);
+        if (size <= 0) {
+            return NULL;
+        }
+        pthread_mutex_lock(&desk.lock);
+        while (desk.size > 0) {
+            pthread_cond_wait(&desk.changed, &desk.lock);
+        }
+        memcpy(desk.piece, piece, (size_t)size);
+        desk.size = (size_t)size;
+        pthread_cond_signal(&desk.changed);
+        pthread_mutex_unlock(&desk.lock);
+    }
+}
+
+static size_t more_of_thread(char *piece)
+{
+    size_t size;
+    pthread_mutex_lock(&desk.lock);
+    while (desk.size == 0) {
+        pthread_cond_wait(&desk.changed, &desk.lock);
+    }
+    size = desk.size;
+    memcpy(piece, desk.piece, size);
+    desk.size = 0;
+    pthread_cond_signal(&desk.changed);
+    pthread_mutex_unlock(&desk.lock);
+    return size;
+}
+
 static int64_t await_line(struct child *child, const char *wanted, char *found)
 {
     static char piece[PIECE];
     int64_t first = wanted == NULL ? 0 : 1;
     for (;;) {
-        ssize_t size = read(child->out, piece, sizeof piece);
-        if (size < 0 && errno == EINTR) {
-            continue;
-        }
-        if (size <= 0) {
-            fprintf(stderr, "the agent's output ended\n");
-            exit(1);
-        }
-        if (take(child, piece, (size_t)size, wanted, found, &first)) {
+        size_t size = by_thread ? more_of_thread(piece) : more(child->out, piece);
+        if (take(child, piece, size, wanted, found, &first)) {
             return first;
         }
     }
@@ -257,7 +317,7 @@ static void open_codex(struct child *child)
     thread[len] = '\0';
 }
 
-static int64_t turn(struct child *child, const char *text)
+static void ask(struct child *child, const char *text)
 {
     static char line[16384];
     if (is_codex) {
@@ -272,7 +332,36 @@ static int64_t turn(struct child *child, const char *text)
             quoted(text));
     }
     say(child, line);
+}
+
+static int64_t turn(struct child *child, const char *text)
+{
+    ask(child, text);
     return await_line(child, NULL, NULL);
+}
+
+/* A turn of each at once. */
+static void turns_of_all(struct child *children, int count)
+{
+    static char piece[PIECE];
+    int i, ready, left = count, poll = epoll_create1(EPOLL_CLOEXEC);
+    for (i = 0; i < count; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = &children[i]}};
+        if (epoll_ctl(poll, EPOLL_CTL_ADD, children[i].out, &event) != 0) {
+            fail("epoll_ctl");
+        }
+        ask(&children[i], prompt);
+    }
+    while (left > 0) {
+        struct epoll_event events[256];
+        ready = epoll_wait(poll, events, 256, -1);
+        for (i = 0; i < ready; i++) {
+            struct child *child = events[i].data.ptr;
+            int64_t first = 1;
+            left -= take(child, piece, more(child->out, piece), NULL, NULL, &first);
+        }
+    }
+    close(poll);
 }
 
 static int by_size(const void *left, const void *right)
@@ -288,52 +377,68 @@ static int64_t at(const int64_t *sorted, size_t count, size_t percent)
 
 int main(int argc, char **argv)
 {
-    struct child child;
+    struct child *children;
+    pthread_t reader;
     int64_t *firsts, *ends, wall, cpu;
-    int turns, i, warm;
-    if (argc != 8) {
-        fprintf(stderr, "limit warm|each PROVIDER AGENT FOLDER SESSIONS TURNS PROMPT\n");
+    int sessions, turns, i, warm;
+    if (argc != 9) {
+        fprintf(stderr, "limit pipe|socket|thread warm|each PROVIDER AGENT FOLDER SESSIONS TURNS PROMPT\n");
         return 2;
     }
-    warm = strcmp(argv[1], "warm") == 0;
-    provider = argv[2];
-    agent = argv[3];
-    folder = argv[4];
-    turns = atoi(argv[6]);
-    prompt = argv[7];
+    by_thread = strcmp(argv[1], "thread") == 0;
+    by_socket = by_thread || strcmp(argv[1], "socket") == 0;
+    warm = strcmp(argv[2], "warm") == 0;
+    provider = argv[3];
+    agent = argv[4];
+    folder = argv[5];
+    sessions = atoi(argv[6]);
+    turns = atoi(argv[7]);
+    prompt = argv[8];
     is_codex = strcmp(provider, "codex") == 0;
+    if (sessions < 1 || turns < 1 || ((by_thread || sessions > 1) && !warm) || (sessions > 1 && turns > 1)) {
+        fprintf(stderr, "another thread is for a warm session, and several sessions are for a warm turn each\n");
+        return 2;
+    }
+    children = calloc((size_t)sessions, sizeof *children);
     firsts = calloc((size_t)turns, sizeof *firsts);
     ends = calloc((size_t)turns, sizeof *ends);
     if (strstr(prompt, "stamped") != NULL) {
         room = 1 << 20;
         stamps = calloc(room, sizeof *stamps);
     }
-    if (warm) {
-        start(&child);
-        if (is_codex) {
-            open_codex(&child);
+    for (i = 0; warm && i < sessions; i++) {
+        start(&children[i]);
+        desk.out = children[i].out;
+        if (by_thread && pthread_create(&reader, NULL, read_on, NULL) != 0) {
+            fail("pthread_create");
         }
-        turn(&child, "hello");
+        if (is_codex) {
+            open_codex(&children[i]);
+        }
+        turn(&children[i], "hello");
     }
     lines = bytes = 0;
     stamped = 0;
     cpu = cpu_us();
     wall = now_ns();
-    for (i = 0; i < turns; i++) {
+    for (i = 0; sessions == 1 && i < turns; i++) {
         int64_t begin = now_ns();
         int64_t first;
         if (!warm) {
-            start(&child);
+            start(children);
             if (is_codex) {
-                open_codex(&child);
+                open_codex(children);
             }
         }
-        first = turn(&child, prompt);
+        first = turn(children, prompt);
         firsts[i] = first == 0 ? 0 : first - begin;
         ends[i] = now_ns() - begin;
         if (!warm) {
-            end(&child);
+            end(children);
         }
+    }
+    if (sessions > 1) {
+        turns_of_all(children, sessions);
     }
     wall = now_ns() - wall;
     cpu = cpu_us() - cpu;
@@ -346,8 +451,9 @@ int main(int argc, char **argv)
         (unsigned long long)bytes, peak_kb(), (double)at(firsts, (size_t)turns, 50) / 1e3,
         (double)at(ends, (size_t)turns, 50) / 1e3, (double)at(stamps, stamped, 50) / 1e3,
         (double)at(stamps, stamped, 99) / 1e3, (double)at(stamps, stamped, 100) / 1e3);
-    if (warm) {
-        end(&child);
+    fflush(stdout);
+    for (i = 0; warm && i < sessions; i++) {
+        end(&children[i]);
     }
     return 0;
 }

@@ -88,6 +88,13 @@ impl Plan {
         });
     }
 
+    /// What it takes at least: to read a pipe, to read what no tool can forge a line in, and to hand it to another thread.
+    fn add_limits(&mut self, setup: &Setup, task: &Task) {
+        self.add("limit", setup.limit("pipe"), task);
+        self.add("limit, socket", setup.limit("socket"), task);
+        self.add("limit, socket and thread", setup.limit("thread"), task);
+    }
+
     /// Remuda in every language.
     fn add_remuda(&mut self, setup: &Setup, task: &Task) {
         self.add("Remuda, Rust", setup.rust(), task);
@@ -142,7 +149,7 @@ impl Plan {
     fn deltas(setup: &Setup) -> Self {
         let task = scripted(setup, 1, 1, format!("[[flood {DELTAS}]]"));
         let mut plan = Self::of_all("a", "one turn of 200,000 text deltas", f64::from(DELTAS), 7);
-        plan.add("limit", setup.limit(), &task);
+        plan.add("limit", setup.limit("pipe"), &task);
         plan.add_parsers(setup, &task);
         plan.add_remuda(setup, &task);
         let name = "Remuda, Rust, Codex";
@@ -156,7 +163,7 @@ impl Plan {
         let prompt = "[[paced 1000 per second 2000 stamped]]".to_owned();
         let task = scripted(setup, 1, 1, prompt);
         let mut plan = Self::of_all("b", "latency added at 1,000 events/s", 2000.0, 7);
-        plan.add("limit", setup.limit(), &task);
+        plan.add_limits(setup, &task);
         plan.add_remuda(setup, &task);
         plan.add_peers(setup, &task);
         plan
@@ -170,7 +177,7 @@ impl Plan {
             2000.0,
             7,
         );
-        plan.add("limit", setup.limit(), &task);
+        plan.add_limits(setup, &task);
         plan.add_remuda(setup, &task);
         plan.add_peers(setup, &task);
         plan
@@ -185,7 +192,7 @@ impl Plan {
             100.0,
             7,
         );
-        plan.add("limit", setup.limit(), &task);
+        plan.add("limit", setup.limit("pipe"), &task);
         plan.add_remuda(setup, &task);
         plan.add_peers(setup, &task);
         let name = "codex-sdk, Node";
@@ -201,6 +208,7 @@ impl Plan {
         let prompt = "[[paced 200 per second 2000 stamped]]".to_owned();
         let task = scripted(setup, sessions, 1, prompt);
         let mut plan = Self::of_all(name, title, f64::from(sessions) * 2000.0, 3);
+        plan.add("limit", setup.limit("pipe"), &task);
         plan.add_remuda(setup, &task);
         plan
     }
@@ -209,7 +217,7 @@ impl Plan {
         let prompt = format!("[[bytes {}]]", megabytes * 1_000_000);
         let task = scripted(setup, 1, 1, prompt);
         let mut plan = Self::of_all(name, title, f64::from(megabytes), 7);
-        plan.add("limit", setup.limit(), &task);
+        plan.add("limit", setup.limit("pipe"), &task);
         plan.add_remuda(setup, &task);
         plan
     }
@@ -235,7 +243,7 @@ impl Plan {
             provider: if codex { "codex" } else { "claude" },
             agent,
             sessions: 1,
-            turns: if warm { 20 } else { 4 },
+            turns: if warm { 60 } else { 4 },
             prompt: "MODEL:[\"say one two three\"]".to_owned(),
             env: env.into_iter().collect::<BTreeMap<_, _>>(),
         };
@@ -248,9 +256,9 @@ impl Plan {
             (true, true) => ("f-codex-warm", "the real Codex, a warm turn"),
             (true, false) => ("f-codex-each", "the real Codex, one process per turn"),
         };
-        let mut plan = Self::of_all(name, title, f64::from(task.turns), 5);
+        let mut plan = Self::of_all(name, title, f64::from(task.turns), 7);
         plan.model = Some(model);
-        plan.add("limit", setup.limit(), &task);
+        plan.add("limit", setup.limit("pipe"), &task);
         plan.add("Remuda, Rust", setup.rust(), &task);
         if codex {
             if !warm {

@@ -121,11 +121,11 @@ impl Setup {
         Ok(host(name, program, &[how]))
     }
 
-    /// The program that parses nothing.
-    pub(crate) fn limit(&self) -> Made {
+    /// The program that parses nothing, over a `pipe`, a `socket`, or a socket and another `thread`.
+    pub(crate) fn limit(&self, how: &str) -> Made {
         let program = self.made.join("limit");
         self.once("the limit", || self.compiled("limit.c", &program, &[]))?;
-        Ok(host("limit", program, &[]))
+        Ok(host("limit", program, &[how]))
     }
 
     fn compiled(&self, source: &str, program: &Path, more: &[&OsStr]) -> Result<(), String> {

@@ -106,7 +106,8 @@ async fn begin(pool: &Pool, plan: &Plan) -> Outcome<(Session, Events)> {
             Persistent::Never
         },
         environment: Environment {
-            inherit: vec!["SCRIPTED_AGENT_*".to_owned()],
+            // As the agents of other libraries do.
+            inherit: vec!["*".to_owned()],
             ..Environment::default()
         },
         ..SessionOptions::new(&plan.provider, &plan.folder)

@@ -1,5 +1,8 @@
 //! Whole messages: what the model said and called, what tools gave, what the agent repeats.
 
+use std::hash::BuildHasher as _;
+
+use foldhash::quality::RandomState;
 use serde_json::value::RawValue;
 
 use crate::event::{Body, RawJson, ToolKind, Usage, WarningCode};
@@ -28,6 +31,42 @@ pub(super) struct Speech {
     pub tokens: TurnTokens,
     /// Calls that change files.
     pub edits: Edits,
+    /// The last message, if it is so long that its turn's end may leave out to say it again.
+    long: Option<Long>,
+    hasher: RandomState,
+}
+
+/// From here on a text is long, in bytes.
+const LONG: usize = 64 << 10;
+
+/// A long message that was shown, as far as it takes to know it again.
+#[derive(Debug, PartialEq, Eq)]
+struct Long {
+    turn: TurnRef,
+    len: usize,
+    /// Its keys differ from process to process: no text can be made to look like another.
+    hash: u64,
+}
+
+impl Speech {
+    /// A message of the agent's own was shown.
+    fn said(&mut self, turn: TurnRef, text: &str) {
+        self.long = (text.len() >= LONG).then(|| self.known(turn, text));
+    }
+
+    /// Whether the text is the last message of the turn over again, and long. Whoever reads the signals has that message,
+    /// and a copy of it is better saved.
+    pub(super) fn repeats(&self, turn: TurnRef, text: &str) -> bool {
+        text.len() >= LONG && self.long.as_ref() == Some(&self.known(turn, text))
+    }
+
+    fn known(&self, turn: TurnRef, text: &str) -> Long {
+        Long {
+            turn,
+            len: text.len(),
+            hash: self.hasher.hash_one(text),
+        }
+    }
 }
 
 /// The tokens of the running turn: those of finished messages, and the current one's.
@@ -162,8 +201,13 @@ impl ClaudeCodec {
                 if parent.is_none() {
                     self.speech.open_text = false;
                 }
-                let text = text(block.text.as_ref()).to_owned();
+                let text = block
+                    .text
+                    .map_or_else(String::new, |text| text.0.into_owned());
                 if !text.is_empty() {
+                    if parent.is_none() {
+                        self.speech.said(turn, &text);
+                    }
                     let body = Body::Message {
                         text,
                         parent: owner,
@@ -173,7 +217,9 @@ impl ClaudeCodec {
             }
             "thinking" => {
                 let streamed = parent.is_none() && std::mem::take(&mut self.speech.thought);
-                let text = text(block.thinking.as_ref()).to_owned();
+                let text = block
+                    .thinking
+                    .map_or_else(String::new, |text| text.0.into_owned());
                 if !streamed && !text.is_empty() {
                     let body = Body::ReasoningDelta {
                         text,

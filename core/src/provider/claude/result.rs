@@ -33,7 +33,7 @@ impl ClaudeCodec {
             .and_then(|origin| origin.kind.as_deref());
         let own = origin.is_some_and(|kind| kind != "human");
         match self.turns.judge(&uuids, own, out) {
-            Verdict::Running => self.end_turn(&result, None, out),
+            Verdict::Running => self.end_turn(result, None, out),
             Verdict::Nothing if self.never_began(&result) => self.fail_start(&result, out),
             Verdict::Nothing => {
                 let message = "the agent ended a turn that is over";
@@ -52,18 +52,18 @@ impl ClaudeCodec {
             ..ResultLine::default()
         };
         match self.turns.judge(&[], false, out) {
-            Verdict::Running => self.end_turn(&result, Some(size), out),
+            Verdict::Running => self.end_turn(result, Some(size), out),
             // The warning says that there was something.
             Verdict::Nothing => {}
         }
     }
 
     /// `lost`: the size of the line, of which no more is known than stands in `result`.
-    fn end_turn(&mut self, result: &ResultLine<'_>, lost: Option<usize>, out: &mut Output) {
+    fn end_turn(&mut self, mut result: ResultLine<'_>, lost: Option<usize>, out: &mut Output) {
         let Some(ending) = self.turns.end() else {
             return;
         };
-        let mut outcome = self.outcome(result, &ending);
+        let mut outcome = self.outcome(&result, &ending);
         if let Some(size) = lost
             && outcome != Outcome::Interrupted
         {
@@ -77,9 +77,10 @@ impl ClaudeCodec {
         let end = TurnEnd {
             text: result
                 .result
-                .as_ref()
+                .take()
                 .filter(|text| outcome == Outcome::Completed && !text.is_empty())
-                .map(|text| text.to_string()),
+                .filter(|text| !self.speech.repeats(ending.turn, text))
+                .map(|text| text.0.into_owned()),
             outcome,
             stop_reason: result.stop_reason.as_ref().map(|reason| reason.to_string()),
             usage: result.usage.as_ref().map(usage),
@@ -89,7 +90,7 @@ impl ClaudeCodec {
             duration: result.duration_ms.and_then(milliseconds),
             structured: result.structured_output.map(|raw| raw.to_owned().into()),
         };
-        self.context_usage(ending.turn, result, end.model.as_deref(), out);
+        self.context_usage(ending.turn, &result, end.model.as_deref(), out);
         self.speech.open_text = false;
         self.speech.thought = false;
         self.speech.error = None;

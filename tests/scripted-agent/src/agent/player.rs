@@ -48,6 +48,8 @@ pub(crate) struct Player<'a> {
 
 /// The size of the deltas of a long text, and of the blocks of a flood.
 const DELTA: usize = 64 * 1024;
+/// Stands in a line for what is put there later.
+const MARK: &str = "TEXT-TO-COME";
 const BLOCK: usize = 1024 * 1024;
 
 /// Plays a turn from its first line to its last.
@@ -293,25 +295,32 @@ impl Player<'_> {
     }
 
     fn paced(&mut self, rate: u64, count: u64, stamped: bool) -> Result<(), Stop> {
+        // Made once: hundreds of agents at this are to leave the machine to their host.
+        let line = self.voice.delta_line(MARK).unwrap_or_default();
+        let (before, after) = line.split_once(MARK).unwrap_or_default();
         let start = Instant::now();
         for number in 0..count {
             let due =
                 start + Duration::from_nanos(number.saturating_mul(1_000_000_000) / rate.max(1));
             self.control
                 .pause(due.saturating_duration_since(Instant::now()), true)?;
-            let text = if stamped {
-                format!("{} ", monotonic_ns())
+            let stamp = if stamped {
+                monotonic_ns()
             } else {
-                format!("{number} ")
+                i64::try_from(number).unwrap_or(i64::MAX)
             };
-            self.delta(&text);
+            if !before.is_empty() {
+                let line = format!("{before}{stamp} {after}");
+                self.agent.bytes_line(line.into_bytes());
+            }
+            self.voice.said(&format!("{stamp} "));
         }
         Ok(())
     }
 
     fn invalid_utf8(&mut self) {
-        if let Some(line) = self.voice.delta_line("INVALID") {
-            let (before, after) = line.split_once("INVALID").unwrap_or((&line, ""));
+        if let Some(line) = self.voice.delta_line(MARK) {
+            let (before, after) = line.split_once(MARK).unwrap_or((&line, ""));
             self.agent
                 .bytes_line([before.as_bytes(), b"\xff\xfe\xc3", after.as_bytes()].concat());
         }

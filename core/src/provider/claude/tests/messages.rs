@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::harness::{HERE, ask, capture, codec_of, hear, init, lines, open, options, said};
+use super::harness::{
+    HERE, ask, capture, codec_of, hear, init, lines, open, options, running, said,
+};
 use crate::config::Mode;
-use crate::event::RawJson;
+use crate::event::{Body, RawJson};
 use crate::ids::TurnId;
 use crate::message::{Attachment, Message, Source};
-use crate::provider::Request;
+use crate::provider::{Request, SignalBody};
 
 fn attached(media_type: &str, name: &str, bytes: &[u8]) -> Attachment {
     Attachment {
@@ -144,4 +146,36 @@ fn a_schema_for_a_warm_process_is_unsupported() {
         written.is_empty() && told.contains("code: Unsupported"),
         "{told}"
     );
+}
+
+/// What the end of a turn says in which the agent said `message`, and `result` at its end.
+fn text_at_the_end(message: &str, result: &str) -> Option<String> {
+    let mut codec = running();
+    let block = json!({"type": "text", "text": message});
+    let message = json!({"role": "assistant", "content": [block]});
+    let shown = hear(
+        &mut codec,
+        &json!({"type": "assistant", "message": message, "parent_tool_use_id": null}),
+    );
+    assert!(matches!(
+        shown.signals[0].body,
+        SignalBody::Show(Body::Message { .. })
+    ));
+    let end = json!({"type": "result", "subtype": "success", "is_error": false, "result": result});
+    let mut signals = hear(&mut codec, &end).signals.into_iter();
+    signals.find_map(|signal| match signal.body {
+        SignalBody::Ended(end) => Some(end.text),
+        _ => None,
+    })?
+}
+
+#[test]
+fn a_long_message_that_the_end_repeats_is_not_copied_again() {
+    let long = "so \"long\" ".repeat(10_000);
+    assert_eq!(text_at_the_end(&long, &long), None);
+    let other = long.replacen("so", "as", 1);
+    assert_eq!(text_at_the_end(&long, &other), Some(other));
+    let other = "x".repeat(long.len());
+    assert_eq!(text_at_the_end("short", &other), Some(other));
+    assert_eq!(text_at_the_end("short", "short").as_deref(), Some("short"));
 }
