@@ -163,6 +163,9 @@ async fn turn(
                 if stamped {
                     note(text, &mut tally.latency);
                 }
+            } else if matches!(event.body, Body::Message { .. }) {
+                // Of an agent that tells no pieces it is the first that is to be read.
+                first.get_or_insert_with(|| micros(start.elapsed()));
             } else if over(&event, sent)? {
                 tally.first.push(first.unwrap_or_default());
                 tally.end.push(micros(start.elapsed()));
