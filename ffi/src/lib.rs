@@ -8,7 +8,7 @@
 //! - `registry`: from a pool's handle to the pool, or to the reason why not.
 //! - `config`, `message`, `event`, `kind`: the structs and constants of the header.
 //! - `pool`, `session`, `calls`, `queries`, `pull`: the exported functions.
-//! - `host`, `seat`, `ready`, `wake`, `held`, `push`: one reader for all sessions of a pool, pushed or pulled.
+//! - `host`, `seat`, `ready`, `held`, `push`: one reader for all sessions of a pool, pushed or pulled.
 #![expect(non_camel_case_types, reason = "the header's names are C's")]
 
 mod boundary;
@@ -36,4 +36,3 @@ mod signals;
 mod sized;
 pub mod status;
 pub mod text;
-mod wake;

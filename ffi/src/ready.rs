@@ -5,15 +5,17 @@
 //! again. So a burst of text costs one wake-up, not one per piece.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Wake;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
+use remuda_wake::WakeFd;
 
 use crate::error::Failure;
-use crate::wake::WakeFd;
+use crate::status::{REMUDA_STATUS_SHORTAGE, REMUDA_STATUS_UNSUPPORTED};
 
 /// The sessions that wait for the pool's reader.
 #[derive(Debug, Default)]
@@ -145,12 +147,20 @@ impl Ready {
         let mut state = self.state.lock();
         let number = match &state.fd {
             Some(fd) => fd.number(),
-            None => state.fd.insert(WakeFd::new()?).number(),
+            None => state.fd.insert(WakeFd::new().map_err(no_descriptor)?).number(),
         };
         if !state.queue.is_empty() {
             state.light();
         }
         Ok(number)
+    }
+}
+
+fn no_descriptor(why: io::Error) -> Failure {
+    if why.kind() == io::ErrorKind::Unsupported {
+        Failure::new(REMUDA_STATUS_UNSUPPORTED, why.to_string())
+    } else {
+        Failure::new(REMUDA_STATUS_SHORTAGE, format!("no descriptor: {why}"))
     }
 }
 

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
+use remuda_wake::WakeFd;
 
 use crate::life::{Ours, Waiting, check_leaving};
-use crate::wake::WakeFd;
 
 /// How long a thread waits before it looks for signals, and for the end of the interpreter.
 const SLICE: Duration = Duration::from_millis(50);

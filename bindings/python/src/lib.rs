@@ -22,7 +22,6 @@ mod reader;
 mod session;
 mod source;
 mod turn;
-mod wake;
 
 use pyo3::prelude::*;
 
