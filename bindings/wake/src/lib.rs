@@ -44,7 +44,7 @@ mod os {
 
     #[derive(Debug)]
     pub(super) struct Fd {
-        read: OwnedFd,
+        pub(super) read: OwnedFd,
         /// `None`: the same descriptor.
         write: Option<OwnedFd>,
     }
