@@ -104,7 +104,7 @@ class Child extends EventEmitter {
   }
 
   kill(signal = 'SIGTERM') {
-    if (this.exitCode !== null || this.signalCode !== null) return false;
+    if (this.#isOver()) return false;
     this.killed = true;
     if (this.#lent === null) this.exit(null, signal);
     else this.#quietly(() => this.#lent.kill());
@@ -124,7 +124,7 @@ class Child extends EventEmitter {
 
   /** It has ended, for whoever looks. */
   exit(code, signal) {
-    if (this.exitCode !== null || this.signalCode !== null) return;
+    if (this.#isOver()) return;
     [this.exitCode, this.signalCode] = [code, signal];
     this.stdout.push(null);
     setImmediate(() => {
@@ -140,16 +140,33 @@ class Child extends EventEmitter {
     this.#quietly(() => lent.keep(name));
   }
 
+  #isOver() {
+    return this.exitCode !== null || this.signalCode !== null;
+  }
+
   #write(text) {
+    // No process is borrowed for a child that has ended.
+    if (this.#lent === null && this.#isOver()) return;
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop();
     for (const line of lines) {
       if (line === '') continue;
-      this.#lent ??= this.#lend(line);
+      if (this.#lent === null && !this.#borrow(line)) return;
       const passed = this.watch.wrote(this, line);
       if (passed !== null) this.#lent.write(`${passed}\n`);
     }
     void this.#read();
+  }
+
+  /** Whether there is a process now. Without one the child has failed, as one whose program cannot be started. */
+  #borrow(line) {
+    try {
+      this.#lent = this.#lend(line);
+    } catch (error) {
+      this.#fail(error);
+      this.exit(1, null);
+    }
+    return this.#lent !== null;
   }
 
   /** Reads while the reader of the stream has room. */
@@ -167,6 +184,7 @@ class Child extends EventEmitter {
       }
     } catch (error) {
       this.#fail(error);
+      this.exit(1, null);
     } finally {
       this.#reading = false;
     }
