@@ -66,7 +66,7 @@ export interface RequestContext {
 export interface OpenOptions extends Omit<SessionOptions, 'provider'>, Cancellable {
   /** Decides the agent's questions. With it, or with tools, `requests` is `host` unless you say otherwise. */
   onRequest?: RequestHandler;
-  /** Told of what a handler or a tool threw. The agent was told no, or that the tool failed. */
+  /** Told of what a handler or a tool threw, and of an answer that the question does not take. The agent was told no, or that the tool failed. */
   onHandlerError?: (error: unknown, request: RequestOpenedEvent) => void;
 }
 

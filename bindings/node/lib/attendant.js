@@ -3,7 +3,10 @@
 
 const { answered } = require('./tool.js');
 
+/** Refusals of an answer that comes too late. */
+const LATE = ['already_answered', 'stale', 'closed'];
 const TYPES = ['request_opened', 'request_resolved'];
+const UNDECIDED = { answer: 'deny', message: 'the host could not decide' };
 const nothing = () => {};
 
 class Attendant {
@@ -45,8 +48,21 @@ class Attendant {
     this.#open.set(request.request, open);
     const context = { session: this.#session, request, signal: open.signal };
     this.#decide(request, context)
-      .then((answer) => this.#session.answer(request.request, answer))
+      .then((answer) => this.#answer(request, answer))
       .catch(nothing);
+  }
+
+  /** Gives the answer. One that the question does not take means no, like a handler that throws. */
+  async #answer(request, answer) {
+    const { request: id, kind } = request;
+    try {
+      await this.#session.answer(id, answer);
+    } catch (error) {
+      if (LATE.includes(error?.kind)) return;
+      this.#report(error, request);
+      const failed = { answer: 'result', text: 'the host gave no result', isError: true };
+      await this.#session.answer(id, kind === 'host_tool' ? failed : UNDECIDED);
+    }
   }
 
   async #decide(request, context) {
@@ -58,7 +74,7 @@ class Attendant {
       return (await this.#onRequest(request, context)) ?? { answer: 'deny' };
     } catch (error) {
       report(error);
-      return { answer: 'deny', message: 'the host could not decide' };
+      return UNDECIDED;
     }
   }
 }

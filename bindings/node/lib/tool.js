@@ -41,7 +41,10 @@ async function checked(tool, input) {
 /** What a tool gave, as text for the model. */
 function text(result) {
   if (typeof result === 'string') return result;
-  return result === undefined ? '' : JSON.stringify(result);
+  if (result === undefined) return '';
+  const json = JSON.stringify(result);
+  if (json === undefined) throw new TypeError(`a tool gives text or JSON, and no ${typeof result}`);
+  return json;
 }
 
 /** Runs a tool, and gives the answer to the agent's question. Never throws: what the tool throws is its result. */

@@ -42,6 +42,22 @@ each('a handler that throws, or says nothing, means no, and the host is told', a
   assert.deepEqual(resolved, ['denied', 'denied']);
 });
 
+each('an answer that the question does not take means no, and the host is told', async (scene) => {
+  const told = [];
+  const circular = {};
+  circular.self = circular;
+  const answers = [{ answer: 'alow' }, { answer: 'result', text: 'x' }, { answer: 'content', content: circular }];
+  const session = await scene.open({
+    onRequest: () => answers.shift(),
+    onHandlerError: (error) => told.push(error.code ?? error.name),
+  });
+  for (let turn = 0; turn < 3; turn += 1) await session.ask(asking).catch(() => {});
+  assert.deepEqual(told, ['ERR_REMUDA_INVALID_ARGUMENT', 'ERR_REMUDA_INVALID_ARGUMENT', 'TypeError']);
+  await session.close();
+  const resolved = (await all(session.events({ types: ['request_resolved'] }))).map((event) => event.resolution);
+  assert.deepEqual(resolved, ['denied', 'denied', 'denied']);
+});
+
 each('a handler is told when nobody wants its answer any more', async (scene) => {
   let context;
   const session = await scene.open({
@@ -108,6 +124,13 @@ test('what a tool throws is told to the model and to the host', async () => {
   const given = await answered(made, {}, {}, (error) => told.push(error.message));
   assert.deepEqual(given, { answer: 'result', text: 'mine', isError: true });
   assert.deepEqual(told, ['mine']);
+});
+
+test('what is neither text nor JSON is no result of a tool', async () => {
+  const told = [];
+  const given = await answered(tool({ name: 'odd', run: () => Symbol('odd') }), {}, {}, (error) => told.push(error.name));
+  assert.deepEqual([given.answer, given.isError, told], ['result', true, ['TypeError']]);
+  assert.match(given.text, /no symbol/);
 });
 
 test('a schema that gives no JSON Schema is refused, unless one stands beside it', () => {
