@@ -8,9 +8,15 @@ const { RemudaError, TurnFailedError, TurnInterruptedError, attempt } = require(
 const { native } = require('./lib/native.js');
 const { camel } = require('./lib/names.js');
 
+const mapped = (object, of) => Object.fromEntries(Object.entries(object).map(([name, value]) => [name, of(value)]));
+
+/** The names of features are words, and stay as they are. */
+const supports = (features) => mapped(features, camel);
+
 /** What a provider's agent can do, in a warm and in a one-shot process; without a name, of all. */
 function capabilities(provider) {
-  return camel(JSON.parse(attempt(() => native.nativeCapabilities(provider))));
+  const given = JSON.parse(attempt(() => native.nativeCapabilities(provider)));
+  return provider == null ? mapped(given, supports) : supports(given);
 }
 
 const version = native.nativeVersion();

@@ -15,6 +15,9 @@ const DEADLINE_MS = 10_000;
 /** How long an agent may take to say its version. */
 const DOCTOR_MS = 5_000;
 
+/** The options that say something: the others have their defaults. */
+const said = (options) => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+
 class Pool {
   #core;
   #kept = false;
@@ -33,7 +36,7 @@ class Pool {
     const plain = {
       cwd: '.',
       ...(asks ? { requests: 'host' } : {}),
-      ...rest,
+      ...said(rest),
       tools: own.map(({ name, description, inputSchema }) => ({ name, description, inputSchema })),
     };
     const text = JSON.stringify(snake(plain));

@@ -158,6 +158,9 @@ test('the table of capabilities has every provider, and is one table for each', 
   const table = capabilities();
   assert.deepEqual(capabilities('claude'), table.claude);
   assert.deepEqual(table.claude.resume, { warm: true, oneShot: true });
+  for (const feature of ['output_schema', 'host_tools']) {
+    assert.deepEqual(Object.keys(table.claude[feature]), ['warm', 'oneShot'], feature);
+  }
   assert.throws(() => capabilities('nobody'), refused('INVALID_ARGUMENT'));
   assert.match(version, /^\d+\.\d+\.\d+$/);
 });

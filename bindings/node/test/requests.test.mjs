@@ -97,6 +97,17 @@ one('rules answer what never needs the host', async (scene) => {
   assert.deepEqual([value.by, value.rule], ['rule', 'ls']);
 });
 
+one('an option that is undefined has its default', async (scene) => {
+  let asked = 0;
+  const onRequest = () => {
+    asked += 1;
+    return { answer: 'allow' };
+  };
+  const session = await scene.open({ cwd: undefined, requests: undefined, onRequest });
+  assert.equal((await session.ask(asking)).text, 'done');
+  assert.equal(asked, 1);
+});
+
 const ticket = { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] };
 const schemas = [
   ['a JSON Schema', ticket],
