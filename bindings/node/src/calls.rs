@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::bell::{Bell, Ready, Source};
 use crate::reader::Origin;
-use crate::worker;
+use crate::worker::{self, Job};
 
 /// What a call gives: JSON, and what is kept here under a number.
 pub(crate) struct Answer {
@@ -84,6 +84,20 @@ enum Begun {
 pub(crate) fn elsewhere(
     future: impl Future<Output = Answered> + Send + 'static,
 ) -> impl Future<Output = Answered> + Send {
+    begun_by(worker::run, future)
+}
+
+/// Begins a call on a thread of its own, because it takes so long that no other may wait behind it.
+pub(crate) fn apart(
+    future: impl Future<Output = Answered> + Send + 'static,
+) -> impl Future<Output = Answered> + Send {
+    begun_by(worker::run_apart, future)
+}
+
+fn begun_by(
+    run: impl FnOnce(Job) -> Result<(), Error>,
+    future: impl Future<Output = Answered> + Send + 'static,
+) -> impl Future<Output = Answered> + Send {
     let (reply, begun) = oneshot::channel();
     let mut future: Pending = Box::pin(future);
     let job = move || {
@@ -97,7 +111,7 @@ pub(crate) fn elsewhere(
         // Nobody waits any more if the pool is gone.
         let _ = reply.send(begun);
     };
-    let accepted = worker::run(job);
+    let accepted = run(Box::new(job));
     async move {
         accepted?;
         let lost = |_| Error::new(ErrorKind::Internal, "the call was lost");

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::batch::Batch;
 use crate::bell::{Ready, Signal, Source};
-use crate::calls::{Answer, Answered, InFlight, Kept, elsewhere};
+use crate::calls::{Answer, Answered, InFlight, Kept, apart, elsewhere};
 use crate::failure::{Refused, gone, json, refused};
 use crate::reader::{Origin, Reader};
 
@@ -173,7 +173,7 @@ impl NativePool {
         let timeout = Duration::try_from_secs_f64(timeout_ms / 1000.0).unwrap_or_default();
         self.call(
             call,
-            elsewhere(async move { Ok(json(&remuda::doctor(timeout))?.into()) }),
+            apart(async move { Ok(json(&remuda::doctor(timeout))?.into()) }),
         );
     }
 

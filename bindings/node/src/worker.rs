@@ -1,11 +1,12 @@
-//! A thread for what may wait for a disk. JavaScript's own thread must not.
+//! Threads for what may wait for a disk. JavaScript's own thread must not.
 
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::Builder;
 
 use remuda::{Error, ErrorKind};
 
-type Job = Box<dyn FnOnce() + Send>;
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// One for the whole process, whatever copies of JavaScript run in it. It lives as long as that does.
 ///
@@ -13,16 +14,27 @@ type Job = Box<dyn FnOnce() + Send>;
 static JOBS: OnceLock<Option<Sender<Job>>> = OnceLock::new();
 
 /// Does the job soon, after those that came before.
-pub(crate) fn run(job: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-    let none = || Error::new(ErrorKind::Shortage, "the system gives no thread");
+pub(crate) fn run(job: Job) -> Result<(), Error> {
     let jobs = JOBS.get_or_init(start).as_ref().ok_or_else(none)?;
-    jobs.send(Box::new(job)).map_err(|_| none())
+    jobs.send(job).map_err(|_| none())
+}
+
+/// Does the job now, on a thread that ends with it.
+pub(crate) fn run_apart(job: Job) -> Result<(), Error> {
+    thread().spawn(job).map(drop).map_err(|_| none())
 }
 
 fn start() -> Option<Sender<Job>> {
     let (sender, jobs) = channel();
-    let thread = std::thread::Builder::new().name("remuda-node".to_owned());
-    thread.spawn(move || work(&jobs)).ok().map(|_| sender)
+    thread().spawn(move || work(&jobs)).ok().map(|_| sender)
+}
+
+fn thread() -> Builder {
+    Builder::new().name("remuda-node".to_owned())
+}
+
+fn none() -> Error {
+    Error::new(ErrorKind::Shortage, "the system gives no thread")
 }
 
 fn work(jobs: &Receiver<Job>) {
