@@ -121,7 +121,8 @@ export declare class Session {
   /**
    * Sends a message. It is refused at once, by throwing, or accepted; two things are known only later, by
    * `turn.accepted` and by whatever else is asked of the turn: whether a message joins the running turn
-   * (`onBusy: 'steer'`), and whether a file can be attached.
+   * (`onBusy: 'steer'`), and whether a file can be attached. What is sent while that file is read waits behind it,
+   * and is accepted or refused later, too.
    */
   send(message: string | Message, options?: SendOptions & Cancellable): Turn;
   /** Sends a message and waits for the result. */

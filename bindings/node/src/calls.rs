@@ -43,6 +43,8 @@ type Pending = Pin<Box<dyn Future<Output = Answered> + Send>>;
 /// A call under way.
 pub(crate) struct InFlight {
     future: Pending,
+    /// Its answer, where it was there at once.
+    answered: Option<Answered>,
     bell: Arc<Bell>,
     waker: Waker,
 }
@@ -56,6 +58,7 @@ impl InFlight {
         let bell = Bell::new(Source::Call(call), ready);
         Self {
             future: Box::pin(future),
+            answered: None,
             waker: Waker::from(Arc::clone(&bell)),
             bell,
         }
@@ -63,11 +66,17 @@ impl InFlight {
 
     /// Begins it, so that calls reach a session in the order in which they are made. Its answer comes with a portion,
     /// also when it is there at once.
-    pub(crate) fn begin(&self) {
-        self.bell.ring();
+    pub(crate) fn begin(&mut self) {
+        if let Poll::Ready(answered) = self.poll() {
+            self.answered = Some(answered);
+            self.bell.ring();
+        }
     }
 
     pub(crate) fn poll(&mut self) -> Poll<Answered> {
+        if let Some(answered) = self.answered.take() {
+            return Poll::Ready(answered);
+        }
         self.bell.still();
         let mut context = Context::from_waker(&self.waker);
         self.future.as_mut().poll(&mut context)
@@ -80,7 +89,7 @@ enum Begun {
     Pending(Pending),
 }
 
-/// Begins a call on the thread that may wait for a disk.
+/// Begins a call on the thread that may wait for a disk, after those that came before.
 pub(crate) fn elsewhere(
     future: impl Future<Output = Answered> + Send + 'static,
 ) -> impl Future<Output = Answered> + Send {

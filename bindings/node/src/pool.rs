@@ -38,6 +38,8 @@ pub struct NativePool {
 #[derive(Default)]
 pub(crate) struct Held {
     pub(crate) sessions: HashMap<u64, Session>,
+    /// By session, what its messages that wait for a disk have a share of.
+    pub(crate) reading: HashMap<u64, Arc<()>>,
     pub(crate) readers: HashMap<u32, Reader>,
     pub(crate) calls: HashMap<u32, InFlight>,
     pub(crate) holds: HashMap<u32, Hold>,
@@ -193,10 +195,9 @@ impl NativePool {
 impl NativePool {
     /// Begins a call whose answer comes with a portion.
     pub(crate) fn call(&self, call: u32, future: impl Future<Output = Answered> + Send + 'static) {
-        let flight = InFlight::new(call, future, &self.ready);
-        let mut held = self.held.borrow_mut();
-        let flight = held.calls.entry(call).insert_entry(flight);
-        flight.get().begin();
+        let mut flight = InFlight::new(call, future, &self.ready);
+        flight.begin();
+        self.held.borrow_mut().calls.insert(call, flight);
     }
 
     /// Adds what a reader is to read.

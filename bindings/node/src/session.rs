@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use napi_derive::napi;
@@ -108,10 +109,25 @@ fn reads(message: &Message) -> bool {
     sources.any(|source| matches!(source, Source::Path(_)))
 }
 
+impl NativePool {
+    /// Whether a message of the session waits for a disk. What is sent next waits behind it.
+    fn is_reading(&self, session: &Session) -> bool {
+        let mut held = self.held.borrow_mut();
+        let reading = held.reading.get_mut(&session.id().get());
+        reading.is_some_and(|shared| Arc::get_mut(shared).is_none())
+    }
+
+    /// The next messages wait until this is dropped.
+    fn begin_reading(&self, session: &Session) -> Arc<()> {
+        let mut held = self.held.borrow_mut();
+        Arc::clone(held.reading.entry(session.id().get()).or_default())
+    }
+}
+
 #[napi]
 impl NativePool {
     /// Sends a message whose fate is known at once, and gives it as JSON. `reader` is to read its turn. `None`: it
-    /// waits for a disk or for the agent, and `send_later` is to be called.
+    /// waits for a disk, behind one that does, or for the agent, and `send_later` is to be called.
     #[napi(catch_unwind)]
     pub fn send(
         &self,
@@ -125,7 +141,9 @@ impl NativePool {
         let options: SendOptions = read("options", &options)?;
         match options.on_busy {
             OnBusy::Steer => return Ok(None),
-            OnBusy::Reject | OnBusy::Queue if reads(&message) => return Ok(None),
+            OnBusy::Reject | OnBusy::Queue if reads(&message) || self.is_reading(&session) => {
+                return Ok(None);
+            }
             OnBusy::Reject | OnBusy::Queue => {}
         }
         let mut entering = pin!(session.send_with(message, options));
@@ -156,17 +174,19 @@ impl NativePool {
         let session = self.session(session)?;
         let message: Message = read("message", &message)?;
         let options: SendOptions = read("options", &options)?;
-        let on_disk = reads(&message);
+        let waits = reads(&message) || self.is_reading(&session);
+        let reading = waits.then(|| self.begin_reading(&session));
         let seq = session.snapshot().next_seq;
         let sending = async move {
             let sent = session.send_with(message, options).await?;
+            drop(reading);
             let (became, origin) = became(sent, &session, seq);
             Ok(Answer {
                 json: json(&became)?,
                 kept: Kept::Reader(reader, Box::new(origin)),
             })
         };
-        if on_disk {
+        if waits {
             self.call(call, elsewhere(sending));
         } else {
             self.call(call, sending);
@@ -327,9 +347,11 @@ impl NativePool {
     /// JavaScript has the session no more. It is closed when no turn and no call of it is left either.
     #[napi(catch_unwind)]
     pub fn drop_session(&self, session: i64) {
-        let session = u64::try_from(session)
-            .ok()
-            .and_then(|id| self.held.borrow_mut().sessions.remove(&id));
+        let session = {
+            let mut held = self.held.borrow_mut();
+            held.reading.remove(&id(session));
+            held.sessions.remove(&id(session))
+        };
         drop(session);
     }
 }
