@@ -3,6 +3,8 @@
 
 const { answered } = require('./tool.js');
 
+/** Attended sessions that are not closed: they stay, whatever else the host keeps of them. */
+const attended = new Set();
 /** Refusals of an answer that comes too late. */
 const LATE = ['already_answered', 'stale', 'closed'];
 const TYPES = ['request_opened', 'request_resolved'];
@@ -28,7 +30,9 @@ class Attendant {
         // There is nobody left to tell.
       }
     };
-    this.#attend(session.events({ types: TYPES, quiet: true })).catch(nothing);
+    attended.add(this);
+    const over = () => attended.delete(this);
+    this.#attend(session.events({ types: TYPES, quiet: true })).then(over, over);
   }
 
   async #attend(events) {

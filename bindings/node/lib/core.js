@@ -97,8 +97,9 @@ class Core {
 
   /** A reader waits for its next portion. */
   want(reader) {
+    const there = attempt(() => this.#native.want(reader.id));
     this.#readers.set(reader.id, reader);
-    if (attempt(() => this.#native.want(reader.id))) this.#come();
+    if (there) this.#come();
   }
 
   /** Lets a reader go. */
@@ -158,7 +159,9 @@ class Core {
       if (kind === END) {
         reader?.end();
       } else if (kind === IN_JSON) {
-        reader?.pushWhole(spoken(reader.session, numbers, row, parsed[item++]));
+        // Also where nobody has the reader any more: what follows has its own.
+        const body = parsed[item++];
+        reader?.pushWhole(spoken(reader.session, numbers, row, body));
       } else {
         const piece = text.slice(at, (at += numbers[row + 5]));
         reader?.push(kind === LINE ? piece : written(reader.session, numbers, row, kind, piece));

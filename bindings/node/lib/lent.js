@@ -34,7 +34,7 @@ class Lent {
     const onEnd = () => {
       this.over = JSON.parse(native.lentOver(this.#id));
     };
-    this.#reader = new EventReader(this.#core, this.#id, 0, { onEnd });
+    this.#reader = new EventReader(this.#core, this.#id, null, { onEnd });
   }
 
   get pid() {

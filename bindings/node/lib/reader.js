@@ -6,45 +6,72 @@
 const ENDS = ['turn_completed', 'turn_failed', 'turn_interrupted'];
 const OVER = Object.freeze({ value: undefined, done: true });
 
+/** Ends the reader when the signal says so, and does not keep it. Gives what calls that off. */
+function heed(signal, reader) {
+  const weak = new WeakRef(reader);
+  const abort = () => weak.deref()?.abort(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  return () => signal.removeEventListener('abort', abort);
+}
+
 class EventReader {
   #core;
   #quiet;
   #onEnd;
+  /** Kept, so that it is not closed while somebody reads. */
+  #owner;
+  #unheed;
+  /** The error that it ended with, until somebody is told. */
+  #failure = null;
   #portion = [];
   #at = 0;
   #waiters = [];
   #over = false;
 
-  /** Over a native reader that has the number `id`. A quiet one does not keep the process. */
-  constructor(core, id, session, { quiet = false, onEnd } = {}) {
+  /**
+   * Over a native reader that has the number `id`, of something of the session `owner`, or of none. A quiet one does not
+   * keep the process.
+   */
+  constructor(core, id, owner, { quiet = false, onEnd, signal } = {}) {
     this.#core = core;
     this.#quiet = quiet;
     this.#onEnd = onEnd;
+    this.#owner = owner;
+    const unheed = signal && heed(signal, this);
+    this.#unheed = unheed;
     this.id = id;
-    this.session = session;
+    this.session = owner?.id ?? 0;
     /** The last end of a turn that came. */
     this.last = null;
     const { native } = core;
-    core.bury(this, () => native.dropReader(id));
+    core.bury(this, () => {
+      unheed?.();
+      native.dropReader(id);
+    });
   }
 
   next() {
     if (this.#at < this.#portion.length) return Promise.resolve({ value: this.#take(), done: false });
+    if (this.#failure !== null) return Promise.reject(this.#told());
     if (this.#over) return Promise.resolve(OVER);
     return new Promise((resolve, reject) => {
+      if (this.#waiters.length === 0) {
+        // Throws where there is nothing to wait for.
+        this.#core.want(this);
+        if (!this.#quiet) this.#core.stay();
+      }
       this.#waiters.push({ resolve, reject });
-      if (this.#waiters.length > 1) return;
-      if (!this.#quiet) this.#core.stay();
-      this.#core.want(this);
     });
   }
 
   return(value) {
+    this.#failure = null;
     this.#close();
     return Promise.resolve({ value, done: true });
   }
 
   throw(error) {
+    this.#failure = null;
     this.#close();
     return Promise.reject(error);
   }
@@ -58,11 +85,11 @@ class EventReader {
     this.#close((waiter) => waiter.resolve(OVER), () => this.#core.part(this.id));
   }
 
-  /** Ends with an error for whoever waits. */
+  /** Ends with an error for whoever waits, or else asks next. */
   abort(error) {
-    const waiters = this.#waiters;
+    if (this.#over) return;
+    if (this.#waiters.length === 0) this.#failure = { error };
     this.#close((waiter) => waiter.reject(error));
-    return waiters.length > 0;
   }
 
   /** One event of a portion. */
@@ -86,12 +113,19 @@ class EventReader {
   end() {
     this.#over = true;
     this.#onEnd?.();
+    this.#unheed?.();
     this.#core.unbury(this);
     this.#core.forget(this.id);
     const waiters = this.#waiters;
     this.#waiters = [];
     if (waiters.length > 0 && !this.#quiet) this.#core.rest();
     for (const waiter of waiters) waiter.resolve(OVER);
+  }
+
+  #told() {
+    const { error } = this.#failure;
+    this.#failure = null;
+    return error;
   }
 
   #take() {
@@ -122,6 +156,7 @@ class EventReader {
     this.#portion = [];
     this.#at = 0;
     this.#over = true;
+    this.#unheed?.();
     this.#core.unbury(this);
     part();
     if (waiters.length > 0 && !this.#quiet) this.#core.rest();

@@ -76,12 +76,7 @@ class Session {
     signal?.throwIfAborted();
     const id = this.#core.number();
     attempt(() => this.#core.native.events(this.id, id, from, types));
-    const reader = new EventReader(this.#core, id, this.id, { quiet });
-    if (signal) {
-      const weak = new WeakRef(reader);
-      signal.addEventListener('abort', () => weak.deref()?.abort(signal.reason), { once: true });
-    }
-    return reader;
+    return new EventReader(this.#core, id, this, { quiet, signal });
   }
 
   /** The events as an emitter. */

@@ -36,7 +36,7 @@ class Turn {
   constructor(session, core, handle, accepted) {
     this.#session = session;
     this.#core = core;
-    this.#reader = new EventReader(core, handle, session.id);
+    this.#reader = new EventReader(core, handle, session);
     if (typeof accepted.then === 'function') {
       this.#accepted = accepted.then((sent) => this.#began(sent));
       // Whoever asks for anything of this turn is told.
@@ -86,8 +86,7 @@ class Turn {
 
   /** Waits for the end. Reads nothing, and so holds nothing back. */
   async result({ signal } = {}) {
-    signal?.throwIfAborted();
-    await this.#accepted;
+    await unless(signal, this.accepted);
     if (this.#reader.last !== null) return told(this.#reader.last);
     this.#core.stay();
     try {
@@ -99,7 +98,7 @@ class Turn {
 
   /** Asks the agent to end the turn. Says what became of that. */
   async interrupt({ signal, ...options } = {}) {
-    await this.#accepted;
+    await unless(signal, this.accepted);
     return this.#session.interrupt(this.#id, { signal, ...options });
   }
 

@@ -7,7 +7,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
-import { all, each, hanging, one, quick, until, whole } from './support.mjs';
+import { Pool } from '../index.mjs';
+import { all, each, one, quick, until, whole } from './support.mjs';
 
 /** JavaScript does nothing else for so long, and until it is so. */
 function block(ms, is) {
@@ -150,6 +151,37 @@ one('a session of which nobody has anything is closed', async (scene) => {
     await wait(1);
     return scene.pool.stats().sessions === 0;
   });
+});
+
+/** What nobody has is collected meanwhile. */
+async function collected() {
+  for (let round = 0; round < 50; round += 1) {
+    globalThis.gc();
+    await wait(1);
+  }
+}
+
+one('a session of which nobody has more than a reader stays', async (scene) => {
+  if (!globalThis.gc) return;
+  const types = [];
+  await (async () => {
+    const session = await scene.open();
+    session.emitter().on('event', (event) => types.push(event.type));
+    await session.ask('hello');
+  })();
+  await collected();
+  assert.equal(scene.pool.stats().sessions, 1);
+  assert.ok(!types.includes('session_closed'), `${types}`);
+});
+
+one('a session with a handler stays until it is closed, also when nobody has its pool', async (scene) => {
+  if (!globalThis.gc) return;
+  const opened = await (async () => {
+    const session = await new Pool().open('claude', scene.options({ onRequest: () => undefined }));
+    return new WeakRef(session);
+  })();
+  await collected();
+  assert.deepEqual(await opened.deref().close(), []);
 });
 
 one('a thousand sessions at the same time leave the event loop free', async (scene) => {
