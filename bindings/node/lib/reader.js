@@ -164,4 +164,4 @@ class EventReader {
   }
 }
 
-module.exports = { ENDS, EventReader };
+module.exports = { EventReader };

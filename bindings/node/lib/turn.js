@@ -1,9 +1,9 @@
 'use strict';
 // An accepted message and everything until its one end.
 
-const { RemudaError, TurnFailedError, TurnInterruptedError } = require('./errors.js');
+const { TurnFailedError, TurnInterruptedError } = require('./errors.js');
 const { camel } = require('./names.js');
-const { ENDS, EventReader } = require('./reader.js');
+const { EventReader } = require('./reader.js');
 const { readable } = require('./streams.js');
 
 const nothing = () => {};
@@ -29,14 +29,15 @@ class Turn {
   #reader;
   #id = null;
   #accepted;
-  #sent = null;
   #end = null;
 
   /** `accepted` says, now or later, what became of the message that the reader of number `handle` is to read. */
   constructor(session, core, handle, accepted) {
     this.#session = session;
     this.#core = core;
-    this.#reader = new EventReader(core, handle, session);
+    // A reader that was told of a gap and not of the end has lost it; the library has it still.
+    const onEnd = () => this.#keepEnd();
+    this.#reader = new EventReader(core, handle, session, { onEnd });
     if (typeof accepted.then === 'function') {
       this.#accepted = accepted.then((sent) => this.#began(sent));
       // Whoever asks for anything of this turn is told.
@@ -47,7 +48,6 @@ class Turn {
   }
 
   #began(sent) {
-    this.#sent = sent;
     this.#id = sent.turn ?? sent.into;
     return sent;
   }
@@ -71,8 +71,9 @@ class Turn {
   }
 
   return(value) {
-    // The result is still to be had.
-    if (this.#id !== null && this.#reader.last === null) this.#ending();
+    this.#keepEnd();
+    // What is to be read comes with the acceptance, after the reader has gone.
+    if (this.#id === null) this.#accepted.then(() => this.#core.forget(this.#reader.id), nothing);
     return this.#reader.return(value);
   }
 
@@ -84,7 +85,7 @@ class Turn {
     return this;
   }
 
-  /** Waits for the end. Reads nothing, and so holds nothing back. */
+  /** Waits for the end. Holds nothing back. */
   async result({ signal } = {}) {
     await unless(signal, this.accepted);
     if (this.#reader.last !== null) return told(this.#reader.last);
@@ -107,7 +108,7 @@ class Turn {
     const abort = () => void this.interrupt().catch(nothing);
     signal.addEventListener('abort', abort, { once: true });
     const over = () => signal.removeEventListener('abort', abort);
-    Promise.resolve(this.#accepted).then(() => this.#ending()).then(over, over);
+    this.accepted.then(() => this.#ending()).then(over, over);
   }
 
   /** The events as a web stream. */
@@ -125,22 +126,14 @@ class Turn {
   }
 
   #askEnd() {
+    const ask = () => this.#core.call((id) => this.#core.native.result(this.#reader.id, id), { quiet: true });
     // At once where it can be: the reader may be let go of next.
-    return this.#sent === null ? this.#accepted.then((sent) => this.#endOf(sent)) : this.#endOf(this.#sent);
+    return this.#id === null ? this.#accepted.then(ask) : ask();
   }
 
-  async #endOf(sent) {
-    if (sent.sent !== 'steered') {
-      return this.#core.call((id) => this.#core.native.result(this.#reader.id, id), { quiet: true });
-    }
-    const ends = this.#session.events({ from: sent.seq, types: ENDS, quiet: true });
-    for await (const event of ends) {
-      if (event.turn === sent.into) {
-        const end = event.type.slice('turn_'.length);
-        return { end, result: event.result, failure: event.failure };
-      }
-    }
-    throw new RemudaError('closed', 'the session is closed');
+  /** The result is still to be had when the reader is gone. */
+  #keepEnd() {
+    if (this.#reader.last === null) this.#ending();
   }
 }
 

@@ -11,6 +11,7 @@ mod batch;
 mod bell;
 mod calls;
 mod failure;
+mod joined;
 mod lent;
 mod pool;
 // Functions are registered by the linker alone, and not in tests.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
-use remuda::{Body, Event, EventKind, Events, Lent, Session, Turn, TurnId};
+use remuda::{Event, EventKind, Events, Lent, Turn};
 
 use crate::batch::Batch;
 use crate::bell::{Bell, Ready, Source};
+use crate::joined::Joined;
 
 /// A portion of one reader.
 const PORTION: usize = 256;
@@ -31,46 +32,6 @@ pub(crate) enum Origin {
 enum Item {
     Event(Arc<Event>),
     Line(String),
-}
-
-/// The rest of a turn that another message began.
-pub(crate) struct Joined {
-    session: Session,
-    turn: TurnId,
-    events: Events,
-    over: bool,
-}
-
-impl Joined {
-    /// The events of the turn from `seq` on, which is before its end.
-    pub(crate) fn new(session: Session, turn: TurnId, seq: u64) -> Self {
-        Self {
-            events: session.events(seq),
-            session,
-            turn,
-            over: false,
-        }
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Arc<Event>>> {
-        while !self.over {
-            match Pin::new(&mut self.events).poll_next(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) => self.over = true,
-                Poll::Ready(Some(event)) => {
-                    let ours = event.turn == Some(self.turn);
-                    let gap = matches!(event.body, Body::Gap { .. });
-                    // The gap may stand for the end.
-                    let missed = gap && self.session.snapshot().running != Some(self.turn);
-                    self.over = missed || ours && event.is_turn_end();
-                    if ours || gap {
-                        return Poll::Ready(Some(event));
-                    }
-                }
-            }
-        }
-        Poll::Ready(None)
-    }
 }
 
 /// Kinds of events, as a set of their numbers.
@@ -123,12 +84,9 @@ impl Reader {
         }
     }
 
-    /// The turn, if it reads one that a message began.
-    pub(crate) const fn turn(&self) -> Option<&Turn> {
-        match &self.origin {
-            Origin::Turn(turn) => Some(turn),
-            Origin::Session(_) | Origin::Joined(_) | Origin::Lent(_) => None,
-        }
+    /// What it reads.
+    pub(crate) const fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The process, if it reads the lines of one.

@@ -1,7 +1,7 @@
 //! What JavaScript does with a session.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -17,8 +17,9 @@ use serde::Serialize;
 
 use crate::calls::{Answer, Answered, Kept, elsewhere};
 use crate::failure::{Refused, gone, json, refused};
+use crate::joined::Joined;
 use crate::pool::NativePool;
-use crate::reader::{Joined, Kinds, Origin, Reader};
+use crate::reader::{Kinds, Origin, Reader};
 
 /// What became of a message, as JSON.
 #[derive(Serialize)]
@@ -82,6 +83,9 @@ fn became(sent: Sent, session: &Session, seq: u64) -> (Became, Origin) {
         }
     }
 }
+
+/// How a turn will end.
+type Ending = Pin<Box<dyn Future<Output = Result<TurnResult, AskError>> + Send>>;
 
 fn ended(end: Result<TurnResult, AskError>) -> Answered {
     let end = match end {
@@ -194,13 +198,13 @@ impl NativePool {
         Ok(())
     }
 
-    /// The end of a turn that a message began. Holds nothing back.
+    /// The end of the turn that `reader` reads, whether it reads or not.
     #[napi(catch_unwind)]
     pub fn result(&self, reader: u32, call: u32) -> Result<(), Refused> {
-        let end = {
-            let held = self.held.borrow();
-            let turn = held.readers.get(&reader).and_then(Reader::turn);
-            turn.ok_or_else(|| gone("turn"))?.end()
+        let end: Ending = match self.held.borrow().readers.get(&reader).map(Reader::origin) {
+            Some(Origin::Turn(turn)) => Box::pin(turn.end()),
+            Some(Origin::Joined(joined)) => Box::pin(joined.end()),
+            Some(Origin::Session(_) | Origin::Lent(_)) | None => return Err(gone("turn")),
         };
         self.call(call, async move { ended(end.await) });
         Ok(())

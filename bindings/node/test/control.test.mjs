@@ -1,6 +1,7 @@
 // What a host can do while a turn runs.
 
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -52,6 +53,61 @@ each(
   },
   { protocols: ['claude', 'codex'] },
 );
+
+/** A turn that runs a tool for so long, which is not read any more. */
+async function working(session, ms) {
+  const turn = session.send(`[[tool Bash make ${ms}]]`);
+  for (let type; type !== 'tool_use'; ) type = (await turn.next()).value.type;
+  await turn.return();
+  return turn;
+}
+
+one('a message that joined holds nothing back until it is read, and has its result', async (scene) => {
+  const session = await scene.open();
+  const turn = await working(session, 2000);
+  const joined = session.send('[[say joined]]', { onBusy: 'steer' });
+  const left = session.send('[[say left]]', { onBusy: 'steer' });
+  await left.return();
+  const asked = session.ask('[[bytes 2000000]] [[tool Bash ls]] [[say end]]', { onBusy: 'steer' });
+  const result = await turn.result();
+  const sent = [await joined.accepted, await left.accepted];
+  assert.deepEqual(sent.map((of) => of.sent), ['steered', 'steered']);
+  assert.deepEqual(await joined.result(), result);
+  assert.deepEqual(await left.result(), result);
+  assert.deepEqual(await asked, result);
+  assert.deepEqual(await left.next(), { value: undefined, done: true });
+  const types = (await all(joined)).map((event) => event.type);
+  assert.deepEqual([types[0], types.at(-1)], ['gap', 'turn_completed']);
+}, { pool: { logBytes: 64 << 10 } });
+
+one('a message comes behind those that were sent before, whatever they wait for', async (scene) => {
+  const session = await scene.open();
+  fs.writeFileSync(path.join(scene.folder, 'a.txt'), 'text');
+  const attachments = [{ path: 'a.txt' }];
+  const firsts = [
+    () => session.send('[[hang]]', { onBusy: 'steer' }),
+    () => session.send({ text: '[[hang]]', attachments }),
+  ];
+  for (const send of firsts) {
+    const [first, second] = [send(), session.send('second', { onBusy: 'queue' })];
+    const sent = [await first.accepted, await second.accepted];
+    assert.deepEqual(sent.map((of) => of.sent), ['started', 'queued']);
+    await first.interrupt();
+    assert.equal((await second.result()).text, 'You said: second');
+  }
+  assert.throws(() => session.send(' '), refused('INVALID_ARGUMENT'), 'nothing is read any more');
+});
+
+one('a change comes before the message that is sent next', async (scene) => {
+  const session = await scene.open();
+  const changed = session.change({ model: 'other' });
+  await session.ask('hello');
+  await changed;
+  await session.close();
+  const types = (await whole(session)).map((event) => event.type);
+  const told = types.filter((type) => ['settings_changed', 'turn_started'].includes(type));
+  assert.deepEqual(told, ['settings_changed', 'turn_started']);
+});
 
 one('settings change, and the answer says when they hold', async (scene) => {
   const session = await scene.open();
@@ -129,6 +185,48 @@ one('a signal ends waiting, and what was called goes on', async (scene) => {
   closing.abort(new Error('later'));
   await assert.rejects(closed, /later/);
   await whole(session);
+});
+
+one('what was called goes on, also when the signal comes at once', async (scene) => {
+  const session = await scene.open();
+  const turn = await hanging(session);
+  const atOnce = async (call) => {
+    const stop = new AbortController();
+    const called = call({ signal: stop.signal });
+    stop.abort(new Error('at once'));
+    await assert.rejects(called, /at once/);
+  };
+  await atOnce((how) => session.interrupt(turn.id, how));
+  await assert.rejects(turn.result(), TurnInterruptedError);
+  await atOnce((how) => scene.pool.shutdown(how));
+  await whole(session);
+});
+
+one('a signal is heard once by a reader that is between two events, and by none that is over', async (scene) => {
+  const session = await scene.open();
+  const [stop, other] = [new AbortController(), new AbortController()];
+  const events = session.events({ signal: stop.signal });
+  assert.equal((await events.next()).value.seq, 1);
+  stop.abort(new Error('stop'));
+  await assert.rejects(events.next(), /stop/);
+  assert.deepEqual(await events.next(), { value: undefined, done: true });
+  await session.events({ signal: other.signal }).return();
+  const reading = all(session.events({ signal: other.signal }));
+  await session.close();
+  await reading;
+  assert.deepEqual(getEventListeners(other.signal, 'abort'), []);
+});
+
+one('a signal ends waiting for a message that nobody has accepted yet', async (scene) => {
+  const session = await scene.open();
+  const turn = await working(session, 60_000);
+  const joined = session.send('[[say joined]]', { onBusy: 'steer' });
+  const stop = new AbortController();
+  const waiting = [joined.result({ signal: stop.signal }), joined.interrupt({ signal: stop.signal })];
+  stop.abort(new Error('stop'));
+  for (const of of waiting) await assert.rejects(of, /stop/);
+  assert.equal(joined.id, null);
+  await turn.interrupt();
 });
 
 one('events are read again from any seq, and only those of the types that are wanted', async (scene) => {

@@ -101,6 +101,16 @@ one('a turn that is left in the middle holds nothing back, and has its result', 
   assert.deepEqual(await turn.next(), { value: undefined, done: true });
 });
 
+one('a turn that is read too late tells what is missing, and has its result', async (scene) => {
+  const session = await scene.open();
+  const turn = session.send('[[bytes 2000000]]');
+  const ends = session.events({ types: ['turn_completed'] });
+  await ends.next();
+  await ends.return();
+  assert.deepEqual((await all(turn)).map((event) => event.type), ['gap']);
+  assert.equal((await turn.result()).text.length, 2_000_000);
+}, { pool: { logBytes: 64 << 10 } });
+
 one('several may wait for the next event, and each gets one', async (scene) => {
   const session = await scene.open();
   const events = session.events();
