@@ -62,6 +62,17 @@ one('the chat streams what the agent says, and its problems', async (scene) => {
   assert.match(shown.at(-1).problem, /closed/);
 });
 
+one('stop ends the turn that runs, and what waits', async (scene) => {
+  const { chat: of, shown } = await chat(scene);
+  const running = of.hear({ say: 'send', text: '[[say here]] [[hang]]' });
+  await until('it runs', () => shown.length > 0);
+  const waiting = of.hear({ say: 'send', text: 'never' });
+  await of.hear({ say: 'stop' });
+  await Promise.all([running, waiting]);
+  const ends = shown.filter((one) => one.show === 'end');
+  assert.deepEqual(ends, Array(2).fill({ show: 'end', problem: 'stopped' }));
+});
+
 one('the chat asks the user, and takes a question back that nobody wants answered', async (scene) => {
   const { chat: of, shown } = await chat(scene);
   const asked = () => shown.filter((one) => one.show === 'question');

@@ -1,6 +1,6 @@
 // What happens between a panel and an agent. Knows nothing of VS Code, so that it is tested without it.
 
-import type { Event, Pool, Session, Turn } from 'remuda';
+import type { Event, Pool, Session } from 'remuda';
 
 /** What the panel is told. */
 export type Shown =
@@ -33,7 +33,6 @@ export class Chat {
   /** Questions that the user has not answered, and what waits for the answer. */
   readonly #questions = new Map<number, (allow: boolean) => void>();
   #session: Promise<Session> | null = null;
-  #turn: Turn | null = null;
 
   constructor(pool: Pool, place: Place, show: (shown: Shown) => void) {
     this.#pool = pool;
@@ -46,7 +45,7 @@ export class Chat {
     try {
       if (said.say === 'send') await this.#send(said.text);
       else if (said.say === 'answer') this.#questions.get(said.request)?.(said.allow);
-      else await this.#turn?.interrupt();
+      else await this.#stop();
     } catch (error) {
       this.#show({ show: 'end', problem: error instanceof Error ? error.message : String(error) });
     }
@@ -60,9 +59,14 @@ export class Chat {
 
   async #send(text: string): Promise<void> {
     const session = await this.#opened();
-    const turn = session.send(text, { onBusy: 'queue' });
-    this.#turn = turn;
-    for await (const event of turn) this.#tell(event);
+    for await (const event of session.send(text, { onBusy: 'queue' })) this.#tell(event);
+  }
+
+  /** Ends the turn that runs, and with it what waits. */
+  async #stop(): Promise<void> {
+    const session = await this.#session?.catch(() => null);
+    const running = session?.snapshot().running;
+    if (running != null) await session?.interrupt(running, { dropQueue: true });
   }
 
   #opened(): Promise<Session> {

@@ -30,8 +30,15 @@ function open(): void {
     retainContextWhenHidden: true,
     localResourceRoots: [],
   });
-  const chat = new Chat(pool, { provider, cwd: folder.uri.fsPath }, (shown) => void panel.webview.postMessage(shown));
+  // A panel that is closed throws, and its turn may go on for a while.
+  let disposed = false;
+  const chat = new Chat(pool, { provider, cwd: folder.uri.fsPath }, (shown) => {
+    if (!disposed) void panel.webview.postMessage(shown);
+  });
   panel.webview.onDidReceiveMessage((said: Said) => void chat.hear(said));
-  panel.onDidDispose(() => void chat.close());
+  panel.onDidDispose(() => {
+    disposed = true;
+    void chat.close();
+  });
   panel.webview.html = page();
 }
