@@ -215,10 +215,3 @@ one('a thousand sessions at the same time leave the event loop free', async (sce
   assert.ok(p99 < 20 + idle, said);
   await Promise.all(sessions.map((session) => session.close()));
 }, { pool: { maxWarm: 20, maxStarting: 4 } });
-
-one('a pool does not hold up others: an open turn does not keep the loop from timers', async (scene) => {
-  const session = await scene.open();
-  const turn = await hanging(session);
-  await wait(10);
-  await turn.interrupt();
-});

@@ -67,7 +67,7 @@ test('an idle pool does not keep the process, unless it is told to', async () =>
     run(fixture('idle.mjs'), ['ref', options]),
   ]);
   assert.deepEqual([free.code, free.stdout, free.stderr], [0, 'You said: hello\n', '']);
-  assert.equal(kept.code, 0);
+  assert.deepEqual([kept.code, kept.stdout, kept.stderr], [0, 'You said: hello\nstill here\n', '']);
   await scene.end();
 });
 
