@@ -147,7 +147,10 @@ impl Ready {
         let mut state = self.state.lock();
         let number = match &state.fd {
             Some(fd) => fd.number(),
-            None => state.fd.insert(WakeFd::new().map_err(no_descriptor)?).number(),
+            None => state
+                .fd
+                .insert(WakeFd::new().map_err(|why| no_descriptor(&why))?)
+                .number(),
         };
         if !state.queue.is_empty() {
             state.light();
@@ -156,7 +159,7 @@ impl Ready {
     }
 }
 
-fn no_descriptor(why: io::Error) -> Failure {
+fn no_descriptor(why: &io::Error) -> Failure {
     if why.kind() == io::ErrorKind::Unsupported {
         Failure::new(REMUDA_STATUS_UNSUPPORTED, why.to_string())
     } else {
