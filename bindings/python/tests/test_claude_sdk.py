@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable
 from typing import Any
 
 import anyio
@@ -28,7 +29,9 @@ def options(claude: Any, **more: Any) -> sdk.ClaudeAgentOptions:
     )
 
 
-async def ask(warm: Warm, prompt: str, told: sdk.ClaudeAgentOptions) -> sdk.ResultMessage:
+async def ask(
+    warm: Warm, prompt: str | AsyncIterable[dict[str, Any]], told: sdk.ClaudeAgentOptions
+) -> sdk.ResultMessage:
     result: sdk.ResultMessage | None = None
     async for message in warm.query(prompt=prompt, options=told):
         if isinstance(message, sdk.ResultMessage):
@@ -91,6 +94,7 @@ async def test_clients_hooks_tools_and_permissions_work_as_with_the_sdk_alone(re
         can_use_tool=permit,
         hooks={"PreToolUse": [sdk.HookMatcher(matcher=None, hooks=[hook])]},
         mcp_servers={"mine": sdk.create_sdk_mcp_server("mine", tools=[add])},
+        include_partial_messages=True,
     )
     told.permission_mode = "default"
     async with remuda.Pool() as pool:
@@ -107,7 +111,9 @@ async def test_clients_hooks_tools_and_permissions_work_as_with_the_sdk_alone(re
             assert "5" in texts[-1]
             assert (asked, hooked) == (["mcp__mine__add"], ["mcp__mine__add"])
             await client.query('MODEL:[[{"words":3},{"wait_ms":60000}]]')
-            await anyio.sleep(0.3)
+            async for message in client.receive_messages():
+                if isinstance(message, sdk.StreamEvent):
+                    break
             await client.interrupt()
             async for message in client.receive_response():
                 last = message
