@@ -9,8 +9,8 @@ process comes from. A conversation that was left between two turns keeps its pro
 (`resume`), the pool needs the slot, or the idle time is over. A new conversation gets a process that was started ahead.
 
 A process is used again only for its own conversation, with the same command, environment and `initialize` request, and
-if nothing was under way when it was left. One with in-process MCP servers is not: they live in the program that made
-them.
+if nothing was under way when it was left. One whose settings or permissions were changed while it ran is not. One with
+in-process MCP servers is not either: they live in the program that made them.
 
 `Warm` is the same with a pool of your own. The SDK's `user` option is refused; its `stderr` callback hears the last of
 what the process wrote there.
@@ -18,6 +18,7 @@ what the process wrote there.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import hashlib
@@ -43,6 +44,8 @@ _CLOSE = 20.0
 """How long closing a transport may take, in seconds."""
 _PASSING = ("TRACEPARENT", "TRACESTATE")
 """Variables that differ from call to call and mean nothing to what the process is."""
+_HARMLESS = ("initialize", "interrupt", "mcp_status", "get_context_usage")
+"""Requests of the SDK that leave a process as its options made it."""
 
 
 @dataclasses.dataclass
@@ -131,10 +134,13 @@ class Transport(sdk.Transport):
                 plain._cli_path = await anyio.to_thread.run_sync(plain._find_cli)
             command = plain._build_command()
             self._launch, self._start = self._plan(command)
-            # A command that names a point or a copy of a conversation is a new process.
+            options = self._options
             found = None
-            if not (self._options.continue_conversation or self._options.fork_session):
-                found = self._warm._take(self._options.resume, self._launch)
+            if not (options.continue_conversation or options.fork_session):
+                found = self._warm._take(options.resume, self._launch)
+            # One that has the conversation is past the point to go on from: it is dropped, and so ends.
+            if options.resume_session_at is not None or options.resume_drops_turn is not None:
+                found = None
             if found is None:
                 self._lent = self._new()
             else:
@@ -161,6 +167,7 @@ class Transport(sdk.Transport):
         }
         plain = copy.copy(self._options)
         plain.resume = plain.session_id = None
+        plain.resume_session_at = plain.resume_drops_turn = None
         plain.continue_conversation = plain.fork_session = False
         bare = SubprocessCLITransport(prompt="", options=plain)
         bare._cli_path = command[0]
@@ -223,9 +230,15 @@ class Transport(sdk.Transport):
         """The SDK has nothing more to say. The process stays where it can, and the messages end."""
         if self._lent is not None and not self._ended:
             self._ended = True
-            if not self._is_keepable():
-                self._lent.end_input()
+            self._let_go(self._lent)
             self._poke()
+
+    def _let_go(self, lent: _remuda.Lent) -> None:
+        """Ends the input of a process that cannot stay, once the SDK has ended its own."""
+        if self._ended and not self._is_keepable():
+            # It may have ended by itself.
+            with contextlib.suppress(RemudaError):
+                lent.end_input()
 
     def read_messages(self) -> AsyncIterator[dict[str, Any]]:
         """The messages of the process."""
@@ -252,6 +265,8 @@ class Transport(sdk.Transport):
                 continue
             if self._ended and self._talk.is_quiet() and self._is_keepable():
                 return
+            # What it has just said may be why.
+            self._let_go(lent)
             await at.wait(lent.id)
         self._tell_end(lent)
 
@@ -274,7 +289,8 @@ class Transport(sdk.Transport):
         in_process = isinstance(servers, dict) and any(
             isinstance(one, dict) and one.get("type") == "sdk" for one in servers.values()
         )
-        return not in_process and self._talk.initialized is not None
+        talk = self._talk
+        return talk.initialized is not None and not (in_process or talk.is_spent)
 
     async def close(self) -> None:
         """Keeps the process for the conversation, or ends it."""
@@ -287,12 +303,10 @@ class Transport(sdk.Transport):
             assert talk.initialize is not None
             assert talk.initialized is not None
             name = f"{self._launch}:{talk.conversation}"
-            try:
+            # It may have ended by itself.
+            with contextlib.suppress(RemudaError):
                 lent.keep(name)
-            except RemudaError:
-                # It ended by itself.
-                return
-            self._warm._kept[talk.conversation] = _Kept(name, talk.initialize, talk.initialized)
+                self._warm._kept[talk.conversation] = _Kept(name, talk.initialize, talk.initialized)
             return
         with anyio.move_on_after(_CLOSE):
             await answer(lent.close())
@@ -318,10 +332,13 @@ class _Talk:
         self.initialize: dict[str, Any] | None = None
         self.initialized: dict[str, Any] | None = None
         self._initialize_id: str | None = None
-        self._open: set[str] = set()
         self._asked = 0
+        self.is_spent = False
+        """Whether the process is no longer what its options made it: nobody goes on with it."""
+        self._open: set[str] = set()
         self._answered = 0
         self._state = "idle"
+        self._mode: str | None = None
 
     def is_quiet(self) -> bool:
         """Whether nothing is: no turn, no question of either side."""
@@ -335,11 +352,15 @@ class _Talk:
             self._asked += 1
         elif kind == "control_request":
             self._open.add(message["request_id"])
+            self.is_spent |= _subtype(message) not in _HARMLESS
             if _subtype(message) == "initialize":
                 self._initialize_id = message["request_id"]
                 self.initialize = message["request"]
         elif kind == "control_response":
-            self._open.discard(message.get("response", {}).get("request_id"))
+            response = message.get("response", {})
+            self._open.discard(response.get("request_id"))
+            # What a callback allowed for the session, the process would allow whoever goes on with it.
+            self.is_spent |= "updatedPermissions" in json.dumps(response)
 
     def read(self, message: dict[str, Any]) -> None:
         """The process said this."""
@@ -356,8 +377,13 @@ class _Talk:
             self._open.discard(response.get("request_id"))
             if response.get("request_id") == self._initialize_id and "error" not in response:
                 self.initialized = message
-        elif kind == "system" and message.get("subtype") == "session_state_changed":
-            self._state = message.get("state", "idle")
+        elif kind == "system":
+            if message.get("subtype") == "session_state_changed":
+                self._state = message.get("state", "idle")
+            # The first mode is that of the options. The agent may change it too: an approved plan does.
+            mode = message.get("permissionMode") or self._mode
+            self._mode = self._mode or mode
+            self.is_spent |= mode != self._mode
 
 
 _default: Warm | None = None

@@ -1,0 +1,91 @@
+"""Which processes of `claude-agent-sdk` are kept for what goes on later, and how the SDK hears that one is not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable
+
+import anyio
+import claude_agent_sdk as sdk
+import pytest
+import remuda
+from conftest import PATIENCE, Agents
+from remuda.claude_sdk import Warm
+from test_claude_sdk import ask
+
+pytestmark = pytest.mark.anyio
+
+ASK = '[[ask Bash "ls" 0]]'
+POINT = "5b7c2f0e-6f0d-4a53-9b1e-0d8f8a1c2e11"
+
+
+def options(agents: Agents, **more: Any) -> sdk.ClaudeAgentOptions:
+    return sdk.ClaudeAgentOptions(cli_path=agents.program, cwd=agents.folder, env=agents.variables, **more)
+
+
+def starts(agents: Agents) -> list[Any]:
+    return [json.loads(line) for line in (agents.folder / "state" / "starts.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("change", "started"),
+    [
+        (lambda client: client.set_permission_mode("acceptEdits"), 2),
+        (lambda client: client.set_model("another"), 2),
+        (lambda client: client.get_mcp_status(), 1),
+        (lambda client: client.interrupt(), 1),
+    ],
+    ids=["mode", "model", "status", "interrupt"],
+)
+async def test_a_process_that_a_client_has_changed_serves_nobody_else(
+    agents: Agents, change: Callable[[sdk.ClaudeSDKClient], Any], started: int
+) -> None:
+    async with remuda.Pool() as pool:
+        warm = Warm(pool, spares=0)
+        told = options(agents)
+        async with sdk.ClaudeSDKClient(told, transport=warm.transport(told)) as client:
+            await client.query("one")
+            results = [one async for one in client.receive_response() if isinstance(one, sdk.ResultMessage)]
+            await change(client)
+        again = options(agents, resume=results[0].session_id)
+        assert (await ask(warm, "two", again)).result == "You said: two"
+        assert pool.stats().processes_started == started
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+async def test_a_process_with_rules_of_a_callback_serves_nobody_else(agents: Agents, lasting: bool) -> None:
+    rules = [sdk.types.PermissionRuleValue(tool_name="Bash")]
+    update = sdk.PermissionUpdate(type="addRules", rules=rules, behavior="allow", destination="session")
+
+    async def permit(*_: Any) -> sdk.PermissionResult:
+        return sdk.PermissionResultAllow(updated_permissions=[update] if lasting else None)
+
+    async with remuda.Pool() as pool:
+        warm = Warm(pool, spares=0)
+        first = await ask(warm, ASK, options(agents, can_use_tool=permit))
+        await ask(warm, "two", options(agents, can_use_tool=permit, resume=first.session_id))
+        assert pool.stats().processes_started == (2 if lasting else 1)
+
+
+@pytest.mark.parametrize(("mode", "started"), [("default", 1), ("acceptEdits", 2)])
+async def test_a_process_that_has_changed_its_mode_serves_nobody_else(agents: Agents, mode: str, started: int) -> None:
+    status = {"type": "system", "subtype": "status", "permissionMode": mode, "session_id": "", "uuid": ""}
+    async with remuda.Pool() as pool:
+        warm = Warm(pool, spares=0)
+        with anyio.fail_after(PATIENCE):
+            first = await ask(warm, f"[[raw {json.dumps(status)}]] [[say one]]", options(agents))
+        await ask(warm, "two", options(agents, resume=first.session_id))
+        assert pool.stats().processes_started == started
+
+
+async def test_every_retry_from_a_point_goes_on_from_there(agents: Agents) -> None:
+    async with remuda.Pool() as pool:
+        warm = Warm(pool, spares=0)
+        first = await ask(warm, "one", options(agents))
+        for prompt in ("two", "another two"):
+            await ask(warm, prompt, options(agents, resume=first.session_id, resume_session_at=POINT))
+        told = [f"--resume-session-at={POINT}" in start["arguments"] for start in starts(agents)]
+        assert told == [False, True, True]
+        # What comes after a retry goes on in its process.
+        await ask(warm, "three", options(agents, resume=first.session_id))
+        assert pool.stats().processes_started == 3
