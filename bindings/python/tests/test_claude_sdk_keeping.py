@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any, Callable
 
 import anyio
@@ -89,3 +90,42 @@ async def test_every_retry_from_a_point_goes_on_from_there(agents: Agents) -> No
         # What comes after a retry goes on in its process.
         await ask(warm, "three", options(agents, resume=first.session_id))
         assert pool.stats().processes_started == 3
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_query_without_a_message_ends(agents: Agents, fails: bool) -> None:
+    async def nothing() -> AsyncIterator[dict[str, Any]]:
+        if fails:
+            raise ValueError("no prompt")
+        return
+        yield {}
+
+    async with remuda.Pool() as pool:
+        with anyio.fail_after(PATIENCE):
+            told = [one async for one in Warm(pool, spares=0).query(prompt=nothing(), options=options(agents))]
+        assert not any(isinstance(one, sdk.ResultMessage) for one in told)
+        assert pool.stats().idle == 0
+
+
+async def test_a_query_whose_messages_are_answered_as_one_ends(agents: Agents) -> None:
+    asked, said = anyio.Event(), anyio.Event()
+
+    def message(text: str) -> dict[str, Any]:
+        return {"type": "user", "message": {"role": "user", "content": text}, "parent_tool_use_id": None}
+
+    async def prompt() -> AsyncIterator[dict[str, Any]]:
+        yield message(ASK)
+        await asked.wait()
+        yield message("and this")
+        said.set()
+
+    async def permit(*_: Any) -> sdk.PermissionResult:
+        asked.set()
+        await said.wait()
+        return sdk.PermissionResultAllow()
+
+    async with remuda.Pool() as pool:
+        query = Warm(pool, spares=0).query(prompt=prompt(), options=options(agents, can_use_tool=permit))
+        with anyio.fail_after(PATIENCE):
+            results = [one async for one in query if isinstance(one, sdk.ResultMessage)]
+        assert len(results) == 1

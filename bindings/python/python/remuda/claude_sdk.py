@@ -9,8 +9,9 @@ process comes from. A conversation that was left between two turns keeps its pro
 (`resume`), the pool needs the slot, or the idle time is over. A new conversation gets a process that was started ahead.
 
 A process is used again only for its own conversation, with the same command, environment and `initialize` request, and
-if nothing was under way when it was left. One whose settings or permissions were changed while it ran is not. One with
-in-process MCP servers is not either: they live in the program that made them.
+if nothing was under way when it was left. One whose settings or permissions were changed while it ran is not, nor one
+of a `query` with several messages. One with in-process MCP servers is not either: they live in the program that made
+them.
 
 `Warm` is the same with a pool of your own. The SDK's `user` option is refused; its `stderr` callback hears the last of
 what the process wrote there.
@@ -230,6 +231,9 @@ class Transport(sdk.Transport):
         """The SDK has nothing more to say. The process stays where it can, and the messages end."""
         if self._lent is not None and not self._ended:
             self._ended = True
+            # Only one message has surely one result: none has none, and several may be answered as one.
+            if self._talk.asked != 1:
+                self._talk.is_spent = True
             self._let_go(self._lent)
             self._poke()
 
@@ -332,9 +336,9 @@ class _Talk:
         self.initialize: dict[str, Any] | None = None
         self.initialized: dict[str, Any] | None = None
         self._initialize_id: str | None = None
-        self._asked = 0
+        self.asked = 0
         self.is_spent = False
-        """Whether the process is no longer what its options made it: nobody goes on with it."""
+        """Whether the process is no longer what its options made it, or may owe something: nobody goes on with it."""
         self._open: set[str] = set()
         self._answered = 0
         self._state = "idle"
@@ -342,14 +346,14 @@ class _Talk:
 
     def is_quiet(self) -> bool:
         """Whether nothing is: no turn, no question of either side."""
-        turns = self._asked <= self._answered and self._answered > 0
+        turns = self.asked <= self._answered and self._answered > 0
         return turns and not self._open and self._state == "idle"
 
     def wrote(self, message: dict[str, Any]) -> None:
         """The SDK said this."""
         kind = message.get("type")
         if kind == "user":
-            self._asked += 1
+            self.asked += 1
         elif kind == "control_request":
             self._open.add(message["request_id"])
             self.is_spent |= _subtype(message) not in _HARMLESS
