@@ -129,3 +129,10 @@ async def test_a_query_whose_messages_are_answered_as_one_ends(agents: Agents) -
         with anyio.fail_after(PATIENCE):
             results = [one async for one in query if isinstance(one, sdk.ResultMessage)]
         assert len(results) == 1
+
+
+async def test_what_is_known_of_evicted_processes_is_forgotten(agents: Agents) -> None:
+    async with remuda.Pool(max_warm=1) as pool:
+        warm = Warm(pool, spares=0)
+        results = [await ask(warm, prompt, options(agents)) for prompt in ("one", "two", "three")]
+        assert list(warm._kept) == [results[-1].session_id]

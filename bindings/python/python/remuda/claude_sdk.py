@@ -96,6 +96,16 @@ class Warm:
             return None
         return lent, kept
 
+    def _keep(self, lent: _remuda.Lent, conversation: str, kept: _Kept) -> None:
+        """Keeps a process for its conversation."""
+        native = self.pool._native
+        lent.keep(kept.name)
+        # What is known of those that the pool has ended since is of no use.
+        for other, one in list(self._kept.items()):
+            if not native.kept(one.name):
+                self._kept.pop(other, None)
+        self._kept[conversation] = kept
+
     def _start(self, options: str, launch: str, *, spare: bool) -> _remuda.Lent:
         """A process that has no conversation yet."""
         native = self.pool._native
@@ -309,8 +319,7 @@ class Transport(sdk.Transport):
             name = f"{self._launch}:{talk.conversation}"
             # It may have ended by itself.
             with contextlib.suppress(RemudaError):
-                lent.keep(name)
-                self._warm._kept[talk.conversation] = _Kept(name, talk.initialize, talk.initialized)
+                self._warm._keep(lent, talk.conversation, _Kept(name, talk.initialize, talk.initialized))
             return
         with anyio.move_on_after(_CLOSE):
             await answer(lent.close())
