@@ -136,3 +136,13 @@ async def test_what_is_known_of_evicted_processes_is_forgotten(agents: Agents) -
         warm = Warm(pool, spares=0)
         results = [await ask(warm, prompt, options(agents)) for prompt in ("one", "two", "three")]
         assert list(warm._kept) == [results[-1].session_id]
+
+
+async def test_a_store_that_would_not_be_loaded_is_refused(agents: Agents) -> None:
+    store = sdk.InMemorySessionStore()
+    async with remuda.Pool() as pool:
+        warm = Warm(pool)
+        warm.transport(options(agents, session_store=store))
+        for more in ({"resume": POINT}, {"continue_conversation": True}):
+            with pytest.raises(ValueError, match="session_store"):
+                warm.transport(options(agents, session_store=store, **more))

@@ -13,8 +13,9 @@ if nothing was under way when it was left. One whose settings or permissions wer
 of a `query` with several messages. One with in-process MCP servers is not either: they live in the program that made
 them.
 
-`Warm` is the same with a pool of your own. The SDK's `user` option is refused; its `stderr` callback hears the last of
-what the process wrote there.
+`Warm` is the same with a pool of your own. The SDK's `user` option is refused, and `session_store` together with
+`resume` or `continue_conversation`: the SDK loads a store only for processes of its own. The `stderr` callback hears
+the last of what the process wrote there.
 """
 
 from __future__ import annotations
@@ -122,6 +123,8 @@ class Transport(sdk.Transport):
     def __init__(self, warm: Warm, options: sdk.ClaudeAgentOptions) -> None:
         if options.user is not None:
             raise ValueError("user: a process of the pool runs as the host does")
+        if options.session_store is not None and (options.resume or options.continue_conversation):
+            raise ValueError("session_store: no conversation is loaded from it into a process of the pool")
         if options.can_use_tool is not None and options.permission_prompt_tool_name is None:
             options = dataclasses.replace(options, permission_prompt_tool_name="stdio")
         self._warm = warm
