@@ -123,6 +123,14 @@ async def test_clients_hooks_tools_and_permissions_work_as_with_the_sdk_alone(re
         assert pool.stats().idle == 0
 
 
+async def test_an_error_of_the_model_is_told_as_the_sdk_tells_it(real: Any) -> None:
+    claude = real("claude")
+    async with remuda.Pool() as pool:
+        with pytest.raises(sdk.ResultError):
+            await ask(Warm(pool, spares=0), 'MODEL:[{"error":400}]', options(claude))
+        assert pool.stats().idle == 0
+
+
 async def test_an_agent_that_is_not_there_is_told_as_the_sdk_tells_it(real: Any) -> None:
     claude = real("claude")
     told = options(claude)

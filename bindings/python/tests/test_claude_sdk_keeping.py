@@ -146,3 +146,10 @@ async def test_a_store_that_would_not_be_loaded_is_refused(agents: Agents) -> No
         for more in ({"resume": POINT}, {"continue_conversation": True}):
             with pytest.raises(ValueError, match="session_store"):
                 warm.transport(options(agents, session_store=store, **more))
+
+
+async def test_a_failed_query_raises_as_with_the_sdk_alone(agents: Agents) -> None:
+    async with remuda.Pool() as pool:
+        with anyio.fail_after(PATIENCE), pytest.raises(sdk.ResultError):
+            await ask(Warm(pool, spares=0), "[[model-error 400]]", options(agents))
+        assert pool.stats().idle == 0

@@ -10,8 +10,8 @@ process comes from. A conversation that was left between two turns keeps its pro
 
 A process is used again only for its own conversation, with the same command, environment and `initialize` request, and
 if nothing was under way when it was left. One whose settings or permissions were changed while it ran is not, nor one
-of a `query` with several messages. One with in-process MCP servers is not either: they live in the program that made
-them.
+of a `query` that failed or had several messages. One with in-process MCP servers is not either: they live in the
+program that made them.
 
 `Warm` is the same with a pool of your own. The SDK's `user` option is refused, and `session_store` together with
 `resume` or `continue_conversation`: the SDK loads a store only for processes of its own. The `stderr` callback hears
@@ -307,7 +307,9 @@ class Transport(sdk.Transport):
             isinstance(one, dict) and one.get("type") == "sdk" for one in servers.values()
         )
         talk = self._talk
-        return talk.initialized is not None and not (in_process or talk.is_spent)
+        # Of a failed turn the SDK hears by the exit code, once it has ended the input.
+        failed = self._ended and talk.is_failed
+        return talk.initialized is not None and not (in_process or talk.is_spent or failed)
 
     async def close(self) -> None:
         """Keeps the process for the conversation, or ends it."""
@@ -349,6 +351,8 @@ class _Talk:
         self.initialized: dict[str, Any] | None = None
         self._initialize_id: str | None = None
         self.asked = 0
+        self.is_failed = False
+        """Whether the last turn was."""
         self.is_spent = False
         """Whether the process is no longer what its options made it, or may owe something: nobody goes on with it."""
         self._open: set[str] = set()
@@ -383,6 +387,7 @@ class _Talk:
         kind = message.get("type")
         if kind == "result":
             self._answered += 1
+            self.is_failed = bool(message.get("is_error"))
             self.conversation = message.get("session_id", self.conversation)
         elif kind == "control_request":
             self._open.add(message["request_id"])
