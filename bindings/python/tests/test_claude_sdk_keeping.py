@@ -153,3 +153,40 @@ async def test_a_failed_query_raises_as_with_the_sdk_alone(agents: Agents) -> No
         with anyio.fail_after(PATIENCE), pytest.raises(sdk.ResultError):
             await ask(Warm(pool, spares=0), "[[model-error 400]]", options(agents))
         assert pool.stats().idle == 0
+
+
+async def test_a_client_that_connects_again_initializes_its_new_process(agents: Agents) -> None:
+    async with remuda.Pool() as pool:
+        warm = Warm(pool, spares=0)
+        first = await ask(warm, "one", options(agents))
+        told = options(agents, resume=first.session_id)
+        client = sdk.ClaudeSDKClient(told, transport=warm.transport(told))
+        pids = []
+        for _ in range(2):
+            await client.connect()
+            pids.append((await client.get_server_info() or {})["pid"])
+            await client.disconnect()
+        assert pids == [start["pid"] for start in starts(agents)]
+
+
+async def test_a_reader_follows_to_the_process_that_takes_the_place(agents: Agents) -> None:
+    other = {"type": "control_request", "request_id": "1", "request": {"subtype": "initialize", "agents": {}}}
+    async with remuda.Pool() as pool:
+        warm = Warm(pool, spares=0)
+        first = await ask(warm, "one", options(agents))
+        transport = warm.transport(options(agents, resume=first.session_id))
+        await transport.connect()
+        pids = []
+
+        async def read() -> None:
+            async for message in transport.read_messages():
+                pids.append(message["response"]["response"]["pid"])
+                tasks.cancel_scope.cancel()
+
+        with anyio.fail_after(PATIENCE):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(read)
+                await anyio.wait_all_tasks_blocked()
+                await transport.write(json.dumps(other) + "\n")
+        await transport.close()
+        assert pids == [starts(agents)[1]["pid"]]

@@ -142,6 +142,9 @@ class Transport(sdk.Transport):
         """Gets a process: the one that has the conversation, or a new one."""
         if self._lent is not None:
             return
+        # A client may connect again: what was before is over.
+        self._talk, self._said = _Talk(), []
+        self._kept, self._ended = None, False
         plain = SubprocessCLITransport(prompt="", options=self._options)
         try:
             if plain._cli_path is None:
@@ -216,6 +219,7 @@ class Transport(sdk.Transport):
                 if self._answer_initialize(message):
                     continue
                 # It was initialized in another way: that is for good, so another process goes on.
+                self._poke()
                 self._lent, self._kept = self._new(), None
             self._talk.wrote(message)
             try:
