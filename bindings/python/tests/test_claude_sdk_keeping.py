@@ -10,7 +10,7 @@ import anyio
 import claude_agent_sdk as sdk
 import pytest
 import remuda
-from conftest import PATIENCE, Agents
+from conftest import PATIENCE, Agents, python
 from remuda.claude_sdk import Warm
 from test_claude_sdk import ask
 
@@ -190,3 +190,20 @@ async def test_a_reader_follows_to_the_process_that_takes_the_place(agents: Agen
                 await transport.write(json.dumps(other) + "\n")
         await transport.close()
         assert pids == [starts(agents)[1]["pid"]]
+
+
+def test_a_forked_copy_has_a_pool_of_its_own_whoever_was_making_one() -> None:
+    code = """
+import os, signal
+from remuda import claude_sdk
+
+with claude_sdk._lock:
+    copy = os.fork()
+    if copy == 0:
+        signal.alarm(20)
+        claude_sdk.warm()
+        os._exit(0)
+print(os.waitpid(copy, 0)[1])
+"""
+    done = python(code)
+    assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr

@@ -425,8 +425,10 @@ def warm() -> Warm:
 
 
 def _forget() -> None:
-    global _default
+    global _default, _lock
     _default = None
+    # Another thread may have held it at the fork: here nobody would release it.
+    _lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
