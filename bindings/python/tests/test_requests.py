@@ -11,6 +11,7 @@ import pytest
 import remuda
 from conftest import Agents
 from remuda import sync
+from typing_extensions import NotRequired, Required
 
 ASK = '[[ask Bash "rm -r build" 0]]'
 
@@ -155,6 +156,41 @@ def test_the_schema_of_a_tool_is_that_of_its_annotations() -> None:
         @remuda.tool
         def odd(_: complex) -> None:
             """Takes what JSON has not."""
+
+
+class Parcel(TypedDict, total=False):
+    """What."""
+
+    number: Required[int]
+    weight: float
+
+
+class Order(TypedDict):
+    """Whose."""
+
+    name: str
+    note: Annotated[NotRequired[str], "for people"]
+    parcel: NotRequired[Parcel]
+
+
+def test_a_typed_dictionary_says_which_keys_must_be_there() -> None:
+    @remuda.tool
+    def send(order: Order) -> None:
+        """Sends it."""
+
+    assert send.input_schema["properties"]["order"] == {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "note": {"type": "string", "description": "for people"},
+            "parcel": {
+                "type": "object",
+                "properties": {"number": {"type": "integer"}, "weight": {"type": "number"}},
+                "required": ["number"],
+            },
+        },
+        "required": ["name"],
+    }
 
 
 @pytest.mark.anyio

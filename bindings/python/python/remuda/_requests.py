@@ -127,6 +127,8 @@ def _schema(kind: Any) -> dict[str, Any]:
     if hasattr(kind, "__metadata__"):
         texts = [one for one in kind.__metadata__ if isinstance(one, str)]
         return {**_schema(kind.__origin__), **({"description": texts[0]} if texts else {})}
+    if _key_word(kind) is not None:
+        return _schema(inner[0])
     if origin is typing.Literal:
         return {"enum": list(inner)}
     if origin in _UNIONS:
@@ -143,10 +145,28 @@ def _schema(kind: Any) -> dict[str, Any]:
     raise TypeError(f"{kind!r} has no JSON Schema; give the tool another annotation")
 
 
+def _key_word(kind: Any) -> str | None:
+    """What an annotation of a typed dictionary says of its key: `Required`, `NotRequired` or `ReadOnly`."""
+    word: str | None = getattr(typing.get_origin(kind), "_name", None)
+    return word if word in ("Required", "NotRequired", "ReadOnly") else None
+
+
+def _is_required(kind: Any, seen: bool) -> bool:
+    """Whether a typed dictionary must have the key that is annotated so."""
+    if hasattr(kind, "__metadata__"):
+        return _is_required(kind.__origin__, seen)
+    word = _key_word(kind)
+    if word == "ReadOnly":
+        return _is_required(typing.get_args(kind)[0], seen)
+    return seen if word is None else word == "Required"
+
+
 def _fields(kind: Any) -> dict[str, Any]:
     """The schema of a typed dictionary."""
     hints = typing.get_type_hints(kind, include_extras=True)
-    required = sorted(getattr(kind, "__required_keys__", hints))
+    # What Python has seen itself: no words in annotations that are texts.
+    seen = getattr(kind, "__required_keys__", hints)
+    required = sorted(name for name, one in hints.items() if _is_required(one, name in seen))
     properties = {name: _schema(one) for name, one in hints.items()}
     return {"type": "object", "properties": properties, "required": required}
 
