@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import anyio
 import pytest
 import remuda
@@ -221,6 +223,12 @@ async def test_options_are_refused_by_name_and_durations_are_seconds(agents: Age
             await pool.open("claude", cwd="/no/such/folder")
     with pytest.raises(remuda.RemudaError, match="closed"):
         await pool.open("claude", **agents.options())
+
+
+async def test_an_infinite_duration_never_ends(agents: Agents) -> None:
+    async with remuda.Pool(idle_timeout=math.inf) as pool:
+        session = await pool.open("claude", **agents.options(), timeouts={"silence": math.inf})
+        assert (await session.ask("one")).text == "You said: one"
 
 
 async def test_a_budget_ends_a_turn(agents: Agents) -> None:

@@ -44,12 +44,12 @@ def renamed(struct: str, value: Any) -> Any:
 
 
 def millis(name: str, seconds: Any) -> int:
-    """Whole milliseconds of seconds."""
+    """Whole milliseconds of seconds; infinite ones are as long as core waits for anything."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
         from remuda._errors import RemudaError
 
         raise RemudaError("invalid_argument", 100, f"{name}: {seconds!r} are no seconds")
-    return min(round(seconds * 1000), 2**63)
+    return round(min(seconds * 1000, 2**63))
 
 
 def options(struct: str, given: Mapping[str, Any]) -> str:
