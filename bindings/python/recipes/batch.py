@@ -8,15 +8,16 @@ from tqdm import tqdm
 
 
 def summary(pool: sync.Pool, folder: Path) -> str:
-    with pool.open("claude", cwd=folder, permission_mode="read_only") as session:
-        try:
+    try:
+        with pool.open("claude", cwd=folder, permission_mode="read_only") as session:
             return session.ask("Sum this repository up in one line.").text
-        except remuda.RemudaError as error:
-            return f"failed: {error.code}"
+    except remuda.RemudaError as error:
+        return f"failed: {error.code}"
 
 
 folders = [Path(name) for name in sys.argv[1:]]
-with sync.Pool(max_warm=4) as pool, ThreadPoolExecutor(4) as threads:
+# The pool is shut down first: after Ctrl-C no thread waits for its turn.
+with ThreadPoolExecutor(4) as threads, sync.Pool(max_warm=4) as pool:
     work = threads.map(lambda folder: summary(pool, folder), folders)
     for folder, text in zip(folders, tqdm(work, total=len(folders))):
         print(f"{folder.name}: {text}")

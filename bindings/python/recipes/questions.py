@@ -3,6 +3,9 @@ from typing import Annotated
 
 import remuda
 
+# Whole commands: what begins like one may go on with another.
+ALLOWED = {"git status", "git log", "git log --oneline"}
+
 
 @remuda.tool
 async def ticket(number: Annotated[int, "its number"]) -> str:
@@ -11,9 +14,9 @@ async def ticket(number: Annotated[int, "its number"]) -> str:
 
 
 async def decide(request: remuda.RequestOpened) -> remuda.Answer:
-    if request.kind == "command_approval" and request.title.startswith("git "):
+    if request.kind == "command_approval" and request.title in ALLOWED:
         return remuda.allow()
-    return remuda.deny("Only git, please.")
+    return remuda.deny("Only git status and git log, please.")
 
 
 async def main() -> None:

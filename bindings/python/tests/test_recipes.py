@@ -65,8 +65,9 @@ def test_the_batch_sums_up_every_folder(agents: Agents) -> None:
     for folder in folders:
         folder.mkdir()
     env = environment(agents.program, agents.folder, agents.variables)
-    said = run("batch.py", agents.folder, env, *folders)
-    assert said.splitlines() == [f"{f.name}: You said: Sum this repository up in one line." for f in folders]
+    said = run("batch.py", agents.folder, env, *folders, agents.folder / "missing")
+    said_of = [f"{f.name}: You said: Sum this repository up in one line." for f in folders]
+    assert said.splitlines() == [*said_of, "missing: failed: cwd_unusable"]
 
 
 def test_the_endpoint_streams(agents: Agents, monkeypatch: pytest.MonkeyPatch) -> None:
