@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use runtime::config::read_json;
-use runtime::{LendOptions, PoolOptions, SessionOptions};
+use runtime::{Error, ErrorKind, LendOptions, PoolOptions, SessionOptions};
+use tokio::sync::oneshot;
 
 use crate::call::{Call, Value};
 use crate::error::{Failure, refused};
@@ -94,8 +95,14 @@ pub(crate) fn capabilities() -> PyResult<String> {
 /// What of this machine matters before a session is opened, as JSON. Asks programs for their versions, for this many seconds
 /// at most.
 #[pyfunction]
-pub(crate) fn doctor(py: Python<'_>, timeout: f64) -> PyResult<String> {
+pub(crate) fn doctor(timeout: f64) -> Call {
     let timeout = Duration::try_from_secs_f64(timeout.max(0.0)).unwrap_or(Duration::MAX);
-    let report = py.detach(|| runtime::doctor(timeout));
-    Ok(serde_json::to_string(&report).map_err(Failure::from)?)
+    let (told, report) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("remuda-doctor".to_owned());
+    // Where the system gives no thread, nobody tells. Nobody may listen any more.
+    let _ = thread.spawn(move || told.send(runtime::doctor(timeout)));
+    Call::new(async move {
+        let lost = |_| Error::new(ErrorKind::Internal, "nobody examined this machine");
+        Value::json(&report.await.map_err(lost)?)
+    })
 }

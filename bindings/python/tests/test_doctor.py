@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 
 import remuda
-from conftest import Agents
+from conftest import PATIENCE, Agents, eventually
 
 
 def run(agents: Agents, *more: str) -> str:
@@ -30,3 +31,24 @@ def test_it_tells_which_agents_are_there(agents: Agents) -> None:
     found = {one["provider"]: one["program"] is not None for one in report["agents"]}
     assert found["claude"]
     assert not found["codex"]
+
+
+def test_ctrl_c_ends_the_wait_for_a_program(agents: Agents) -> None:
+    code = """
+import signal
+import remuda
+# As in a terminal, also if the tests run in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+remuda.doctor(60.0)
+"""
+    began, program = agents.folder / "began", agents.folder / "claude"
+    program.write_text(f'#!/bin/sh\n: > "{began}"\nexec /bin/sleep 60\n')
+    program.chmod(0o755)
+    environment = {"PATH": str(agents.folder), "HOME": str(agents.folder)}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE) as asked:
+        try:
+            eventually(began.exists, "the program was not started")
+            asked.send_signal(signal.SIGINT)
+            assert asked.wait(PATIENCE) == -signal.SIGINT
+        finally:
+            asked.kill()

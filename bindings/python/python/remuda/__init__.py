@@ -19,6 +19,7 @@ from remuda._asynchronous import Pool, Session, Turn
 from remuda._common import Hold
 from remuda._errors import ForkedError, RemudaError, TurnFailedError, TurnInterruptedError
 from remuda._events import *  # pyright: ignore[reportWildcardImportFromLibrary]
+from remuda._hub import answer_now as _answer_now
 from remuda._remuda import __version__
 from remuda._remuda import capabilities as _capabilities
 from remuda._requests import (
@@ -42,12 +43,12 @@ def capabilities() -> dict[str, dict[str, dict[str, bool]]]:
 
 
 def doctor(timeout: float = 10.0) -> dict[str, _Any]:
-    """Which agents are installed and logged in, and how surely process trees end here. Blocks: see
-    `python -m remuda doctor`.
+    """Which agents are installed and logged in, and how surely process trees end here. Blocks, and
+    Ctrl-C ends the wait: see `python -m remuda doctor`.
     """
     from remuda._remuda import doctor
 
-    report: dict[str, _Any] = _json.loads(doctor(timeout))
+    report: dict[str, _Any] = _json.loads(_answer_now(doctor(timeout)))
     return report
 
 
