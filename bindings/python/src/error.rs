@@ -73,3 +73,10 @@ pub(crate) fn error_kinds() -> Vec<(u16, &'static str)> {
         .map(|k| (k.code(), k.name()))
         .collect()
 }
+
+/// Shows an exception that nobody can catch, by `sys.unraisablehook`, and who raised it.
+#[pyfunction]
+pub(crate) fn show(error: Bound<'_, PyAny>, who: &Bound<'_, PyAny>) {
+    let py = error.py();
+    PyErr::from_value(error).write_unraisable(py, Some(who));
+}

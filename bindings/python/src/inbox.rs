@@ -4,14 +4,14 @@
 //! has, and while it does nobody is woken for it again. So a burst of text costs one wake-up.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Weak};
 use std::task::Wake;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 use remuda_wake::WakeFd;
+use pyo3::types::PyTuple;
 
 use crate::life::{Ours, Waiting, check_leaving};
 
@@ -63,37 +63,56 @@ impl Ready {
     }
 }
 
-/// Puts one source into one inbox.
+/// A source's bells: one in each inbox from which it was polled, while that lives.
 #[derive(Debug)]
-pub(crate) struct Bell {
+pub(crate) struct Bells {
     source: u64,
-    rung: AtomicBool,
-    pub(crate) ready: Arc<Ready>,
+    bells: Mutex<Vec<Bell>>,
 }
 
-impl Bell {
-    pub(crate) fn new(source: u64, ready: Arc<Ready>) -> Arc<Self> {
+/// Puts one source into one inbox.
+#[derive(Debug)]
+struct Bell {
+    ready: Weak<Ready>,
+    rung: bool,
+}
+
+impl Bells {
+    pub(crate) fn new(source: u64) -> Arc<Self> {
         Arc::new(Self {
             source,
-            rung: AtomicBool::new(false),
-            ready,
+            bells: Mutex::default(),
         })
     }
 
-    /// Somebody is about to look: what comes from now on rings again.
-    pub(crate) fn still(&self) {
-        self.rung.store(false, Ordering::Release);
+    /// Somebody is about to look from this inbox: what comes from now on rings there again.
+    pub(crate) fn still(&self, inbox: &Arc<Ready>) {
+        let mut bells = self.bells.lock();
+        let mut known = bells.iter_mut();
+        if let Some(bell) = known.find(|bell| bell.ready.as_ptr() == Arc::as_ptr(inbox)) {
+            bell.rung = false;
+            return;
+        }
+        bells.retain(|bell| bell.ready.strong_count() > 0);
+        bells.push(Bell {
+            ready: Arc::downgrade(inbox),
+            rung: false,
+        });
     }
 }
 
-impl Wake for Bell {
+impl Wake for Bells {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
-            self.ready.push(self.source);
+        for bell in self.bells.lock().iter_mut() {
+            if !std::mem::replace(&mut bell.rung, true)
+                && let Some(ready) = bell.ready.upgrade()
+            {
+                ready.push(self.source);
+            }
         }
     }
 }
@@ -102,8 +121,8 @@ impl Wake for Bell {
 #[pyclass(frozen, module = "remuda._remuda")]
 pub(crate) struct Inbox {
     ready: Ours<Arc<Ready>>,
-    /// From the first wait until whoever waited drops the inbox: it may be about to look at a source.
-    waiting: OnceLock<Waiting>,
+    /// From the first wait until whoever waited has looked at the sources.
+    waiting: Mutex<Option<Waiting>>,
 }
 
 impl Inbox {
@@ -118,8 +137,18 @@ impl Inbox {
     fn new() -> Self {
         Self {
             ready: Ours::new(Arc::default()),
-            waiting: OnceLock::new(),
+            waiting: Mutex::default(),
         }
+    }
+
+    fn __enter__(this: Py<Self>) -> Py<Self> {
+        this
+    }
+
+    /// Whoever waited has looked. Not left to the end of the inbox: a traceback that is kept keeps that, too.
+    #[pyo3(signature = (*_error))]
+    fn __exit__(&self, _error: &Bound<'_, PyTuple>) {
+        *self.waiting.lock() = None;
     }
 
     /// A descriptor that is readable while a source has something. It belongs to the inbox: only poll it.
@@ -142,8 +171,8 @@ impl Inbox {
         Ok(self.ready()?.take())
     }
 
-    /// Waits for some source, not longer than this many seconds, and takes the numbers. Signals interrupt it. Drop
-    /// the inbox soon after: the end of the interpreter waits for those who wait.
+    /// Waits for some source, not longer than this many seconds, and takes the numbers. Signals interrupt it. To be used
+    /// in a `with` block: the end of the interpreter waits for those who wait until that ends.
     #[pyo3(signature = (timeout = None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Vec<u64>> {
         let until = timeout
@@ -158,7 +187,7 @@ impl Inbox {
             }
             let slice = now + SLICE;
             let slice = until.map_or(slice, |until| until.min(slice));
-            self.waiting.get_or_init(Waiting::begin);
+            self.waiting.lock().get_or_insert_with(Waiting::begin);
             check_leaving()?;
             py.detach(|| ready.wait(slice));
             py.check_signals()?;

@@ -31,7 +31,7 @@ mod _remuda {
     #[pymodule_export]
     use super::call::Call;
     #[pymodule_export]
-    use super::error::error_kinds;
+    use super::error::{error_kinds, show};
     #[pymodule_export]
     use super::event::{Event, Handle, ReasoningDelta, TextDelta, event_kinds, set_event_class};
     #[pymodule_export]

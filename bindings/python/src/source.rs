@@ -4,38 +4,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
-use parking_lot::Mutex;
-
-use crate::inbox::{Bell, Ready};
+use crate::inbox::{Bells, Ready};
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// A source's number, and its way into the inbox of whoever polled it last.
+/// A source's number, and its ways into the inboxes of those who polled it.
 pub(crate) struct Number {
     pub(crate) id: u64,
-    bell: Mutex<Option<(Arc<Bell>, Waker)>>,
+    bells: Arc<Bells>,
 }
 
 impl Number {
     pub(crate) fn new() -> Self {
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-            bell: Mutex::new(None),
+            id,
+            bells: Bells::new(id),
         }
     }
 
-    /// The waker with which it is to be polled now. What comes from now on rings.
+    /// The waker with which it is to be polled now. What comes from now on rings in this inbox. It still rings in the
+    /// others too: several tasks and threads may wait for one source, and core keeps one waker.
     pub(crate) fn waker(&self, inbox: &Arc<Ready>) -> Waker {
-        let mut bell = self.bell.lock();
-        if let Some((bell, waker)) = &*bell
-            && Arc::ptr_eq(&bell.ready, inbox)
-        {
-            bell.still();
-            return waker.clone();
-        }
-        let new = Bell::new(self.id, Arc::clone(inbox));
-        let waker = Waker::from(Arc::clone(&new));
-        *bell = Some((new, waker.clone()));
-        waker
+        self.bells.still(inbox);
+        Waker::from(Arc::clone(&self.bells))
     }
 }
