@@ -34,47 +34,55 @@ class Source(Protocol[T]):
         ...
 
 
+class Job(Protocol):
+    """A task in the background."""
+
+    def is_alive(self) -> bool:
+        """Whether it goes on."""
+        ...
+
+    def cancel(self) -> None:
+        """Ends it. Only from its own loop."""
+        ...
+
+
 class AsyncioHub:
     """Of one asyncio loop. The loop keeps it, by its reader."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.inbox = Inbox()
-        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
         loop.add_reader(self.inbox.fileno(), self._wake)
 
     def _wake(self) -> None:
-        waiting = self._waiting
         for source in self.inbox.take():
-            future = waiting.pop(source, None)
-            if future is not None and not future.done():
-                future.set_result(None)
+            self.poke(source)
 
     async def wait(self, source: int) -> None:
         """Until the source has something. May return sooner."""
         future = asyncio.get_running_loop().create_future()
-        before = self._waiting.get(source)
-        if before is not None and not before.done():
-            # Two tasks read one source: both look again.
-            before.set_result(None)
-        self._waiting[source] = future
+        waiting = self._waiting.setdefault(source, [])
+        waiting.append(future)
         try:
             await future
         finally:
-            if self._waiting.get(source) is future:
+            waiting.remove(future)
+            # The last that waits takes the entry with it.
+            if not waiting and self._waiting.get(source) is waiting:
                 del self._waiting[source]
 
     def poke(self, source: int) -> None:
         """Lets whoever waits for a source look again."""
-        future = self._waiting.pop(source, None)
-        if future is not None and not future.done():
-            future.set_result(None)
+        for future in self._waiting.pop(source, ()):
+            if not future.done():
+                future.set_result(None)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], None]:
-        """Runs a task in the background; the answer cancels it."""
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Job:
+        """Runs a task in the background."""
         task = asyncio.get_running_loop().create_task(work)
         _TASKS.add(task)
         task.add_done_callback(_done)
-        return lambda: _cancel(task)
+        return AsyncioJob(task)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Runs what may block on a thread."""
@@ -95,9 +103,19 @@ def _done(task: asyncio.Task[None]) -> None:
         task.get_loop().call_exception_handler(context)
 
 
-def _cancel(task: asyncio.Task[None]) -> None:
-    if not task.get_loop().is_closed():
-        task.cancel()
+class AsyncioJob:
+    """A task of asyncio."""
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task = task
+
+    def is_alive(self) -> bool:
+        """Whether it goes on. A loop that does not run may never run again."""
+        return not self._task.done() and self._task.get_loop().is_running()
+
+    def cancel(self) -> None:
+        """Ends it."""
+        self._task.cancel()
 
 
 class TrioHub:
@@ -117,16 +135,19 @@ class TrioHub:
         while True:
             await trio.lowlevel.wait_readable(fd)
             for source in self.inbox.take():
-                waiting = self._waiting.pop(source, None)
-                if waiting is not None:
-                    waiting.set()
+                self.poke(source)
 
     async def wait(self, source: int) -> None:
         """Until the source has something. May return sooner."""
         import trio
 
         waiting = self._waiting.setdefault(source, trio.Event())
-        await waiting.wait()
+        try:
+            await waiting.wait()
+        finally:
+            # The last that waits takes the entry with it.
+            if self._waiting.get(source) is waiting and not waiting.statistics().tasks_waiting:
+                del self._waiting[source]
 
     def poke(self, source: int) -> None:
         """Lets whoever waits for a source look again."""
@@ -134,24 +155,46 @@ class TrioHub:
         if waiting is not None:
             waiting.set()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], None]:
-        """Runs a task in the background; the answer cancels it."""
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Job:
+        """Runs a task in the background."""
         import trio
 
-        scope = trio.CancelScope()
-
-        async def run() -> None:
-            with scope:
-                await work
-
-        trio.lowlevel.spawn_system_task(run)
-        return scope.cancel
+        job = TrioJob(work)
+        trio.lowlevel.spawn_system_task(job.run)
+        return job
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Runs what may block on a thread."""
         import trio
 
         return await trio.to_thread.run_sync(work)
+
+
+class TrioJob:
+    """A system task of trio."""
+
+    def __init__(self, work: Coroutine[Any, Any, None]) -> None:
+        import trio
+
+        self._work = work
+        self._scope = trio.CancelScope()
+        self._is_over = False
+
+    async def run(self) -> None:
+        """Does the work."""
+        try:
+            with self._scope:
+                await self._work
+        finally:
+            self._is_over = True
+
+    def is_alive(self) -> bool:
+        """Whether it goes on. The end of a run cancels it."""
+        return not self._is_over
+
+    def cancel(self) -> None:
+        """Ends it."""
+        self._scope.cancel()
 
 
 Hub = Any
@@ -220,9 +263,9 @@ async def portion(source: Source[T]) -> list[T] | None:
 
 def answer_now(call: Call) -> Any:
     """Waits for a call on this thread. Signals interrupt the wait."""
-    inbox = Inbox()
-    while True:
-        given = call.poll(inbox)
-        if given is not None:
-            return given[0]
-        inbox.wait()
+    with Inbox() as inbox:
+        while True:
+            given = call.poll(inbox)
+            if given is not None:
+                return given[0]
+            inbox.wait()
