@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import json
-import sys
 import typing
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Callable, Union
 
 from remuda._encode import dumps
+from remuda._errors import RemudaError
 from remuda._events import RequestOpened
 from remuda._options import Scope
+from remuda._remuda import Inbox, Session, show
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,22 +206,6 @@ def told(result: Any) -> Answer:
     return tool_result(result if isinstance(result, str) else json.dumps(result, default=str))
 
 
-def failed(who: object, error: BaseException) -> None:
-    """Shows an exception of somebody else's function, which nobody can catch."""
-    traceback = getattr(error, "__traceback__", None)
-    sys.unraisablehook(
-        _Unraisable(type(error), error, traceback, "remuda: a handler failed", who)  # type: ignore[arg-type]
-    )
-
-
-class _Unraisable(typing.NamedTuple):
-    exc_type: type[BaseException]
-    exc_value: BaseException
-    exc_traceback: Any
-    err_msg: str
-    object: object
-
-
 class Desk:
     """Who answers the questions of a session."""
 
@@ -268,5 +254,14 @@ class Desk:
         """What the agent is told when that failed."""
         if request.kind == "host_tool" and request.title in self.tools:
             return tool_result(f"{type(error).__name__}: {error}", is_error=True)
-        failed(self.handler, error)
+        # A cancellation is no fault, and what ends the program is raised.
+        if isinstance(error, Exception):
+            show(error, self.handler)
         return deny("The host could not answer.")
+
+    def apologise(self, session: Session, request: RequestOpened, error: BaseException) -> None:
+        """Tells the agent so. Does not wait: the task, or its loop, may be at its end."""
+        # Somebody may have been faster, or the turn is over.
+        with contextlib.suppress(RemudaError):
+            # The first look sends it.
+            session.answer(request.request, self.apology(request, error).json).poll(Inbox())
