@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import json
+import linecache
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,3 +167,20 @@ def python(
     command = [sys.executable, "-c", code, *map(str, arguments)]
     variables = {**os.environ, **(env or {})}
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=variables, check=False)
+
+
+def ctrl_c_when_the_main_thread_waits() -> threading.Thread:
+    """Sends the signal of Ctrl-C once the main thread is in the wait for an inbox."""
+    main = threading.main_thread().ident
+
+    def waits() -> bool:
+        frame = sys._current_frames()[main or 0]
+        return linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip() == "inbox.wait()"
+
+    def strike() -> None:
+        eventually(waits, "the main thread does not wait")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    return thread

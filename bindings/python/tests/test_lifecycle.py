@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import math
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, Callable
 
 import anyio
 import pytest
 import remuda
 from conftest import Agents
+from remuda import _hub
 
 pytestmark = pytest.mark.anyio
 PROVIDERS = ["claude", "codex"]
+
+
+def counted(wait: Callable[[Any, int], Awaitable[None]], waits: list[int]) -> Callable[[Any, int], Awaitable[None]]:
+    """The same, and counts."""
+
+    def counting(hub: Any, source: int) -> Awaitable[None]:
+        waits.append(source)
+        return wait(hub, source)
+
+    return counting
 
 
 def kinds(events: list[remuda.Event]) -> list[str]:
@@ -118,10 +132,52 @@ async def test_a_cancelled_iteration_loses_no_event_and_no_end(agents: Agents) -
             with anyio.move_on_after(0.02):
                 async for event in turn:
                     read.append(event)
+                    await anyio.sleep(0)
         await session.close()
         told = [event async for event in session.events() if event.turn == turn.id]
         assert read == told
         assert len(read) > 3
+
+
+@pytest.mark.parametrize("reads", ["events", "batches", "session"])
+async def test_a_cancelled_wait_for_the_next_event_ends_nothing(agents: Agents, reads: str) -> None:
+    async with remuda.Pool() as pool:
+        session = await pool.open("claude", **agents.options())
+        turn = session.send("[[words 1]] [[hang]]")
+        reading: AsyncIterator[Any]
+        reading = {"events": turn.__aiter__, "batches": turn.batches, "session": session.events}[reads]()
+        with anyio.move_on_after(0.2) as scope:
+            while True:
+                await reading.__anext__()
+        assert scope.cancelled_caught
+        await turn.interrupt()
+        last: Any = None
+        while not isinstance(last, remuda.TurnInterrupted):
+            last = await reading.__anext__()
+            last = last[-1] if isinstance(last, list) else last
+
+
+async def test_tasks_that_read_one_turn_share_its_events(agents: Agents, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[int] = []
+    for kind in (_hub.AsyncioHub, _hub.TrioHub):
+        monkeypatch.setattr(kind, "wait", counted(kind.wait, waits))
+    read: list[remuda.Event] = []
+
+    async def reads() -> None:
+        async for event in turn:
+            read.append(event)
+
+    async with remuda.Pool() as pool:
+        session = await pool.open("claude", **agents.options())
+        turn = session.send("[[words 3]] [[sleep-ms 200]] [[words 3]]")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(reads)
+            tasks.start_soon(reads)
+        await session.close()
+        told = [event.seq async for event in session.events() if event.turn == turn.id]
+        assert sorted(event.seq for event in read) == told
+    # So they wait, and do not wake each other in turns.
+    assert len(waits) < 100
 
 
 async def test_cancelling_an_ask_leaves_the_turn_to_its_end(agents: Agents) -> None:
@@ -162,8 +218,24 @@ async def test_eviction_takes_the_process_and_leaves_the_conversation(agents: Ag
         await new.ask("first")
         assert pool.stats().evicted == 1
         assert (await old.ask("[[recall]]")).text == "the word is heron"
-        with new.hold():
-            assert new.snapshot()["closed"] is False
+
+
+async def test_a_held_session_keeps_its_process(agents: Agents) -> None:
+    async with remuda.Pool(max_warm=1, when_full="fail") as pool:
+        held = await pool.open("claude", **agents.options())
+        other = await pool.open("claude", **agents.options())
+        await held.ask("one")
+        while pool.stats().idle != 1:
+            await anyio.sleep(0.001)
+        with held.hold():
+            while pool.stats().idle:
+                await anyio.sleep(0.001)
+            with pytest.raises(remuda.TurnFailedError, match="pool_full"):
+                await other.ask("two")
+        while pool.stats().idle != 1:
+            await anyio.sleep(0.001)
+        await other.ask("two")
+        assert pool.stats().evicted == 1
 
 
 async def test_events_can_be_read_again_from_any_seq(agents: Agents) -> None:
@@ -245,6 +317,19 @@ async def test_a_session_that_nobody_has_any_more_is_closed(agents: Agents) -> N
         await session.ask("one")
         del session
         while pool.stats().sessions:
+            await anyio.sleep(0.001)
+
+
+async def test_a_handler_that_refers_to_its_session_does_not_keep_it_open(agents: Agents) -> None:
+    async def use() -> None:
+        known: list[remuda.Session] = []
+        known.append(await pool.open("claude", **agents.options(), on_request=lambda _: bool(known)))
+        await known[0].ask("one")
+
+    async with remuda.Pool() as pool:
+        await use()
+        while pool.stats().sessions:
+            gc.collect()
             await anyio.sleep(0.001)
 
 

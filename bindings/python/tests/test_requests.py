@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from typing import Annotated, Any, Literal, TypedDict
@@ -9,11 +10,16 @@ from typing import Annotated, Any, Literal, TypedDict
 import anyio
 import pytest
 import remuda
-from conftest import Agents
+from conftest import Agents, python
 from remuda import sync
 from typing_extensions import NotRequired, Required
 
 ASK = '[[ask Bash "rm -r build" 0]]'
+
+
+async def resolutions(turn: remuda.Turn) -> list[tuple[str, str]]:
+    """How the questions of a turn were settled, and by whom."""
+    return [(one.resolution, one.by) async for one in turn if isinstance(one, remuda.RequestResolved)]
 
 
 @pytest.mark.anyio
@@ -63,6 +69,137 @@ async def test_a_handler_that_fails_denies_and_is_shown(agents: Agents, monkeypa
         assert [str(one.exc_value) for one in shown] == ["no idea"]
 
 
+FAILS = """
+import asyncio, sys
+import remuda
+from remuda import sync
+how, folder, program, ask = sys.argv[1:]
+
+def decide(_):
+    raise ValueError("no idea")
+
+options = {"cwd": folder, "program": program, "on_request": decide}
+
+def show(events):
+    print([(one.resolution, one.by) for one in events if isinstance(one, remuda.RequestResolved)])
+
+async def main():
+    async with remuda.Pool() as pool:
+        session = await pool.open("claude", **options)
+        show([event async for event in session.send(ask)])
+
+if how == "asyncio":
+    asyncio.run(main())
+elif how == "trio":
+    import trio
+    trio.run(main)
+else:
+    with sync.Pool() as pool:
+        show(pool.open("claude", **options).send(ask))
+"""
+
+
+@pytest.mark.parametrize("how", ["asyncio", "trio", "sync"])
+def test_a_handler_that_fails_denies_and_is_shown_on_stderr(agents: Agents, how: str) -> None:
+    done = python(FAILS, how, agents.folder, agents.program, ASK)
+    assert (done.returncode, done.stdout) == (0, "[('denied', 'host')]\n"), done.stderr
+    assert "ValueError: no idea" in done.stderr
+    assert "decide" in done.stderr
+
+
+UNFIT = {
+    "no JSON": remuda.allow(input={"x": object()}),
+    "no answer": "yes",
+    "no such scope": remuda.Answer({"answer": "allow", "scope": "forever"}),
+    "another question's": remuda.content({"x": 1}),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("unfit", UNFIT.values(), ids=UNFIT.keys())
+async def test_an_answer_that_cannot_be_given_denies(
+    agents: Agents, unfit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+    async with remuda.Pool() as pool:
+        session = await pool.open("claude", **agents.options(), on_request=lambda _: unfit)
+        assert await resolutions(session.send(ASK)) == [("denied", "host")]
+    assert len(shown) == 1
+
+
+@pytest.mark.parametrize("unfit", UNFIT.values(), ids=UNFIT.keys())
+def test_without_a_loop_it_denies_too(agents: Agents, unfit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+    with sync.Pool() as pool, pool.open("claude", **agents.options(), on_request=lambda _: unfit) as session:
+        resolved = [one for one in session.send(ASK) if isinstance(one, remuda.RequestResolved)]
+        assert [(one.resolution, one.by) for one in resolved] == [("denied", "host")]
+    assert len(shown) == 1
+
+
+def test_a_handler_that_waits_for_a_cancelled_task_denies(agents: Agents) -> None:
+    async def decide(_: remuda.RequestOpened) -> bool:
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+        return True
+
+    async def main() -> None:
+        async with remuda.Pool() as pool:
+            session = await pool.open("claude", **agents.options(), on_request=decide)
+            assert await resolutions(session.send(ASK)) == [("denied", "host")]
+
+    asyncio.run(main())
+
+
+@pytest.mark.anyio
+async def test_a_handler_that_fails_after_it_has_answered_disturbs_nobody(
+    agents: Agents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    done = anyio.Event()
+
+    async def decide(request: remuda.RequestOpened) -> Any:
+        await session.answer(request.request, remuda.allow())
+        done.set()
+        return UNFIT["no such scope"]
+
+    async with remuda.Pool() as pool:
+        session = await pool.open("claude", **agents.options(), on_request=decide)
+        assert await resolutions(session.send(ASK)) == [("allowed", "host")]
+        await done.wait()
+        assert (await session.ask("again")).text == "You said: again"
+
+
+def test_questions_are_answered_in_whatever_loop_uses_the_session(agents: Agents) -> None:
+    options = {**agents.options(), "timeouts": {"request": 5.0}}
+    pool = remuda.Pool()
+    session = asyncio.run(pool.open("claude", **options, on_request=lambda _: True))
+
+    async def ask() -> list[tuple[str, str]]:
+        return await resolutions(session.send(ASK))
+
+    allowed = [("allowed", "host")]
+    assert asyncio.run(ask()) == allowed
+    assert anyio.run(ask, backend="trio") == allowed
+    stopped = asyncio.new_event_loop()
+    assert stopped.run_until_complete(ask()) == allowed
+    # That one has tasks, and does not run.
+    assert asyncio.run(ask()) == allowed
+    # Sent where no loop runs.
+    turn = session.send(ASK)
+
+    async def wait() -> remuda.TurnResult:
+        return await turn
+
+    asyncio.run(wait())
+    assert asyncio.run(resolutions(turn)) == allowed
+    asyncio.run(pool.shutdown())
+    stopped.run_until_complete(asyncio.sleep(0))
+    stopped.close()
+
+
 @pytest.mark.anyio
 async def test_a_question_can_be_answered_by_its_id_once(agents: Agents) -> None:
     options = {**agents.options(), "requests": "host"}
@@ -81,13 +218,16 @@ async def test_a_question_can_be_answered_by_its_id_once(agents: Agents) -> None
 
 
 @pytest.mark.anyio
-async def test_an_interrupt_in_a_handler_ends_the_turn(agents: Agents) -> None:
+async def test_an_interrupt_in_a_handler_ends_the_turn_and_the_handler(agents: Agents) -> None:
     async with remuda.Pool() as pool:
-        asked = anyio.Event()
+        asked, ended = anyio.Event(), anyio.Event()
 
         async def decide(_: remuda.RequestOpened) -> bool:
             asked.set()
-            await anyio.sleep_forever()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                ended.set()
             return True
 
         session = await pool.open("claude", **agents.options(), on_request=decide)
@@ -96,6 +236,7 @@ async def test_an_interrupt_in_a_handler_ends_the_turn(agents: Agents) -> None:
         assert await turn.interrupt() == "delivered"
         with pytest.raises(remuda.TurnInterruptedError):
             await turn
+        await ended.wait()
 
 
 def test_a_synchronous_handler_runs_while_the_thread_waits(agents: Agents) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import remuda
-from conftest import Agents, python
+from conftest import Agents, ctrl_c_when_the_main_thread_waits, eventually, python
 from remuda import sync
+
+ASK = '[[ask Bash "ls" 0]]'
 
 
 def test_the_same_names_do_the_same(agents: Agents) -> None:
@@ -54,26 +55,76 @@ def ctrl_c() -> Iterator[None]:
 def test_ctrl_c_interrupts_a_wait_and_loses_nothing(agents: Agents) -> None:
     with sync.Pool() as pool, pool.open("claude", **agents.options()) as session:
         turn = session.send("[[words 1]] [[hang]]")
-        timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
+        striker = ctrl_c_when_the_main_thread_waits()
         with pytest.raises(KeyboardInterrupt):
             turn.result()
-        timer.join()
+        striker.join()
         turn.interrupt()
         assert [event.type for event in turn][-1] == "turn_interrupted"
 
 
 def test_a_script_that_is_killed_by_ctrl_c_ends(agents: Agents) -> None:
     code = """
-import os, signal, sys, threading
+import signal, sys
 from remuda import sync
+sys.path.append(sys.argv[3])
+from conftest import ctrl_c_when_the_main_thread_waits
 # As in a terminal, also if the tests run in the background.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 pool = sync.Pool()
 session = pool.open("claude", cwd=sys.argv[1], program=sys.argv[2])
-threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+ctrl_c_when_the_main_thread_waits()
 session.ask("[[hang]]")
 """
-    done = python(code, agents.folder, agents.program)
+    done = python(code, agents.folder, agents.program, Path(__file__).parent)
     assert done.returncode == -signal.SIGINT, done.stderr
     assert "KeyboardInterrupt" in done.stderr
+
+
+def test_threads_that_read_one_turn_share_its_events(agents: Agents) -> None:
+    with sync.Pool() as pool, pool.open("claude", **agents.options()) as session:
+        turn = session.send("[[words 40]] [[sleep-ms 200]] [[words 40]]")
+        with ThreadPoolExecutor(2) as threads:
+            read = [event for part in threads.map(lambda _: list(turn), range(2)) for event in part]
+        session.close()
+        told = [event.seq for event in session.events() if event.turn == turn.id]
+        assert sorted(event.seq for event in read) == told
+
+
+def test_a_second_thread_leaves_questions_to_the_one_that_waits(agents: Agents) -> None:
+    options = {**agents.options(), "timeouts": {"request": 5.0}}
+    with sync.Pool() as pool, pool.open("codex", **options, on_request=lambda _: True) as session:
+        turn = session.send("[[words 1]] [[hang]]")
+        with ThreadPoolExecutor(1) as threads:
+            told = threads.submit(list, turn)
+            for event in session.events():
+                if isinstance(event, remuda.TextDelta):
+                    break
+            assert session.steer(ASK).into == turn.id
+            resolved = [one for one in told.result() if isinstance(one, remuda.RequestResolved)]
+        assert [(one.resolution, one.by) for one in resolved] == [("allowed", "host")]
+
+
+def test_ctrl_c_in_a_handler_denies_its_question_and_leaves_the_rest_to_the_next_wait(agents: Agents) -> None:
+    seen: list[int] = []
+
+    def decide(request: remuda.RequestOpened) -> bool:
+        seen.append(request.request)
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+        return True
+
+    with sync.Pool() as pool, pool.open("claude", **agents.options(), on_request=decide) as session:
+        turn = session.send("[[ask-flood 3]] [[hang]]")
+        eventually(lambda: len(session.snapshot()["requests"]) == 3, "it does not ask")
+        with pytest.raises(KeyboardInterrupt):
+            turn.result()
+        resolved: list[str] = []
+        for event in turn:
+            if isinstance(event, remuda.RequestResolved):
+                resolved.append(event.resolution)
+                if len(resolved) == 3:
+                    break
+        assert resolved == ["denied", "allowed", "allowed"]
+        assert len(set(seen)) == 3
+        turn.interrupt()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from remuda import _encode, _remuda
 from remuda._events import Event
 from remuda._requests import Desk, Handler, Tool
 from remuda._results import PoolStats, SessionSnapshot, stats
+
+_QUESTIONS = [number for number, name in _remuda.event_kinds() if name in ("request_opened", "request_resolved")]
 
 
 def at_once(call: _remuda.Call) -> Any:
@@ -18,6 +22,16 @@ def at_once(call: _remuda.Call) -> Any:
     if given is None:
         raise RuntimeError("the call waits")
     return given[0]
+
+
+def drained(taken: deque[Event]) -> list[Event]:
+    """Takes out all."""
+    rest: list[Event] = []
+    # Another thread may take, too.
+    with contextlib.suppress(IndexError):
+        while taken:
+            rest.append(taken.popleft())
+    return rest
 
 
 class Hold:
@@ -43,12 +57,12 @@ class TurnBase:
     """An accepted message and everything until its one end."""
 
     _native: _remuda.Turn
-    _taken: Iterator[Event]
+    _taken: deque[Event]
 
     def __init__(self, native: _remuda.Turn) -> None:
         self._native = native
         # Taken, and not yet given to whoever iterates: an iteration that is cancelled goes on here.
-        self._taken = iter(())
+        self._taken = deque()
 
     @property
     def id(self) -> int:
@@ -74,10 +88,13 @@ class SessionBase:
 
     _native: _remuda.Session
     _desk: Desk
+    _reader: _remuda.Reader | None
+    """Of the questions, if anybody answers them."""
 
     def __init__(self, native: _remuda.Session, desk: Desk) -> None:
         self._native = native
         self._desk = desk
+        self._reader = native.events(1, _QUESTIONS) if desk.is_staffed() else None
 
     @property
     def id(self) -> int:

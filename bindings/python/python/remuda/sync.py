@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from remuda import _encode, _remuda
-from remuda._common import PoolBase, SessionBase, TurnBase
+from remuda._common import PoolBase, SessionBase, TurnBase, drained
 from remuda._errors import RemudaError
 from remuda._events import Changed, Event, RequestOpened, TurnResult
 from remuda._hub import MOST, Source, answer_now
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from remuda._options import Budget, Change, PoolOptions, SessionOptions
 
-_REQUESTS = [number for number, name in _remuda.event_kinds() if name == "request_opened"]
-
 
 class Turn(TurnBase):
     """An accepted message and everything until its one end. `for event in turn` gives its events."""
@@ -36,22 +35,25 @@ class Turn(TurnBase):
 
     def __iter__(self) -> Iterator[Event]:
         while True:
-            yield from self._taken
+            try:
+                event = self._taken.popleft()
+            except IndexError:
+                pass
+            else:
+                yield event
+                continue
             taken = self._portion()
             if taken is None:
                 return
-            self._taken = iter(taken)
+            self._taken.extend(taken)
 
     def batches(self) -> Iterator[list[Event]]:
         """The same events, all that wait at a time."""
-        rest = list(self._taken)
-        if rest:
-            yield rest
         while True:
-            taken = self._portion()
-            if taken is None:
+            batch = drained(self._taken) or self._portion()
+            if batch is None:
                 return
-            yield taken
+            yield batch
 
     def _portion(self) -> list[Event] | None:
         return self._session._portion(self._native)
@@ -70,7 +72,8 @@ class Session(SessionBase):
 
     def __init__(self, native: _remuda.Session, desk: Desk) -> None:
         super().__init__(native, desk)
-        self._reader = native.events(1, _REQUESTS) if desk.is_staffed() else None
+        # Taken, and not yet answered: a handler that Ctrl-C ends leaves the rest to the next wait.
+        self._asked: deque[Event] = deque()
 
     def send(
         self,
@@ -159,33 +162,34 @@ class Session(SessionBase):
 
     def _portion(self, source: Source[Event]) -> list[Event] | None:
         """Waits for something to read, and answers questions meanwhile."""
-        inbox = _remuda.Inbox()
-        while True:
-            self._attend(inbox)
-            taken = source.take(inbox, MOST)
-            if taken is None or taken:
-                return taken
-            inbox.wait()
+        with _remuda.Inbox() as inbox:
+            while True:
+                self._attend(inbox)
+                taken = source.take(inbox, MOST)
+                if taken is None or taken:
+                    return taken
+                inbox.wait()
 
     def _answer(self, call: _remuda.Call) -> Any:
         """Waits for a call, and answers questions meanwhile."""
-        inbox = _remuda.Inbox()
-        while True:
-            given = call.poll(inbox)
-            if given is not None:
-                return given[0]
-            self._attend(inbox)
-            inbox.wait()
+        with _remuda.Inbox() as inbox:
+            while True:
+                given = call.poll(inbox)
+                if given is not None:
+                    return given[0]
+                self._attend(inbox)
+                inbox.wait()
 
     def _attend(self, inbox: _remuda.Inbox) -> None:
         """Answers the questions that came."""
         while self._reader is not None:
-            taken = self._reader.take(inbox, MOST)
-            if not taken:
+            self._asked.extend(self._reader.take(inbox, MOST) or ())
+            try:
+                event = self._asked.popleft()
+            except IndexError:
                 return
-            for event in taken:
-                if isinstance(event, RequestOpened) and event.deadline_unix:
-                    self._handle(event)
+            if isinstance(event, RequestOpened) and event.deadline_unix:
+                self._handle(event)
 
     def _handle(self, request: RequestOpened) -> None:
         try:
@@ -193,15 +197,19 @@ class Session(SessionBase):
             if inspect.iscoroutine(said):
                 said.close()
                 raise TypeError("remuda.sync calls plain functions, and this one is async")
-            answered = self._desk.answer(request, said)
+            call = self._native.answer(request.request, self._desk.answer(request, said).json)
         except Exception as error:
-            answered = self._desk.apology(request, error)
+            self._desk.apologise(self._native, request, error)
+            return
+        except BaseException as error:
+            self._desk.apologise(self._native, request, error)
+            raise
         try:
-            self.answer(request.request, answered)
+            answer_now(call)
         except RemudaError as error:
             # Somebody was faster, or the turn is over. What the question does not take is the handler's fault.
             if error.code == "invalid_argument":
-                self.answer(request.request, self._desk.apology(request, error))
+                self._desk.apologise(self._native, request, error)
 
 
 class Pool(PoolBase):
