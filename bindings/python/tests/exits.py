@@ -28,16 +28,17 @@ def synchronous() -> None:
         next(iter(turn))
     elif STATE == "daemon-waits":
         threading.Thread(target=turn.result, daemon=True).start()
+        # Most times it waits by now. The exit is to be clean either way.
         time.sleep(0.05)
     elif STATE == "exit-elsewhere":
 
         def leave() -> None:
             next(iter(turn))
+            # Most times the main thread is at its end by now. The exit is to be clean either way.
             time.sleep(0.05)
             turn.interrupt()
             globals()["late"] = list(turn)
 
-        # The main thread is at its end before this one.
         threading.Thread(target=leave).start()
     elif STATE == "os-exit-elsewhere":
         thread = threading.Thread(target=lambda: os._exit(0))

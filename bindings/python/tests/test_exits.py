@@ -124,3 +124,24 @@ def test_a_spawned_process_has_a_pool_of_its_own(agents: Agents, tmp_path: Path)
     command = [sys.executable, str(script), str(agents.folder), str(agents.program)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+FAILS = """
+import atexit, sys, time
+ended = []
+# What is registered first is called last: when the library is done.
+atexit.register(lambda: print(time.monotonic() - ended[0]))
+from remuda import sync
+pool = sync.Pool()
+session = pool.open("claude", cwd=sys.argv[1], program=sys.argv[2])
+atexit.register(lambda: ended.append(time.monotonic()))
+session.ask("[[hang]]", budget={"max_duration": 0.1})
+"""
+
+
+def test_an_error_that_nobody_catches_does_not_delay_the_end(agents: Agents) -> None:
+    done = python(FAILS, agents.folder, agents.program)
+    assert done.returncode == 1
+    assert "TurnFailedError: budget_exceeded" in done.stderr
+    # A thread that waits would be waited for so long.
+    assert float(done.stdout) < 2.0
