@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
-use remuda_wake::WakeFd;
 use pyo3::types::PyTuple;
+use remuda_wake::WakeFd;
 
 use crate::life::{Ours, Waiting, check_leaving};
 
