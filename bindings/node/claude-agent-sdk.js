@@ -11,7 +11,7 @@ const { Child, Lent } = require('./lib/lent.js');
 /** Arguments that name a conversation, and what follows them. */
 const CONVERSATION = new Set(['--resume', '--session-id']);
 /** With these a process is no other's. */
-const OWN = new Set(['--continue', '-c', '--fork-session', '--resume-session-at']);
+const OWN = new Set(['--continue', '-c', '--fork-session', '--resume-session-at', '--resume-drops-turn']);
 /** So many answers to `initialize` are remembered. */
 const REMEMBERED = 1024;
 
@@ -53,6 +53,8 @@ class Watch {
   #asked = 0;
   #answered = 0;
   #open = new Set();
+  #mode;
+  #failed = false;
   #own;
   #ended = false;
   #left = false;
@@ -72,7 +74,11 @@ class Watch {
   wrote(child, line) {
     const { type, request_id: id, request, response } = parsed(line);
     if (type === 'user') this.#asked += 1;
-    if (type === 'control_response') this.#open.delete(response?.request_id);
+    if (type === 'control_response') {
+      this.#open.delete(response?.request_id);
+      // What this query allowed for good, the next one was not asked about.
+      this.#own ||= line.includes('"updatedPermissions"');
+    }
     if (type !== 'control_request') return line;
     if (request?.subtype !== 'initialize') {
       // Whatever it sets, the next query did not ask for.
@@ -93,7 +99,7 @@ class Watch {
 
   /** A line of the process. */
   said(child, line) {
-    const { type, subtype, request_id: id, response, session_id: session } = parsed(line);
+    const { type, subtype, request_id: id, response, session_id: session, permissionMode: mode, is_error: failed } = parsed(line);
     if (session) this.#conversation = session;
     if (type === 'control_request') this.#open.add(id);
     if (type === 'control_cancel_request') this.#open.delete(id);
@@ -103,7 +109,15 @@ class Watch {
     }
     // Work goes on behind the turns: its news belong to this query.
     if (type === 'system' && subtype?.startsWith('task_')) this.#own = true;
-    if (type === 'result') this.#answered += 1;
+    if (type === 'system' && mode !== undefined) {
+      // The first is that of the options. The agent may change it by itself: an approved plan does.
+      this.#mode ??= mode;
+      this.#own ||= mode !== this.#mode;
+    }
+    if (type === 'result') {
+      this.#answered += 1;
+      this.#failed = failed === true;
+    }
     if (this.#ended) this.#part(child);
   }
 
@@ -127,7 +141,8 @@ class Watch {
 
   #mayStay(child) {
     const whole = this.#launch !== null && this.#conversation !== null && this.#answered > 0;
-    return whole && !this.#own && !child.killed && this.#kept.has(this.#launch);
+    // Of a failed query the SDK hears by the exit code.
+    return whole && !this.#own && !this.#failed && !child.killed && this.#kept.has(this.#launch);
   }
 
   #remember(response) {
