@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `launch` | arguments and environment |
 //! | `program` | the way from a launcher to the native program |
-//! | `wire` | the shapes of lines, tolerant and borrowing |
+//! | `wire`, `field` | the shapes of lines, tolerant and borrowing, and how a field is read |
 //! | `features` | what the agent can do |
 //! | `codec` | the codec: dispatch, noise |
 //! | `turn` | which turn a line belongs to |
@@ -27,6 +27,7 @@ mod content;
 mod control;
 mod cost;
 mod features;
+mod field;
 mod host;
 mod launch;
 mod message;
